@@ -1,0 +1,201 @@
+"""The stored events: stable names, and the shapes of what they say.
+
+The name and schema version of an event go into the store, never a Python path. `document_submitted`
+is the received `DepositDocument` itself with `content` null (no re-encoding); every other event has
+a record of its own in `schemas/avro/event`.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum, IntFlag
+from typing import Final, Literal, TypedDict
+
+from .messages import Ins, Provenance, Traits
+
+DOCUMENT_SUBMITTED: Final = "document_submitted"
+DOCUMENT_REPLACED: Final = "document_replaced"
+DOCUMENT_VISIBILITY_CHANGED: Final = "document_visibility_changed"
+DOCUMENT_ARCHIVED: Final = "document_archived"
+DOCUMENT_UNARCHIVED: Final = "document_unarchived"
+DOCUMENT_DELETED: Final = "document_deleted"
+DOCUMENT_CONTENT_ADDED: Final = "document_content_added"
+RECORD_OPENED: Final = "record_opened"
+RECORD_ACTIVATED: Final = "record_activated"
+IDENTITY_DECLARED: Final = "identity_declared"
+IDENTITY_REVOKED: Final = "identity_revoked"
+RECORD_OPPOSED: Final = "record_opposed"
+OPPOSITION_WITHDRAWN: Final = "opposition_withdrawn"
+RECORD_CLOSED: Final = "record_closed"
+RECORD_LINKED: Final = "record_linked"
+RECORD_UNLINKED: Final = "record_unlinked"
+
+SCHEMA_OF: Final[Mapping[str, str]] = {
+    DOCUMENT_SUBMITTED: "DepositDocument",
+    DOCUMENT_REPLACED: "DocumentReplaced",
+    DOCUMENT_VISIBILITY_CHANGED: "DocumentVisibilityChanged",
+    DOCUMENT_ARCHIVED: "DocumentArchived",
+    DOCUMENT_UNARCHIVED: "DocumentUnarchived",
+    DOCUMENT_DELETED: "DocumentDeleted",
+    DOCUMENT_CONTENT_ADDED: "DocumentContentAdded",
+    RECORD_OPENED: "RecordOpened",
+    RECORD_ACTIVATED: "RecordActivated",
+    IDENTITY_DECLARED: "IdentityDeclared",
+    IDENTITY_REVOKED: "IdentityRevoked",
+    RECORD_OPPOSED: "RecordOpposed",
+    OPPOSITION_WITHDRAWN: "OppositionWithdrawn",
+    RECORD_CLOSED: "RecordClosed",
+    RECORD_LINKED: "RecordLinked",
+    RECORD_UNLINKED: "RecordUnlinked",
+}
+"""Event name to the name of its schema. Closed: a new event is one row here and one file."""
+
+
+class Flags(IntFlag):
+    """Visibility flags of a document, as kept in `stream.flags` (DESIGN 6.1; SPEC c.4)."""
+
+    MASQUE_PS = 1
+    INVISIBLE_PATIENT = 2
+    INVISIBLE_REPRESENTANTS_LEGAUX = 4
+    MASQUE_PS_BY_PATIENT = 8  # beside MASQUE_PS: set by the patient, so it passes to successors
+
+
+class DocumentStatus(IntEnum):
+    """Availability of a document (SPEC c.5), as kept in `stream.status`."""
+
+    APPROVED = 0
+    ARCHIVED = 1
+    DEPRECATED = 2  # replaced
+    DELETED = 3
+
+
+class RecordState(IntFlag):
+    """State of a record, as kept in `stream.flags` of its stream; all bits off: reserved only."""
+
+    OPENED = 1
+    ACTIVATED = 2
+    OPPOSED = 4
+    CLOSED = 8
+    REVOKED = 16
+
+
+class DocumentArchived(TypedDict):
+    """A document was archived."""
+
+    provenance: Provenance
+    uniqueId: str
+    reason: str | None
+
+
+class DocumentContentAdded(TypedDict):
+    """The bytes of a document known by its metadata only arrived."""
+
+    provenance: Provenance
+    uniqueId: str
+    sha256: bytes
+    size: int
+
+
+class DocumentDeleted(TypedDict):
+    """A document was deleted (unpublished for good)."""
+
+    provenance: Provenance
+    uniqueId: str
+    reason: str | None
+
+
+class DocumentReplaced(TypedDict):
+    """Event of the replaced document: its successor was submitted."""
+
+    provenance: Provenance
+    uniqueId: str
+    replacedBy: str
+    visibilityOnly: bool
+
+
+class DocumentUnarchived(TypedDict):
+    """A document was taken out of the archive."""
+
+    provenance: Provenance
+    uniqueId: str
+    reason: str | None
+
+
+class DocumentVisibilityChanged(TypedDict):
+    """One flag of a document was turned on or off."""
+
+    provenance: Provenance
+    uniqueId: str
+    flag: Literal["MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"]
+    on: bool
+    byPatient: bool
+    inheritedFrom: str | None
+    reason: str | None
+
+
+class IdentityDeclared(TypedDict):
+    """Traits of a qualified identity were declared."""
+
+    provenance: Provenance
+    ins: Ins
+    traits: Traits
+    insiRequestedAt: int | None
+
+
+class IdentityRevoked(TypedDict):
+    """The identity is no longer qualified: nothing is fed until it is declared again."""
+
+    provenance: Provenance
+    reason: str | None
+
+
+class OppositionWithdrawn(TypedDict):
+    """The opposition was withdrawn."""
+
+    provenance: Provenance
+    reason: str | None
+
+
+class RecordActivated(TypedDict):
+    """The person activated the space."""
+
+    provenance: Provenance
+
+
+class RecordClosed(TypedDict):
+    """The record was closed."""
+
+    provenance: Provenance
+    reasonCode: Literal["PERSON_ASKED", "DEATH", "IDENTITY_ERROR", "OTHER"]
+    closedOn: str | None
+    reason: str | None
+
+
+class RecordLinked(TypedDict):
+    """This record and another belong to one person."""
+
+    provenance: Provenance
+    otherRecord: int
+    reason: str | None
+
+
+class RecordOpened(TypedDict):
+    """The record of a person exists and takes documents."""
+
+    provenance: Provenance
+    ins: Ins
+    implicit: bool
+    reason: str | None
+
+
+class RecordOpposed(TypedDict):
+    """The person opposes the feeding."""
+
+    provenance: Provenance
+    reason: str | None
+
+
+class RecordUnlinked(TypedDict):
+    """A link was undone."""
+
+    provenance: Provenance
+    otherRecord: int
+    reason: str | None

@@ -1,0 +1,62 @@
+"""What the system answers and keeps beside the log: outcomes, notifications, raw records.
+
+One TypedDict per record of `schemas/avro/{outcome,notification,letter}`, kept equal by a test.
+"""
+
+from typing import Literal, TypedDict
+
+
+class Outcome(TypedDict):
+    """Topic outcomes, keyed by software: what became of one message."""
+
+    outcomeId: str
+    messageId: bytes | None
+    softwareId: str
+    topic: str
+    partition: int
+    offset: int
+    attempt: int
+    status: Literal["ACCEPTED", "DUPLICATE", "UNCHANGED", "REJECTED"]
+    code: str | None
+    ruleId: str | None
+    path: str | None
+    decidedAt: int
+
+
+class OutcomeBatch(TypedDict):
+    """The outcomes of one batch of one partition, as the store keeps them until they are
+    published.
+    """
+
+    outcomes: list[Outcome]
+
+
+class Notification(TypedDict):
+    """Topic notifications, keyed by the record's number: somebody is to be told."""
+
+    notificationId: str
+    rule: str
+    ruleVersion: int
+    record: int
+    person: int
+    lineage: str
+    audience: Literal["PATIENT", "REPRESENTATIVE"]
+    typeCode: str
+    position: int
+    recordedAt: int
+
+
+class Header(TypedDict):
+    """One header."""
+
+    name: str
+    value: bytes | None
+
+
+class RawRecord(TypedDict):
+    """A record of the feed as received, kept sealed in a dead letter."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[Header]
+    timestamp: int
