@@ -56,6 +56,7 @@ class Flags(IntFlag):
     INVISIBLE_PATIENT = 2
     INVISIBLE_REPRESENTANTS_LEGAUX = 4
     MASQUE_PS_BY_PATIENT = 8  # beside MASQUE_PS: set by the patient, so it passes to successors
+    CONTENT = 16  # the bytes are kept
 
 
 class DocumentStatus(IntEnum):

@@ -1,0 +1,261 @@
+"""What one append writes: one batch, one transaction (DESIGN 6.4). Plain values, no I/O.
+
+Everything an `AppendBatch` rests on is in it, so that the store can check it again under the lock and
+refuse the whole when it no longer holds. Stream ids are 16 bytes.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAdvance:
+    """One partition of the feed moves on, and its line of the balance sheet with it.
+
+    `fetched = accepted + duplicate + unchanged + rejected` = number of records; `holes` beside them.
+    `last_*` identify the last record read, None when the poll brought no record.
+    """
+
+    source: str
+    from_offset: int
+    next_offset: int
+    last_offset: int | None
+    last_leader_epoch: int | None
+    last_timestamp_ms: int | None
+    accepted: int
+    duplicate: int
+    unchanged: int
+    rejected: int
+    events: int
+    holes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to append. `state` is the plain single-object Avro; the store seals it."""
+
+    stream: bytes
+    record: int
+    version: int
+    name: str
+    message_id: bytes | None
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a stream, as read. Document streams: `Flags`, `DocumentStatus`; record streams:
+    `RecordState` in `flags`. `authors`: keyed hashes of every author and organisation.
+    """
+
+    stream: bytes
+    record: int
+    first_position: int
+    version: int
+    status: int
+    flags: int
+    authors: tuple[int, ...]
+    replaced_by: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadChange:
+    """The head a stream has after the batch, one per stream touched. `base` 0: the stream is new.
+
+    `first_event` is the index in `AppendBatch.events` of the stream's first event (new streams only).
+    """
+
+    stream: bytes
+    record: int
+    base: int
+    version: int
+    status: int
+    flags: int
+    authors: tuple[int, ...]
+    replaced_by: bytes | None
+    first_event: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedMessage:
+    """A message other than a deposit was applied. `event` is the index of its first event, or None
+    when it changed nothing. `digest`: SHA-256 of its bytes (the message as sent).
+    """
+
+    message_id: bytes
+    digest: bytes
+    event: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLink:
+    """Document `by` replaces document `target`, which has not come yet."""
+
+    target: bytes
+    by: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """Bytes of a document, sealed and written before the batch's transaction begins."""
+
+    record: int
+    sha256: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeadLetter:
+    """A refused message. `raw` is the plain `RawRecord`; the store seals it.
+
+    `record` None: sealed under the letter key. `subject`: keyed hash of the INS that was the key of
+    the record, None without a readable key. `waits_for`: the stream whose coming has it decided again.
+    """
+
+    source: str
+    offset: int
+    timestamp_ms: int
+    code: str
+    path: str | None
+    message_id: bytes | None
+    software_id: str
+    record: int | None
+    subject: bytes | None
+    waits_for: bytes | None
+    fingerprint: bytes | None
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedLetter:
+    """A dead letter was decided again. `attempt` is the new attempt (old one + 1, checked).
+
+    `status`: `accepted`, `duplicate`, `unchanged` close it; `rejected` leaves it waiting under `code`.
+    """
+
+    letter: int
+    attempt: int
+    status: str
+    code: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewOutcomes:
+    """The outcomes of one partition's batch: the encoded `OutcomeBatch`."""
+
+    source: str
+    payload: bytes
+
+
+@dataclass(slots=True)
+class AppendBatch:
+    """Everything one transaction writes, and what it rests on."""
+
+    advances: list[SourceAdvance] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
+    heads: list[HeadChange] = field(default_factory=list)
+    applied: list[AppliedMessage] = field(default_factory=list)
+    contents: list[NewContent] = field(default_factory=list)
+    pending_links: list[PendingLink] = field(default_factory=list)
+    resolved_links: list[PendingLink] = field(default_factory=list)
+    dead_letters: list[NewDeadLetter] = field(default_factory=list)
+    decided_letters: list[DecidedLetter] = field(default_factory=list)
+    outcomes: list[NewOutcomes] = field(default_factory=list)
+
+    record_versions: dict[bytes, int] = field(default_factory=dict)
+    """Versions of record streams the decisions rest on (no row = 0)."""
+    absent: set[bytes] = field(default_factory=set)
+    """Document streams taken as unknown: none of them may exist at commit."""
+    watched: set[bytes] = field(default_factory=set)
+    """New document streams: `pending_link` and waiting letters that name them must be those seen."""
+    seen_links: set[PendingLink] = field(default_factory=set)
+    seen_letters: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The batch is committed. Positions are those of its events; both 0 when it had none."""
+
+    first_position: int
+    last_position: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePosition:
+    """How far a partition was read, durably, and its line of the balance sheet so far."""
+
+    source: str
+    topic_id: str
+    next_offset: int
+    first_offset: int
+    last_offset: int | None
+    last_leader_epoch: int | None
+    last_timestamp_ms: int | None
+    accepted: int
+    duplicate: int
+    unchanged: int
+    rejected: int
+    events: int
+    holes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRef:
+    """A record's number, and whether its key was destroyed (erased for ever)."""
+
+    record: int
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLetter:
+    """A dead letter that waits, opened: `raw` is the plain `RawRecord`."""
+
+    letter: int
+    source: str
+    offset: int
+    attempt: int
+    code: str
+    waits_for: bytes | None
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as read from the log. `state` is opened single-object Avro; None: its key is erased."""
+
+    position: int
+    record: int
+    recorded_at: datetime
+    stream: bytes
+    version: int
+    name: str
+    schema_version: int
+    message_id: bytes | None
+    state: bytes | None
+
+
+class StoreError(Exception):
+    """The store cannot do this; the sentence says why. Never names a person."""
+
+
+class Fenced(StoreError):
+    """Another owner moved these sources on: nothing was written. Drop them, seek again, decide again."""
+
+    def __init__(self, sources: frozenset[str]) -> None:
+        super().__init__(f"{len(sources)} source position(s) were moved by another owner")
+        self.sources = sources
+
+
+class LostRace(StoreError):
+    """What the batch rests on changed under it: nothing was written. Read again, decide again."""
+
+
+class UnknownCommit(StoreError):
+    """The connection was lost at COMMIT: written or not is unknown. Read the positions, go on there."""
+
+
+class KeyMissing(StoreError):
+    """A record has no row in `record_key`: never skip it, halt (restore the keys)."""
