@@ -1,0 +1,246 @@
+"""Settings of every process: read once from the environment, frozen, passed down by hand.
+
+No other module of the project reads the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import ByteSize, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "HISTOIRE_"
+MIB = 1024 * 1024
+FEED_OVERHEAD_BYTES = MIB
+"""Room in a message for all that is not document bytes (key, headers, metadata)."""
+
+
+class SettingsError(ValueError):
+    """The environment does not make valid settings; `problems` has one sentence for each fault."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """Effective settings of a process. `Settings()` is the defaults; `load` adds `HISTOIRE_*`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    home: Path = Field(
+        Path(".histoire"),
+        description="Folder of all embedded data: database, broker, keys, document bytes.",
+    )
+    environment: Literal["test", "demo", "production"] = Field(
+        "test", description="Decides which INS OIDs are accepted."
+    )
+    instance: str = Field(
+        "histoire",
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
+        description="Name of this installation in logs and metrics and of its database sessions.",
+    )
+
+    database_dsn: SecretStr | None = Field(
+        None, description="PostgreSQL of the event store; unset: embedded PostgreSQL below home."
+    )
+    keys_dsn: SecretStr | None = Field(
+        None, description="PostgreSQL of the data keys; unset: the server of the store."
+    )
+    master_key_file: Path | None = Field(
+        None, description="File of the master key that wraps data keys; unset: home/master.key."
+    )
+    content_dir: str | None = Field(
+        None, description="Folder or fsspec URL of the document bytes; unset: home/content."
+    )
+
+    kafka_bootstrap: str | None = Field(
+        None,
+        pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
+        description="host:port[,host:port...] of the Kafka brokers; unset: embedded feed.",
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="Protocol towards the brokers; SASL_SSL outside a test machine."
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] | None = Field(
+        None, description="How a client proves who it is, with a SASL protocol."
+    )
+    kafka_sasl_user: str | None = Field(None, description="User name at the brokers.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Password at the brokers.")
+    kafka_ssl_cafile: Path | None = Field(
+        None, description="PEM file of the authority that signed the brokers' certificates."
+    )
+    kafka_ssl_certfile: Path | None = Field(None, description="PEM file of our certificate.")
+    kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of our private key.")
+    schema_registry_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^@]+$",
+        description="Confluent-compatible registry, if producers use its wire format.",
+    )
+
+    topic_prefix: str = Field(
+        "", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Put before each topic's name."
+    )
+    topic_partitions: int = Field(
+        24, ge=1, le=10_000, description="Partitions of a topic when it is created; never changed."
+    )
+    topic_replication: int = Field(
+        1, ge=1, le=9, description="Copies of each partition when a topic is created on Kafka."
+    )
+    feed_retention_hours: int = Field(
+        168, ge=1, description="How long the feed keeps health data before it is deleted."
+    )
+    outcome_retention_hours: int = Field(
+        720, ge=1, description="How long outcomes and notifications stay readable on their topics."
+    )
+    consumer_group: str = Field(
+        "histoire-ingest", min_length=1, max_length=200, description="Consumer group of ingestion."
+    )
+    batch_max_records: int = Field(
+        2000, ge=1, le=100_000, description="Messages of one batch, which is one transaction."
+    )
+    batch_max_bytes: ByteSize = Field(
+        ByteSize(32 * MIB), ge=MIB, description="Bytes of one batch, e.g. 32MiB."
+    )
+    poll_timeout_seconds: float = Field(
+        0.2, gt=0, le=30, description="How long a poll waits for messages."
+    )
+    session_timeout_seconds: float = Field(
+        10.0, ge=6, le=600, description="A consumer silent for longer loses its partitions."
+    )
+    max_content_bytes: ByteSize = Field(
+        ByteSize(8 * MIB), ge=1, le=64 * MIB, description="Largest document inside a message."
+    )
+    rejection_window: int = Field(
+        2000, ge=1, description="Number of recent messages over which rejections are counted."
+    )
+    rejection_share: float = Field(
+        0.5, gt=0, le=1, description="Share of rejections in the window at which ingestion stops."
+    )
+    projection_batch: int = Field(
+        2000, ge=1, le=100_000, description="Events of one projection transaction."
+    )
+
+    metrics_host: str = Field("127.0.0.1", description="Address of the metrics endpoint.")
+    metrics_port: int = Field(
+        9464, ge=0, le=65_535, description="Port of the metrics endpoint; 0: none."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line that is written."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="json: one object per line; console: for a person at a terminal."
+    )
+
+    sender_software_id: str = Field("histoire", description="`histoire send`: software's id.")
+    sender_software_name: str = Field("Histoire", description="`histoire send`: software's name.")
+    sender_software_version: str = Field("0.1.0", description="`histoire send`: its version.")
+    sender_software_approval: str = Field(
+        "NONE", description="`histoire send`: approval number (LPS_ID_HOMOLOGATION_DMP)."
+    )
+    sender_organisation: str = Field(
+        "1.2.250.1.71.4.2.2^100000000000",
+        description="`histoire send`: organisation answerable for the deposit, root^extension.",
+    )
+    sender_actor: str = Field(
+        "1.2.250.1.71.4.2.1^800000000000",
+        description="`histoire send`: person answerable for the deposit, root^extension.",
+    )
+    sender_role: str = Field("10", description="`histoire send`: role code of that person.")
+    sender_sector: str = Field("SA07", description="`histoire send`: sector of activity.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` was given counts: `Settings()` never looks at the environment."""
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Settings made from `environ` (default: the process's); an empty variable counts as unset.
+
+        Raises SettingsError with *all* problems: unknown names, bad values, contradictions.
+        """
+        given = given_variables(os.environ if environ is None else environ)
+        problems = [_unknown(name) for name in given if name not in cls.model_fields]
+        known = {name: value for name, value in given.items() if name in cls.model_fields}
+        try:
+            settings = cls.model_validate(known)
+        except ValidationError as error:
+            raise SettingsError(problems + _sentences(error)) from None
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        if self.batch_max_bytes < self.max_content_bytes + FEED_OVERHEAD_BYTES:
+            problems.append("BATCH_MAX_BYTES must exceed MAX_CONTENT_BYTES by at least 1MiB")
+        sasl = (self.kafka_sasl_mechanism, self.kafka_sasl_user, self.kafka_sasl_password)
+        if self.kafka_security_protocol.startswith("SASL") and None in sasl:
+            problems.append(
+                "a SASL protocol needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USER and "
+                "KAFKA_SASL_PASSWORD"
+            )
+        if self.kafka_ssl_keyfile is not None and self.kafka_ssl_certfile is None:
+            problems.append("KAFKA_SSL_KEYFILE needs KAFKA_SSL_CERTFILE")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Largest message of the feed in bytes: the document bytes and all that goes with them."""
+        return self.max_content_bytes + FEED_OVERHEAD_BYTES
+
+    @property
+    def master_key_path(self) -> Path:
+        """File of the master key."""
+        return self.master_key_file or self.home / "master.key"
+
+    @property
+    def content_url(self) -> str:
+        """Folder or fsspec URL of the document bytes."""
+        return self.content_dir or str(self.home / "content")
+
+
+def given_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the environment sets, by setting name; unknown names included, empty values not."""
+    return {
+        name[len(PREFIX) :].lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and value
+    }
+
+
+def variable(setting: str) -> str:
+    """Name of the environment variable of a setting."""
+    return PREFIX + setting.upper()
+
+
+def _unknown(setting: str) -> str:
+    near = difflib.get_close_matches(setting, Settings.model_fields, n=1, cutoff=0.5)
+    hint = f"; did you mean {variable(near[0])}?" if near else ""
+    return f"{variable(setting)} is not a setting{hint}"
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    # The value itself is never repeated: it may be a secret.
+    found = []
+    for fault in error.errors(include_url=False, include_input=False):
+        message = fault["msg"].removeprefix("Value error, ")
+        where = ".".join(str(part) for part in fault["loc"])
+        found.append(f"{variable(where)}: {message}" if where else message)
+    return found
