@@ -1,0 +1,98 @@
+"""What tests of every package share: a real PostgreSQL and a real Kafka, found or started."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import conninfo
+
+from ingest.runtime.embedded_postgres import start_embedded, stop_embedded
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """DSN of database `postgres` on one embedded server of this test run, stopped at its end."""
+    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))  # short: socket addresses
+    try:
+        yield conninfo.make_conninfo(start_embedded(home), dbname="postgres")
+    finally:
+        stop_embedded(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: str) -> Callable[[str], str]:
+    """Makes a database of its own as a copy of a template (nobody may be connected to that).
+
+    `template1` gives an empty one. A suite that needs tables migrates one database once, gives its
+    name here for each test, and so pays some 20 ms per test.
+    """
+
+    def create(template: str = "template1") -> str:
+        name = f"t{next(_numbers)}"
+        with psycopg.connect(postgres, autocommit=True) as conn:
+            conn.execute(f'create database {name} template "{template}" strategy wal_log')
+        return conninfo.make_conninfo(postgres, dbname=name)
+
+    return create
+
+
+@pytest.fixture
+def database(new_database: Callable[[str], str], postgres: str) -> Iterator[str]:
+    """DSN of a fresh, empty database, dropped after the test."""
+    dsn = new_database("template1")
+    yield dsn
+    name = conninfo.conninfo_to_dict(dsn)["dbname"]
+    with psycopg.connect(postgres, autocommit=True) as conn:
+        conn.execute(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """host:port of a real Kafka: configured, else in Docker, else on the JVM, else a loud skip."""
+    configured = os.environ.get("HISTOIRE_KAFKA_BOOTSTRAP")
+    if configured:
+        yield configured
+        return
+    if _docker_answers():
+        from testcontainers.kafka import KafkaContainer
+
+        with KafkaContainer() as container:
+            yield container.get_bootstrap_server()
+        return
+    if not (shutil.which("java") and shutil.which("mvn")):
+        pytest.skip("no Kafka: none configured, no Docker engine answers, no Java with Maven")
+    from deploy.broker import start_broker, stop_broker
+
+    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    try:
+        yield start_broker(home, port=0).bootstrap
+    finally:
+        stop_broker(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _docker_answers() -> bool:
+    # A docker client alone proves nothing: only an engine that answers can run a container.
+    import docker  # type: ignore[import-untyped]
+    from docker.errors import DockerException  # type: ignore[import-untyped]
+
+    try:
+        client = docker.DockerClient.from_env(timeout=3)
+    except DockerException:
+        return False
+    try:
+        return bool(client.ping())
+    except DockerException:
+        return False
+    finally:
+        client.close()
