@@ -1,6 +1,7 @@
 """What one append writes: one batch, one transaction (DESIGN 6.4). Plain values, no I/O.
 
-Everything an `AppendBatch` rests on is in it, so that the store can check it again under the lock and
+Everything an `AppendBatch` rests on is in it, so that the store can check it again under the lock
+and
 refuse the whole when it no longer holds. Stream ids are 16 bytes.
 """
 
@@ -12,7 +13,8 @@ from datetime import datetime
 class SourceAdvance:
     """One partition of the feed moves on, and its line of the balance sheet with it.
 
-    `fetched = accepted + duplicate + unchanged + rejected` = number of records; `holes` beside them.
+    `fetched = accepted + duplicate + unchanged + rejected` = number of records; `holes` beside
+    them.
     `last_*` identify the last record read, None when the poll brought no record.
     """
 
@@ -62,7 +64,8 @@ class Head:
 class HeadChange:
     """The head a stream has after the batch, one per stream touched. `base` 0: the stream is new.
 
-    `first_event` is the index in `AppendBatch.events` of the stream's first event (new streams only).
+    `first_event` is the index in `AppendBatch.events` of the stream's first event (new streams
+    only).
     """
 
     stream: bytes
@@ -109,7 +112,8 @@ class NewDeadLetter:
     """A refused message. `raw` is the plain `RawRecord`; the store seals it.
 
     `record` None: sealed under the letter key. `subject`: keyed hash of the INS that was the key of
-    the record, None without a readable key. `waits_for`: the stream whose coming has it decided again.
+    the record, None without a readable key. `waits_for`: the stream whose coming has it decided
+    again.
     """
 
     source: str
@@ -130,7 +134,8 @@ class NewDeadLetter:
 class DecidedLetter:
     """A dead letter was decided again. `attempt` is the new attempt (old one + 1, checked).
 
-    `status`: `accepted`, `duplicate`, `unchanged` close it; `rejected` leaves it waiting under `code`.
+    `status`: `accepted`, `duplicate`, `unchanged` close it; `rejected` leaves it waiting under
+    `code`.
     """
 
     letter: int
@@ -168,7 +173,8 @@ class AppendBatch:
     absent: set[bytes] = field(default_factory=set)
     """Document streams taken as unknown: none of them may exist at commit."""
     watched: set[bytes] = field(default_factory=set)
-    """New document streams: `pending_link` and waiting letters that name them must be those seen."""
+    """New document streams: `pending_link` and waiting letters that name them must be those
+    seen."""
     seen_links: set[PendingLink] = field(default_factory=set)
     seen_letters: set[int] = field(default_factory=set)
 
@@ -224,7 +230,8 @@ class WaitingLetter:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event as read from the log. `state` is opened single-object Avro; None: its key is erased."""
+    """An event as read from the log. `state` is opened single-object Avro; None: its key is
+    erased."""
 
     position: int
     record: int
@@ -242,7 +249,8 @@ class StoreError(Exception):
 
 
 class Fenced(StoreError):
-    """Another owner moved these sources on: nothing was written. Drop them, seek again, decide again."""
+    """Another owner moved these sources on: nothing was written. Drop them, seek again, decide
+    again."""
 
     def __init__(self, sources: frozenset[str]) -> None:
         super().__init__(f"{len(sources)} source position(s) were moved by another owner")
@@ -254,7 +262,8 @@ class LostRace(StoreError):
 
 
 class UnknownCommit(StoreError):
-    """The connection was lost at COMMIT: written or not is unknown. Read the positions, go on there."""
+    """The connection was lost at COMMIT: written or not is unknown. Read the positions, go on
+    there."""
 
 
 class KeyMissing(StoreError):

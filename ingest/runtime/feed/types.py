@@ -1,6 +1,7 @@
 """The feed as two small interfaces, the same for the embedded log and for Kafka: publish, and poll.
 
-Words: an *offset* is a place in a partition of the feed; a *position* is a place in the event store.
+Words: an *offset* is a place in a partition of the feed; a *position* is a place in the event
+store.
 Keys are partitioned by murmur2 exactly as the Java client and kafka-python do (`partition_of`).
 """
 
@@ -43,7 +44,8 @@ class Acknowledgement:
 class PublishFailure:
     """This record will not be published: it is refused for itself (size, rights, topic).
 
-    `code` is stable (`too_large`, `not_authorised`, `no_such_topic`, `closed`); `detail` names no person.
+    `code` is stable (`too_large`, `not_authorised`, `no_such_topic`, `closed`); `detail` names no
+    person.
     A broker that is away is no failure: the publisher keeps the record and tries again.
     """
 
@@ -55,7 +57,8 @@ Done = Callable[[Acknowledgement | PublishFailure], None]
 
 
 class Publisher(Protocol):
-    """Publishes at least once, in order per key, without losing a record while the process lives."""
+    """Publishes at least once, in order per key, without losing a record while the process
+    lives."""
 
     def publish(self, record: OutgoingRecord, done: Done) -> None:
         """Hand a record over; `done` is called once, maybe from another thread.
@@ -64,7 +67,8 @@ class Publisher(Protocol):
         """
 
     def publish_many(self, records: Sequence[OutgoingRecord], done: Done) -> None:
-        """The same for a batch; `done` is called once per record, in the order of each partition."""
+        """The same for a batch; `done` is called once per record, in the order of each
+        partition."""
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until every record handed over is answered. False: some are not, in that time."""
@@ -73,7 +77,8 @@ class Publisher(Protocol):
         """How many records were handed over and are not answered yet."""
 
     def close(self, timeout_seconds: float = 10.0) -> None:
-        """Flush for at most that long, then release everything. Pending records fail as `closed`."""
+        """Flush for at most that long, then release everything. Pending records fail as
+        `closed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,8 @@ class Assignment:
 
 
 Resume = Callable[[Sequence[Assignment]], Mapping[Partition, int]]
-"""Gives the offset to read next for each assignment; raises to halt (the poller lets it through)."""
+"""Gives the offset to read next for each assignment; raises to halt (the poller lets it
+through)."""
 
 
 class Poller(Protocol):
@@ -140,7 +146,8 @@ class Poller(Protocol):
         """Up to `max_records` records and about `max_bytes` of values (at least one record).
 
         Only partitions owned now. Never blocks much longer than the timeout, also while the broker
-        is away. Raises what `Resume` raises, and `FeedUnavailable` / `FeedMismatch` of this package.
+        is away. Raises what `Resume` raises, and `FeedUnavailable` / `FeedMismatch` of this
+        package.
         """
 
     def owned(self) -> frozenset[Partition]:
