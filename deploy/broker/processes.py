@@ -1,0 +1,103 @@
+"""One node as a process of its own: started apart from us, found again by its pid file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from .errors import BrokerError
+from .layout import Node
+
+HEAP = "512m"
+FORMAT_SECONDS = 60
+STOP_SECONDS = 30.0
+
+
+def format_data(java: str, lib: Path, node: Node, cluster_id: str) -> None:
+    """The node's data folder carries the id of the cluster; one that has it stays as it is."""
+    if (node.data / "meta.properties").exists():
+        return
+    command = [java, "-cp", f"{lib}/*", "kafka.tools.StorageTool", "format"]
+    command += ["-t", cluster_id, "-c", str(node.properties), "--ignore-formatted"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False
+    )
+    if done.returncode != 0:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise BrokerError(f"Kafka could not prepare {node.data}: {lines[-1] if lines else '?'}")
+
+
+def launch(java: str, lib: Path, node: Node) -> int:
+    """The node's process id; it lives on when we end. Whether it answers is not known yet."""
+    with as_file(files(__package__).joinpath("log4j2.xml")) as logging:
+        logging_copy = node.folder / "log4j2.xml"
+        logging_copy.write_bytes(logging.read_bytes())
+    command = [java, f"-Xmx{HEAP}", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
+    command += ["-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]
+    command += [f"-Dlog4j2.configurationFile={logging_copy}", f"-Dhistoire.log={node.log}"]
+    command += ["-cp", f"{lib}/*", "kafka.Kafka", str(node.properties)]
+    # The shell ends at once, so the node is nobody's child: it is reaped by init, and neither our
+    # signals nor our end reach it.
+    script = 'console="$1"; shift; "$@" >"$console" 2>&1 </dev/null & echo $!'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "histoire-broker", str(node.folder / "console.log"), *command],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+        cwd=node.folder,
+        check=True,
+    )
+    pid = int(done.stdout)
+    node.pid_file.write_text(f"{pid}\n")
+    return pid
+
+
+def node_pid(node: Node) -> int | None:
+    """The process id of the running node; None when it does not run, whatever its pid file says."""
+    try:
+        pid = int(node.pid_file.read_text())
+        # The number may belong to another program by now. A zombie has no command line.
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return None
+    return pid if os.fsencode(node.properties) in command else None
+
+
+def end(nodes: Sequence[Node]) -> bool:
+    """No node runs afterwards: all asked at once, killed after 30 s. False when none did run."""
+    found = [node for node in nodes if node_pid(node) is not None]
+    # One after the other, the last of three would wait for a majority that is gone.
+    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 10.0)):
+        for node in found:
+            _signal(node, number)
+        deadline = time.monotonic() + seconds
+        while any(node_pid(node) for node in found) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    for node in found:
+        node.pid_file.unlink(missing_ok=True)
+    return bool(found)
+
+
+def _signal(node: Node, number: int) -> None:
+    pid = node_pid(node)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def last_words(node: Node) -> str:
+    """The last error in the node's log, for a person who wonders why it does not start."""
+    for path in (node.log, node.folder / "console.log"):
+        if path.exists():
+            lines = path.read_text(errors="replace").splitlines()
+            faults = [ln for ln in lines if " ERROR " in ln or " FATAL " in ln or "Exception" in ln]
+            if faults or (lines and path.name == "console.log"):
+                return (faults or lines)[-1][:300]
+    return f"nothing in {node.log}"
