@@ -18,6 +18,11 @@ from ingest.runtime.embedded_postgres import start_embedded, stop_embedded
 _numbers = itertools.count(1)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """kafka-python reads its schemas by a deprecated function when it is imported."""
+    config.addinivalue_line("filterwarnings", "ignore:read_text is deprecated:DeprecationWarning")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """DSN of database `postgres` on one embedded server of this test run, stopped at its end."""
@@ -57,7 +62,7 @@ def database(new_database: Callable[[str], str], postgres: str) -> Iterator[str]
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[str]:
+def broker(pytestconfig: pytest.Config) -> Iterator[str]:
     """host:port of a real Kafka: configured, else in Docker, else on the JVM, else a loud skip."""
     configured = os.environ.get("HISTOIRE_KAFKA_BOOTSTRAP")
     if configured:
@@ -75,7 +80,8 @@ def broker() -> Iterator[str]:
 
     home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
     try:
-        yield start_broker(home, port=0).bootstrap
+        lib = pytestconfig.cache.mkdir("kafka") / "lib"
+        yield start_broker(home, port=0, lib=lib).bootstrap
     finally:
         stop_broker(home)
         shutil.rmtree(home, ignore_errors=True)
