@@ -19,3 +19,25 @@ $(STAMP): pyproject.toml requirements.lock
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . ; \
 	fi
 	@touch $@
+
+# What CI runs: format, lint, types, import rules, schemas; nothing is modified.
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/histoire schemas check
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+# The whole path on one machine; KAFKA=1 runs it over a Kafka broker on the JVM.
+demo: $(STAMP)
+	$(BIN)/python -m deploy.demo $(if $(KAFKA),--kafka)
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+clean:
+	-@if [ -x $(BIN)/histoire ]; then $(BIN)/histoire stop >/dev/null 2>&1; fi
+	rm -rf $(VENV) .histoire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build

@@ -1,0 +1,78 @@
+"""The rules of the house, checked: import directions, lengths, forbidden drawers and words."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("schemas", "ingest", "projections", "producers", "deploy")
+MODULE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+DRAWERS = {"utils", "util", "helpers", "core", "common", "misc", "tools", "base"}
+
+
+def modules() -> list[Path]:
+    return [p for name in PACKAGES for p in sorted((ROOT / name).rglob("*.py"))]
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_import_contracts() -> None:
+    done = subprocess.run(  # noqa: S603
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_module_is_short_and_says_what_it_is(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= MODULE_LINES_MAX
+    assert path.stem not in DRAWERS
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text)), "a module begins with what it is"
+    too_long = [
+        f.name for f in functions(path) if (f.end_lineno or 0) - f.lineno + 1 > FUNCTION_LINES_MAX
+    ]
+    assert not too_long
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_only_settings_reads_the_environment(package: str) -> None:
+    readers = re.compile(r"\bos\.environ\b|\bos\.getenv\b|\bgetenv\(")
+    allowed = {"ingest/runtime/settings.py", "ingest/runtime/embedded_postgres.py"}
+    offenders = {
+        str(p.relative_to(ROOT))
+        for p in (ROOT / package).rglob("*.py")
+        if readers.search(p.read_text())
+    }
+    assert offenders <= allowed
+
+
+def test_no_path_of_a_machine_and_no_registry_host() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout.split(b"\0")
+    hosts = re.compile(rb"pypi\.org|repo1?\.maven|npmjs|deb\.debian|/(?:work|farm)/[a-z]")
+    offenders = []
+    for name in tracked:
+        path = ROOT / name.decode()
+        if name and path.is_file() and path != Path(__file__) and hosts.search(path.read_bytes()):
+            offenders.append(name.decode())
+    assert not offenders
