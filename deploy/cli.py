@@ -1,0 +1,149 @@
+"""The one command `histoire`: composes the commands of every package, ends every fault cleanly."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from typing import Annotated
+
+import psycopg
+import typer
+
+from deploy.broker import BrokerError, MissingProgramError
+from ingest.runtime.console import CommandError, Exit, err
+from ingest.runtime.embedded_postgres import EmbeddedPostgresError
+from ingest.runtime.feed.types import FeedError, FeedMismatch
+from ingest.runtime.settings import SettingsError
+
+COMMAND_MODULES = (
+    "producers.commands",
+    "ingest.commands",
+    "projections.commands",
+    "schemas.commands",
+    "deploy.commands",
+)
+"""In the order of the help: what a document goes through, then what serves it."""
+
+EPILOG = (
+    "Settings come from HISTOIRE_* variables: see `histoire config`. "
+    "Data goes to stdout, all else to stderr. "
+    "Exit codes: 0 done; 1 the answer is no, or the work failed; 2 wrong arguments or settings; "
+    "3 ingestion stopped itself: too many rejections; 4 a service is away, try later; "
+    "5 halted, a person must decide; 6 not found; 7 a program is missing; 70 a fault of ours; "
+    "130 interrupted."
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"histoire {importlib.metadata.version('histoire')}")
+        raise typer.Exit
+
+
+def make_app() -> typer.Typer:
+    """The application with the commands of every package."""
+    composed = typer.Typer(
+        name="histoire",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=EPILOG,
+    )
+
+    @composed.callback()
+    def histoire(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version",
+                help="Print the version and end.",
+                callback=_print_version,
+                is_eager=True,
+            ),
+        ] = False,
+    ) -> None:
+        """Document events of a national health space: feed, event store, patient timelines."""
+
+    for name in COMMAND_MODULES:
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name).register(composed)
+    return composed
+
+
+app = make_app()
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Exit code of `histoire ARGUMENTS`; a fault is one sentence on stderr, never a traceback."""
+    try:
+        app(args=arguments, prog_name="histoire")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else Exit.FAILED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except SettingsError as error:
+        for problem in error.problems:
+            err(problem)
+        return Exit.USAGE
+    except Exception as error:  # noqa: BLE001 - the entry point: no traceback may carry data
+        sentence, repair, code = describe(error)
+        err(sentence, repair)
+        return code
+    return Exit.OK
+
+
+def describe(error: Exception) -> tuple[str, str | None, Exit]:
+    """What a person is told of a fault: sentence, repair, exit code. Messages we did not write
+    ourselves are not repeated, since they may carry data."""
+    match error:
+        case CommandError():
+            return error.sentence, error.repair, error.code
+        case MissingProgramError():
+            return str(error), error.repair, Exit.MISSING
+        case BrokerError():
+            return str(error), error.repair, Exit.UNAVAILABLE
+        case EmbeddedPostgresError():
+            return str(error), None, Exit.UNAVAILABLE
+        case FeedMismatch():
+            return str(error), None, Exit.HALTED
+        case FeedError():
+            return str(error), None, Exit.UNAVAILABLE
+        case psycopg.OperationalError():
+            return _database_away(error)
+        case OSError(filename=str(name), strerror=str(reason)):
+            return f"{name}: {reason}", None, Exit.FAILED
+        case _:
+            return _internal(error)
+
+
+def _database_away(error: psycopg.OperationalError) -> tuple[str, str | None, Exit]:
+    state = error.sqlstate
+    reason = f"SQLSTATE {state}" if state else str(error).strip().splitlines()[0]
+    return (
+        f"PostgreSQL is away or refuses us: {reason}",
+        "Check HISTOIRE_DATABASE_DSN, or try again later.",
+        Exit.UNAVAILABLE,
+    )
+
+
+def _internal(error: Exception) -> tuple[str, str | None, Exit]:
+    place = "unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno} {code.co_name}"
+        trace = trace.tb_next
+    kind = type(error).__name__
+    state = f" SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) else ""
+    return f"a fault of ours: {kind}{state} in {place}", "Please report it.", Exit.INTERNAL
+
+
+def main() -> None:
+    """Entry point of the command `histoire`."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""Commands of this package: one `register_...` per subject, each in the module of its subject."""
+
+from __future__ import annotations
+
+import typer
+
+from deploy.broker.commands import register_broker
+from deploy.configuration import register_config
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this package to `app`."""
+    register_config(app)
+    register_broker(app)
