@@ -1,0 +1,56 @@
+"""The body of a document and the codes derived from it: format and mime type (SPEC f.2, c.1)."""
+
+from typing import Final
+
+from .. import valuesets
+from .document import Body
+from .elements import NAMESPACE, Element, path
+
+XSL_NAMESPACE: Final = "http://www.w3.org/1999/XSL/Transform"
+_STYLESHEETS: Final = frozenset({f"{{{XSL_NAMESPACE}}}stylesheet", f"{{{XSL_NAMESPACE}}}transform"})
+_STRUCTURED: Final = "structuredBody"
+_UNSTRUCTURED: Final = "nonXMLBody"
+
+
+def body(document: Element) -> Body:
+    """The kind of body and the media types of its base64, which is never decoded here."""
+    component = document.find(path("component"))
+    if component is None:
+        return Body(None, None)
+    unstructured = component.find(path(_UNSTRUCTURED))
+    if unstructured is not None:
+        text = unstructured.find(path("text"))
+        media_type = None if text is None else text.get("mediaType")
+        return Body(_UNSTRUCTURED, media_type.strip() if media_type else None)
+    structured = component.find(path(_STRUCTURED))
+    if structured is None:
+        return Body(None, None)
+    return Body(_STRUCTURED, " | ".join(_embedded_media_types(structured)) or None)
+
+
+def _embedded_media_types(structured: Element) -> list[str]:
+    values = structured.iter(f"{{{NAMESPACE}}}value", f"{{{NAMESPACE}}}text")
+    found = {
+        (value.get("mediaType") or "").strip()
+        for value in values
+        if value.get("representation") == "B64"
+    }
+    return sorted(found - {""})
+
+
+def is_stylesheet(root: Element) -> bool:
+    """True when the file is a stylesheet that holds the document (self-presentable)."""
+    return root.tag in _STYLESHEETS
+
+
+def mime_type(root: Element) -> str:
+    """mimeType of the file as a whole."""
+    return "application/xslt+xml" if is_stylesheet(root) else "text/xml"
+
+
+def format_code(templates: tuple[str, ...], type_code: str | None, found: Body) -> str | None:
+    """formatCode by the templates, or by the media type of an N1; None when no rule gives one."""
+    roots = tuple(template.partition("^")[0] for template in templates)
+    media_type = found.media_type if found.kind == _UNSTRUCTURED else None
+    entry = valuesets.format_of(roots, type_code, media_type)
+    return entry.code if entry else None

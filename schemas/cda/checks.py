@@ -1,0 +1,139 @@
+"""What a vendor should know about a document that can be read: one small check per rule.
+
+Every check looks at the header and yields problems; none of them refuses anything, and no detail
+repeats a value of the file. Order of the list = order in the output.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from ..identity import RETIRED_INS_OIDS, is_well_formed
+from . import patient
+from .checks_of_codes import CODE_CHECKS
+from .checks_of_identifiers import IDENTIFIER_CHECKS
+from .checks_of_times import TIME_CHECKS
+from .document import CdaDocument, Problem
+from .elements import Element, path
+
+Check = Callable[[Element, CdaDocument], Iterator[Problem]]
+
+_HL7_FRANCE: Final = "2.16.840.1.113883.2.8.2.1"
+_CI_SIS: Final = "1.2.250.1.213.1.1.1.1"
+# Compulsory items by SPEC f.1 and what each is called in a sentence.
+_COMPULSORY: Final = (
+    ("realmCode", "realmCode"),
+    ("typeId", "typeId"),
+    ("unique_id", "id"),
+    ("type", "code"),
+    ("title", "title"),
+    ("creation_time", "effectiveTime"),
+    ("confidentiality", "confidentialityCode"),
+    ("language", "languageCode"),
+    ("set_id", "setId"),
+    ("version", "versionNumber (an integer)"),
+    ("sex", "patient administrativeGenderCode"),
+    ("birth_time", "patient birthTime"),
+    ("authors", "author"),
+    ("custodian", "custodian id"),
+    ("legal_authenticator", "legalAuthenticator"),
+    ("service_start", "effectiveTime/low of the first documentationOf/serviceEvent"),
+    ("practice_setting", "standardIndustryClassCode of the performer of the main act"),
+    ("facility_type", "code of the healthCareFacility of the encompassingEncounter"),
+)
+_COMPULSORY_WITH_INS: Final = (
+    ("birth_name", "family name with qualifier BR"),
+    ("birth_given", "given name with qualifier BR"),
+    ("given_list", "given name without qualifier (the whole list)"),
+    ("birth_place", "birthplace county (COG)"),
+)
+
+
+def problems(header: Element, found: CdaDocument) -> tuple[Problem, ...]:
+    """All problems of this document, each once."""
+    return tuple(dict.fromkeys(problem for check in CHECKS for problem in check(header, found)))
+
+
+def _ins(header: Element, found: CdaDocument) -> Iterator[Problem]:
+    several = patient.distinct_ins(header)
+    if not several:
+        yield Problem("ins_missing", "recordTarget/patientRole has no id under an INS root.")
+    elif len(several) > 1:
+        yield Problem("ins_ambiguous", "recordTarget holds several different INS: none is read.")
+    elif found.ins is not None and not found.ins.key_valid:
+        yield from _ins_fault(found.ins.matricule)
+
+
+def _ins_fault(matricule: str) -> Iterator[Problem]:
+    if is_well_formed(matricule):
+        yield Problem("ins_key_wrong", "The key of the matricule does not fit its 13 characters.")
+    else:
+        yield Problem("ins_malformed", "The matricule has not the form of a NIR or NIA.")
+
+
+def _retired_ins(header: Element, found: CdaDocument) -> Iterator[Problem]:
+    if any(value.partition("^")[0] in RETIRED_INS_OIDS for value in found.local_ids):
+        yield Problem("ins_retired", "INS-A and INS-C are withdrawn: send the INS-NIR or INS-NIA.")
+
+
+def _qualifiers(header: Element, found: CdaDocument) -> Iterator[Problem]:
+    name = header.find(path("recordTarget/patientRole/patient/name"))
+    for part in () if name is None else name:
+        if part.get("qualifier") not in (None, "BR", "CL"):
+            yield Problem(
+                "name_qualifier_withdrawn", "A patient name has a qualifier other than BR and CL."
+            )
+
+
+def _missing(header: Element, found: CdaDocument) -> Iterator[Problem]:
+    rules = _COMPULSORY + (_COMPULSORY_WITH_INS if found.ins else ())
+    for field, item in rules:
+        value = getattr(found, field) if hasattr(found, field) else header.find(path(field))
+        if value is None or value == ():
+            yield Problem("item_missing", f"Compulsory item absent: {item}.")
+    if header.find(path("componentOf/encompassingEncounter")) is None:
+        yield Problem("item_missing", "Compulsory item absent: componentOf/encompassingEncounter.")
+
+
+def _templates(header: Element, found: CdaDocument) -> Iterator[Problem]:
+    roots = [template.partition("^")[0] for template in found.templates]
+    for root, name in ((_HL7_FRANCE, "HL7 France"), (_CI_SIS, "CI-SIS")):
+        if root not in roots:
+            yield Problem("template_missing", f"templateId of {name} absent.")
+
+
+def _authors(header: Element, found: CdaDocument) -> Iterator[Problem]:
+    if any(author.id is None for author in found.authors):
+        yield Problem("author_without_id", "An author has no identifier.")
+    if found.authors and all(author.organisation is None for author in found.authors):
+        yield Problem("author_without_organisation", "No author names his organisation.")
+    if found.legal_authenticator is not None and found.legal_authenticator.id is None:
+        yield Problem("signer_without_id", "The legalAuthenticator has no identifier.")
+
+
+def _versions(header: Element, found: CdaDocument) -> Iterator[Problem]:
+    if found.version is None:
+        return
+    if found.version > 1 and found.replaces is None:
+        yield Problem("replaced_document_missing", "A later version names no document it replaces.")
+    if found.version == 1 and found.replaces is not None:
+        yield Problem("replaces_at_first_version", "Version 1 names a document it replaces.")
+
+
+def _body(header: Element, found: CdaDocument) -> Iterator[Problem]:
+    if found.body.kind is None:
+        yield Problem("body_missing", "component holds neither structuredBody nor nonXMLBody.")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    _ins,
+    _retired_ins,
+    _qualifiers,
+    _missing,
+    _templates,
+    _authors,
+    _versions,
+    _body,
+    *CODE_CHECKS,
+    *IDENTIFIER_CHECKS,
+    *TIME_CHECKS,
+)

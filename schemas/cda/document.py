@@ -1,0 +1,167 @@
+"""What a CDA header says, as frozen values.
+
+Identifiers are `root^extension` (or the root alone), times the literal of the file; None where the
+file has nothing or a nullFlavor. Class, format and mime type are derived (SPEC c.1, TRAPS 22).
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from .. import valuesets
+
+
+@dataclass(frozen=True, slots=True)
+class PatientIns:
+    """The one INS of the patient; `key_valid` is False for a wrong key or a malformed matricule."""
+
+    oid: str
+    matricule: str
+    key_valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A code and the OID of its system (empty where the file names none)."""
+
+    code: str
+    system: str
+
+    def __str__(self) -> str:
+        return f"{self.code}@{self.system}" if self.system else self.code
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """One author element: a person, or a device whose software name is `device`."""
+
+    id: str | None
+    name: str | None
+    function_code: str | None
+    function_display: str | None
+    specialty: str | None
+    organisation: str | None
+    organisation_name: str | None
+    device: str | None
+
+    @property
+    def role(self) -> str | None:
+        """`CODE:display` as the file writes its functionCode, None without one."""
+        if self.function_code is None:
+            return None
+        return f"{self.function_code}:{self.function_display or ''}".rstrip(":")
+
+    @property
+    def role_label(self) -> str | None:
+        """authorRole of XDS: the label of the function in the value set J47 (SPEC b.3)."""
+        listed = valuesets.AUTHOR_ROLES.get(self.function_code or "")
+        return listed.label if listed else None
+
+
+@dataclass(frozen=True, slots=True)
+class LegalAuthenticator:
+    """Who answers for the content, and when he signed; the id may be the patient's INS."""
+
+    id: str | None
+    name: str | None
+    time: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """`structuredBody`, `nonXMLBody` or None, and the media types of the base64 it carries.
+
+    Several media types (embedded copies and images) are sorted and joined by ` | `.
+    """
+
+    kind: str | None
+    media_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something the maker of the software should know; `detail` never holds a value of the file."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose document it is, and which: what must equal the metadata that came with the bytes.
+
+    `ins` is None when there is no INS, or when several different ones stand in the header.
+    """
+
+    unique_id: str | None
+    ins: PatientIns | None
+
+
+_NOT_IN_JSON: Final = frozenset({"used_name", "used_given", "accessions", "studies"})
+
+
+@dataclass(frozen=True, slots=True)
+class CdaDocument:
+    """The metadata of one document; hashes in lower-case hex, `size` in bytes, of what came in."""
+
+    file: str | None
+    size: int
+    sha1: str
+    sha256: str
+    ins: PatientIns | None
+    local_ids: tuple[str, ...]
+    birth_name: str | None
+    birth_given: str | None
+    given_list: str | None
+    used_name: str | None
+    used_given: str | None
+    sex: str | None
+    birth_time: str | None
+    birth_place: str | None
+    unique_id: str | None
+    set_id: str | None
+    version: int | None
+    type: Coded | None
+    class_code: str | None
+    format_code: str | None
+    title: str | None
+    creation_time: str | None
+    confidentiality: str | None
+    language: str | None
+    templates: tuple[str, ...]
+    authors: tuple[Author, ...]
+    custodian: str | None
+    legal_authenticator: LegalAuthenticator | None
+    service_start: str | None
+    service_stop: str | None
+    event_codes: tuple[Coded, ...]
+    practice_setting: str | None
+    facility_type: str | None
+    orders: tuple[str, ...]
+    accessions: tuple[str, ...]
+    studies: tuple[str, ...]
+    replaces: str | None
+    mime_type: str
+    body: Body
+    problems: tuple[Problem, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of `histoire cda --json`, in their order, ready for orjson."""
+        shown: dict[str, Any] = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in _NOT_IN_JSON
+        }
+        shown["event_codes"] = [str(code) for code in self.event_codes]
+        shown["authors"] = [
+            {
+                "id": author.id,
+                "role": author.role,
+                "specialty": author.specialty,
+                "organisation": author.organisation,
+                "device": author.device,
+            }
+            for author in self.authors
+        ]
+        signer = self.legal_authenticator
+        shown["legal_authenticator"] = signer and {"id": signer.id, "time": signer.time}
+        return shown

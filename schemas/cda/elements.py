@@ -1,0 +1,120 @@
+"""Reading one element of a CDA header: identifiers, codes, texts; nullFlavor is absent."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
+
+from .document import Coded
+
+Element = etree._Element
+
+NAMESPACE: Final = "urn:hl7-org:v3"
+_MAX_PLACES: Final = 20
+_MAX_NAME: Final = 40
+CLINICAL_DOCUMENT: Final = f"{{{NAMESPACE}}}ClinicalDocument"
+ACCESSION_NUMBER: Final = "{urn:dicom-org:ps3-20}accessionNumber"
+
+
+def path(steps: str) -> str:
+    """`a/b[@c]` with the CDA namespace on every step, for `find` and `findall`."""
+    return "/".join(f"{{{NAMESPACE}}}{step}" for step in steps.split("/"))
+
+
+def identifier(element: Element | None) -> str | None:
+    """`root^extension`, or the root alone; None for a nullFlavor or without a root."""
+    if element is None or element.get("nullFlavor") is not None:
+        return None
+    root = (element.get("root") or "").strip()
+    extension = (element.get("extension") or "").strip()
+    if not root:
+        return None
+    return f"{root}^{extension}" if extension else root
+
+
+def identifiers(parent: Element, steps: str) -> tuple[str, ...]:
+    """All identifiers at this path, in the order of the file."""
+    found = (identifier(element) for element in parent.iterfind(path(steps)))
+    return tuple(value for value in found if value is not None)
+
+
+def preferred_identifier(parent: Element, steps: str, root: str) -> str | None:
+    """The first identifier under this root, else the first of all."""
+    found = identifiers(parent, steps)
+    return next((value for value in found if value.startswith(root + "^")), None) or next(
+        iter(found), None
+    )
+
+
+def attribute(parent: Element, steps: str, name: str) -> str | None:
+    """This attribute of the first element at this path; None where it is a nullFlavor."""
+    element = parent.find(path(steps))
+    if element is None or element.get("nullFlavor") is not None:
+        return None
+    return (element.get(name) or "").strip() or None
+
+
+def coded(element: Element | None) -> Coded | None:
+    """Code and system of a coded element; None for a nullFlavor or without a code."""
+    if element is None or element.get("nullFlavor") is not None:
+        return None
+    code = (element.get("code") or "").strip()
+    return Coded(code, (element.get("codeSystem") or "").strip()) if code else None
+
+
+def text_of(element: Element | None) -> str | None:
+    """All text inside, runs of white space as one space; None when there is none."""
+    if element is None:
+        return None
+    return " ".join("".join(map(str, element.itertext())).split()) or None
+
+
+def person_name(parent: Element, steps: str) -> str | None:
+    """Family name then given name of the person at this path, for display."""
+    name = parent.find(path(steps))
+    if name is None:
+        return None
+    parts = (text_of(name.find(path("family"))), text_of(name.find(path("given"))))
+    return " ".join(part for part in parts if part) or text_of(name)
+
+
+def header_elements(document: Element) -> Iterator[Element]:
+    """Every element of the header: all but the body (`component`)."""
+    for child in document:
+        if child.tag != path("component"):
+            yield from child.iter(f"{{{NAMESPACE}}}*")
+
+
+def local_name(element: Element) -> str:
+    """The tag without its namespace."""
+    return str(etree.QName(element).localname)
+
+
+class Places:
+    """The first places where a fault occurs; later ones cost nothing and are not told.
+
+    A hostile header has a hundred thousand of them, each two hundred elements deep.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def add(self, element: Element) -> None:
+        """Remember where this element stands, while there is room."""
+        if len(self._found) < _MAX_PLACES:
+            self._found.append(place(element))
+
+    def __str__(self) -> str:
+        """`a, b and c` for a sentence, each place once, in the order of the file."""
+        *others, last = dict.fromkeys(self._found)
+        return f"{', '.join(others)} and {last}" if others else last
+
+
+def place(element: Element) -> str:
+    """Where an element stands, as its path from the header: names only, never a value."""
+    names = [local_name(element)[:_MAX_NAME]]
+    for ancestor in element.iterancestors():
+        if ancestor.tag == CLINICAL_DOCUMENT:
+            break
+        names.append(local_name(ancestor)[:_MAX_NAME])
+    return "/".join(reversed(names))

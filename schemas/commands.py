@@ -1,0 +1,86 @@
+"""Commands of the language itself, which need no server and no settings."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from .cda import MAX_BYTES, CdaDocument, CdaRefusal, read_cda
+from .cda.card import card
+
+REFUSED: Final = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this package to the umbrella application."""
+    app.command("cda")(cda)
+
+
+def cda(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="CDA R2 files: N1, N3 or self-presentable.",
+        ),
+    ],
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per line and file, on standard output.")
+    ] = False,
+) -> None:
+    """Read CDA files and print the metadata a deposit needs, with what is wrong in them.
+
+    With --json a refused file is the object {file, refused: {code, detail}}. The output holds the
+    patient's identity, as the file does.
+
+    Exit codes: 0 all files read, 1 at least one refused, 2 usage.
+    """
+    refused = 0
+    console = Console()
+    for name, found in _read_all(files):
+        if isinstance(found, CdaRefusal):
+            refused += 1
+            typer.echo(f"{name} is refused ({found.code}). {found.detail}", err=True)
+        if json:
+            typer.echo(orjson.dumps(_as_json(name, found)))
+        elif isinstance(found, CdaDocument):
+            console.print(card(found))
+    if refused:
+        raise typer.Exit(REFUSED)
+
+
+def _read_all(files: list[Path]) -> Iterator[tuple[str, CdaDocument | CdaRefusal]]:
+    for path in _with_progress(files):
+        name = os.fsencode(path.name).decode("utf-8", "replace")
+        yield name, _read(path, name)
+
+
+def _with_progress(files: list[Path]) -> Iterable[Path]:
+    """The files, behind a bar on standard error unless answers scroll on the same terminal."""
+    console = Console(stderr=True)
+    shown = console.is_terminal and not sys.stdout.isatty()
+    return track(files, "Reading", console=console, transient=True, disable=not shown)
+
+
+def _read(path: Path, name: str) -> CdaDocument | CdaRefusal:
+    """The document of this file; no more of it is read than a document may have."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        return CdaRefusal("unreadable", f"The file cannot be read: {error.strerror}.")
+    return read_cda(data, file=name)
+
+
+def _as_json(name: str, found: CdaDocument | CdaRefusal) -> dict[str, object]:
+    if isinstance(found, CdaDocument):
+        return found.as_json()
+    return {"file": name, "refused": {"code": found.code, "detail": found.detail}}
