@@ -1,0 +1,227 @@
+"""Messages and stored events as bytes: Avro single-object encoding, bounded and canonical reading.
+
+`C3 01`, the fingerprint of the schema (8 bytes, little-endian), then the datum in Avro binary. Old
+versions come out as the newest one. Datums are to be treated as read-only.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from io import BytesIO
+from typing import Any, Final, cast
+
+from fastavro import schemaless_reader
+
+from .canonical import UNLIMITED, Reader, Unreadable, read, reader_of
+from .encoding import EncodeError, Writer, writer_of
+from .registry import Registry, Schema, registry
+from .rejections import Rejection
+
+__all__ = [
+    "CONTENT_BYTES_MAX",
+    "ITEMS_MAX",
+    "MARKER",
+    "MESSAGE_BYTES_MAX",
+    "METADATA_BYTES_MAX",
+    "Codec",
+    "Decoded",
+    "EncodeError",
+    "StoredEventError",
+    "codec",
+    "decode",
+    "decode_event",
+    "encode",
+    "without_content",
+]
+
+MARKER: Final = b"\xc3\x01"
+HEADER_BYTES: Final = 10
+CONTENT_BYTES_MAX: Final = 8 * 1024 * 1024
+METADATA_BYTES_MAX: Final = 256 * 1024
+MESSAGE_BYTES_MAX: Final = CONTENT_BYTES_MAX + METADATA_BYTES_MAX
+ITEMS_MAX: Final = 10_000
+"""Items of all arrays of a message together (RELIABILITY 3.5): bounds memory and time."""
+
+_REJECTIONS: Final[Mapping[str, Rejection]] = {
+    code: Rejection(code)
+    for code in (
+        "value_empty",
+        "not_single_object",
+        "schema_unknown",
+        "schema_not_of_topic",
+        "malformed",
+        "not_canonical",
+        "too_large",
+    )
+}
+
+
+class StoredEventError(Exception):
+    """Stored bytes can't be read: a schema is missing or the store is damaged. Halt, don't skip."""
+
+    def __init__(self, schema_name: str, reason: str) -> None:
+        super().__init__(f"a stored {schema_name} cannot be read: {reason}")
+        self.schema_name = schema_name
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A message that was read.
+
+    `schema` is the one it was written with, `datum` is of the newest version of `name`. `body_end`
+    is where the field `content` begins in the bytes; their length for records without one.
+    """
+
+    schema: Schema
+    name: str
+    datum: dict[str, Any]
+    body_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All that is known beforehand about bytes with one fingerprint."""
+
+    schema: Schema
+    name: str
+    read: Reader
+    has_content: bool
+    bytes_max: int
+    upgrade: Callable[[bytes, dict[str, Any]], dict[str, Any]] | None
+
+
+class Codec:
+    """Encodes and decodes with the schemas of one registry."""
+
+    def __init__(self, schemas: Registry) -> None:
+        self._registry = schemas
+        self._plans: dict[bytes, _Plan] = {}
+        self._newest: dict[str, tuple[Writer, bytes]] = {}
+
+    def encode(self, name: str, datum: Mapping[str, Any]) -> bytes:
+        """The bytes of `datum`, of the newest version of the record with this short name.
+
+        `decode` accepts them (but for sizes). Raises KeyError for an unknown name, `EncodeError`
+        naming the field when the datum is not of this shape (every field present, no other).
+        """
+        if name not in self._newest:
+            schema = self._registry.newest(name)
+            self._newest[name] = (
+                writer_of(schema, self._registry.tree(schema)),
+                MARKER + schema.fingerprint,
+            )
+        writer, head = self._newest[name]
+        return writer.encode(datum, head)
+
+    def decode(self, data: bytes | None, *, expected: str | None = None) -> Decoded | Rejection:
+        """Read any bytes whatever: what they say, or the rejection they deserve.
+
+        Never raises; works within their size. With `expected`, messages of another record are
+        refused as `schema_not_of_topic`.
+        """
+        if not data:
+            return _REJECTIONS["value_empty"]
+        if data[:2] != MARKER or len(data) < HEADER_BYTES:
+            return _REJECTIONS["not_single_object"]
+        plan = self._plans.get(data[2:10]) or self._plan(data[2:10])
+        if plan is None:
+            return _REJECTIONS["schema_unknown"]
+        if expected is not None and plan.name != expected:
+            return _REJECTIONS["schema_not_of_topic"]
+        if len(data) > plan.bytes_max:
+            return _REJECTIONS["too_large"]
+        try:
+            datum, end = read(plan.read, data, HEADER_BYTES, METADATA_BYTES_MAX, ITEMS_MAX)
+        except Unreadable as error:
+            return _REJECTIONS[error.code]
+        if not plan.has_content:
+            end = len(data)
+        if end > METADATA_BYTES_MAX or len(data) - end > CONTENT_BYTES_MAX + 5:
+            return _REJECTIONS["too_large"]
+        if plan.upgrade is not None:
+            datum = plan.upgrade(data, datum)
+        return Decoded(plan.schema, plan.name, datum, end)
+
+    def decode_event(self, schema_name: str, data: bytes) -> dict[str, Any]:
+        """The datum of stored bytes, of the newest version; no limit of size.
+
+        Raises `StoredEventError` when they can't be read or are not of the record `schema_name`.
+        """
+        plan = self._plans.get(data[2:10]) or self._plan(data[2:10])
+        if plan is None or data[:2] != MARKER:
+            raise StoredEventError(schema_name, "its schema is not in the folder of schemas")
+        if plan.name != schema_name:
+            raise StoredEventError(schema_name, f"it is a {plan.name}")
+        try:
+            datum, _ = read(plan.read, data, HEADER_BYTES, UNLIMITED, UNLIMITED)
+        except Unreadable as error:
+            raise StoredEventError(schema_name, error.code) from None
+        return datum if plan.upgrade is None else plan.upgrade(data, datum)
+
+    def _plan(self, fingerprint: bytes) -> _Plan | None:
+        schema = self._registry.by_fingerprint.get(fingerprint)
+        if schema is None:
+            return None
+        tree = self._registry.tree(schema)
+        has_content = bool(tree.fields) and tree.fields[-1].name == "content"
+        newest = self._registry.newest(schema.name).version
+        upgrade = None if schema.version == newest else partial(self._upgrade, schema)
+        bytes_max = MESSAGE_BYTES_MAX if has_content else METADATA_BYTES_MAX
+        plan = _Plan(schema, schema.name, reader_of(tree), has_content, bytes_max, upgrade)
+        self._plans[fingerprint] = plan
+        return plan
+
+    def _upgrade(self, written: Schema, data: bytes, datum: dict[str, Any]) -> dict[str, Any]:
+        """Version by version: runs of plain resolution by fastavro, upcasters between them."""
+        body: bytes | None = data[HEADER_BYTES:]
+        newest = self._registry.newest(written.name).version
+        at = written
+        while at.version < newest:
+            upcaster = self._registry.upcasters.get((at.name, at.version))
+            if upcaster is not None:
+                datum, body = upcaster(datum), None
+                at = self._registry.get(at.name, at.version + 1)
+                continue
+            to = self._end_of_run(at, newest)
+            if body is None:
+                body = writer_of(at, self._registry.tree(at)).encode(datum)
+            datum = cast(dict[str, Any], schemaless_reader(BytesIO(body), at.parsed, to.parsed))
+            at, body = to, None
+        return datum
+
+    def _end_of_run(self, schema: Schema, newest: int) -> Schema:
+        version = schema.version
+        while version < newest and (schema.name, version) not in self._registry.upcasters:
+            version += 1
+        return self._registry.get(schema.name, version)
+
+
+@cache
+def codec() -> Codec:
+    """The codec of this application's schemas."""
+    return Codec(registry())
+
+
+def encode(name: str, datum: Mapping[str, Any]) -> bytes:
+    """See `Codec.encode`."""
+    return codec().encode(name, datum)
+
+
+def decode(data: bytes | None, *, expected: str | None = None) -> Decoded | Rejection:
+    """See `Codec.decode`."""
+    return codec().decode(data, expected=expected)
+
+
+def decode_event(schema_name: str, data: bytes) -> dict[str, Any]:
+    """See `Codec.decode_event`."""
+    return codec().decode_event(schema_name, data)
+
+
+def without_content(data: bytes, decoded: Decoded) -> bytes:
+    """The message with `content` null: the bytes up to it and one more, nothing encoded again.
+
+    A message without a field `content` is returned as it is.
+    """
+    end = decoded.body_end
+    return data if end == len(data) else data[:end] + b"\x00"

@@ -1,0 +1,142 @@
+"""Writing a datum with its schema, and saying which field is at fault when it can't be."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final, TypeAlias
+
+from fastavro import schemaless_writer
+
+from .avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, Record, Union
+from .schema_files import Schema
+
+Check: TypeAlias = Callable[[Any], bool]
+
+_INTEGERS: Final = {"int": 1 << 31, "long": 1 << 63}
+_PYTHON_TYPES: Final[Mapping[str, type]] = {"boolean": bool, "bytes": bytes, "string": str}
+_WRITE_ERRORS: Final = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,  # UnicodeEncodeError too
+)
+
+
+class EncodeError(ValueError):
+    """A datum is not of the shape of its schema. Names the record and the field, never a value."""
+
+    def __init__(self, name: str, field: str) -> None:
+        place = f"field {field}" if field else "it"
+        super().__init__(f"{name}: {place} is missing, unknown or not of the type of the schema")
+        self.name = name
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Encodes with one schema. Make it with `writer_of`."""
+
+    schema: Schema
+    tree: Record
+    ints: Check | None
+
+    def encode(self, datum: Mapping[str, Any], head: bytes = b"") -> bytes:
+        """`head`, then the datum in Avro binary. Raises `EncodeError`."""
+        out = BytesIO()
+        out.write(head)
+        try:
+            schemaless_writer(out, self.schema.parsed, datum, strict=True)
+            fits = self.ints is None or self.ints(datum)
+        except _WRITE_ERRORS:
+            fits = False
+        if not fits:  # not chained: fastavro's messages quote the value
+            raise EncodeError(self.schema.name, fault_of(self.tree, datum) or "")
+        return out.getvalue()
+
+
+def writer_of(schema: Schema, tree: Record) -> Writer:
+    """The writer of a schema and its tree."""
+    return Writer(schema, tree, _ints(tree))
+
+
+def _ints(node: AvroType) -> Check | None:
+    """Are the numbers of type int within 32 bits? fastavro does not look. None: there are none."""
+    if isinstance(node, Primitive):
+        return (lambda v: -0x80000000 <= v <= 0x7FFFFFFF) if node.kind == "int" else None
+    if isinstance(node, Record):
+        found = [(field.name, _ints(field.type)) for field in node.fields]
+        checks = [(name, check) for name, check in found if check is not None]
+        return (lambda v: all(check(v[name]) for name, check in checks)) if checks else None
+    if isinstance(node, Union):
+        inner = next((c for c in map(_ints, node.branches) if c is not None), None)
+        return inner and (lambda v: v is None or inner(v))
+    if isinstance(node, Array):
+        item = _ints(node.items)
+        return item and (lambda v: all(map(item, v)))
+    if isinstance(node, Map):
+        value = _ints(node.values)
+        return value and (lambda v: all(map(value, v.values())))
+    return None
+
+
+def fault_of(node: AvroType, value: Any, path: str = "") -> str | None:
+    """The dotted field whose value is not of its type ("" for the whole), None if all are."""
+    if isinstance(node, Record):
+        return _fault_of_record(node, value, path)
+    if isinstance(node, Union):
+        if any(fault_of(branch, value, path) is None for branch in node.branches):
+            return None
+        return next(
+            (f for b in node.branches if (f := fault_of(b, value, path)) not in (None, path)), path
+        )
+    if isinstance(node, Array):
+        items = value if isinstance(value, list | tuple) else None
+        return path if items is None else _first(node.items, items, path)
+    if isinstance(node, Map):
+        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+            return path
+        return _first(node.values, value.values(), path)
+    return None if _is_of(node, value) else path
+
+
+def _fault_of_record(node: Record, value: Any, path: str) -> str | None:
+    if not isinstance(value, Mapping):
+        return path
+    for field in node.fields:
+        inner = f"{path}.{field.name}" if path else field.name
+        if field.name not in value:
+            return inner
+        fault = fault_of(field.type, value[field.name], inner)
+        if fault is not None:
+            return fault
+    return path if len(value) != len(node.fields) else None
+
+
+def _first(node: AvroType, values: Any, path: str) -> str | None:
+    return next((f for v in values if (f := fault_of(node, v, path)) is not None), None)
+
+
+def _is_of(node: Primitive | Fixed | Enum, value: Any) -> bool:
+    if isinstance(node, Fixed):
+        return isinstance(value, bytes) and len(value) == node.size
+    if isinstance(node, Enum):
+        return value in node.symbols
+    if node.kind == "null":
+        return value is None
+    if node.kind in _INTEGERS:
+        bound = _INTEGERS[node.kind]
+        return isinstance(value, int) and -bound <= value < bound
+    if node.kind == "string":
+        return isinstance(value, str) and _is_text(value)
+    return isinstance(value, _PYTHON_TYPES.get(node.kind, (int, float)))
+
+
+def _is_text(value: str) -> bool:
+    """False when it holds half a surrogate pair, which UTF-8 has no form for."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

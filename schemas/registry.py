@@ -1,0 +1,101 @@
+"""The folder of schemas is the registry: every version ever used, found by its fingerprint.
+
+Loading refuses what could not be read safely or would be read wrongly later (DESIGN 5).
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+from typing import Self
+
+from .avro_types import Record, SchemaError
+from .evolution import read_folder
+from .schema_files import Schema
+from .upcasters import RESOLVED_AS_IS, UPCASTERS, Step, Upcaster
+
+__all__ = ["Registry", "Schema", "SchemaError", "registry"]
+
+
+class Registry:
+    """The schemas of one folder, checked. Make it with `load`."""
+
+    def __init__(
+        self, schemas: Mapping[Step, tuple[Schema, Record]], upcasters: Mapping[Step, Upcaster]
+    ) -> None:
+        self._schemas = schemas
+        self.upcasters = upcasters
+        self.by_fingerprint: Mapping[bytes, Schema] = MappingProxyType(
+            {schema.fingerprint: schema for schema, _ in schemas.values()}
+        )
+        newest: dict[str, Schema] = {}
+        for schema, _ in schemas.values():
+            if schema.name not in newest or newest[schema.name].version < schema.version:
+                newest[schema.name] = schema
+        self._newest = newest
+
+    @classmethod
+    def load(
+        cls,
+        folder: Traversable,
+        upcasters: Mapping[Step, Upcaster] = UPCASTERS,
+        resolved_as_is: frozenset[Step] = RESOLVED_AS_IS,
+    ) -> Self:
+        """The registry of `folder`.
+
+        Raises `SchemaError`, naming file, field and reason, for the first thing `check_folder`
+        would report, and when the steps from version to version are not all accounted for.
+        """
+        content = read_folder(folder)
+        for problem in content.problems:
+            raise SchemaError(problem.file, problem.field, problem.reason)
+        if not content.schemas:
+            raise SchemaError(folder.name, "", "there is no schema in this folder")
+        schemas = {(schema.name, schema.version): (schema, t) for schema, t in content.schemas}
+        _check_steps(schemas, frozenset(upcasters), resolved_as_is)
+        return cls(schemas, upcasters)
+
+    def newest(self, name: str) -> Schema:
+        """The newest version of the record with this short name. Raises KeyError if none."""
+        return self._newest[name]
+
+    def get(self, name: str, version: int) -> Schema:
+        """One version of a record. Raises KeyError if there is none."""
+        return self._schemas[name, version][0]
+
+    def tree(self, schema: Schema) -> Record:
+        """The types of a schema of this registry."""
+        return self._schemas[schema.name, schema.version][1]
+
+    def all(self) -> tuple[Schema, ...]:
+        """Every schema, by name and version."""
+        return tuple(self._schemas[step][0] for step in sorted(self._schemas))
+
+
+@cache
+def registry() -> Registry:
+    """The registry of this application, loaded once from the package data."""
+    return Registry.load(files("schemas.avro"))
+
+
+def _check_steps(
+    schemas: Mapping[Step, tuple[Schema, Record]],
+    upcasters: frozenset[Step],
+    resolved_as_is: frozenset[Step],
+) -> None:
+    for name, version in sorted(schemas):
+        step = (name, version)
+        mentions = (step in upcasters) + (step in resolved_as_is)
+        has_next = (name, version + 1) in schemas
+        file = schemas[step][0].file
+        if has_next and mentions == 0:
+            raise SchemaError(
+                file, "", f"schemas/upcasters.py does not say how version {version + 1} reads it"
+            )
+        if mentions > has_next:
+            raise SchemaError(file, "", "schemas/upcasters.py has an entry too many for it")
+    for name, version in sorted(upcasters | resolved_as_is):
+        if (name, version) not in schemas:
+            file = f"{name}.{version}.avsc"
+            raise SchemaError(file, "", "schemas/upcasters.py names it but it is not there")

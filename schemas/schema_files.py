@@ -1,0 +1,91 @@
+"""Reading schema files: `<Record>.<version>.avsc`, anywhere below a folder."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import Any, Final
+
+from fastavro.schema import (
+    SchemaParseException,
+    UnknownType,
+    fingerprint,
+    parse_schema,
+    to_parsing_canonical_form,
+)
+
+from .avro_types import Record, SchemaError, short, tree_of
+from .lint import faults
+
+_FILE_NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\.([1-9][0-9]{0,3})\.avsc")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One version of one record.
+
+    `fingerprint`: 8 bytes, CRC-64-AVRO of the Parsing Canonical Form, little-endian, as in Avro's
+    single-object encoding. `text` is the file, `parsed` what fastavro made of it.
+    """
+
+    namespace: str
+    name: str
+    version: int
+    fingerprint: bytes
+    text: str
+    parsed: Any
+
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return f"{self.name}.{self.version}.avsc"
+
+    @property
+    def doc(self) -> str:
+        """What the record is, in the words of the schema."""
+        return str(self.parsed.get("doc", ""))
+
+
+def files_below(folder: Traversable) -> Iterator[Traversable]:
+    """Every schema file below a folder, in the order of the names."""
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        if entry.is_dir():
+            yield from files_below(entry)
+        elif entry.name.endswith(".avsc"):
+            yield entry
+
+
+def read_schema(file: Traversable) -> tuple[Schema, Record, list[SchemaError]]:
+    """The schema, its tree, and the lint rules it breaks.
+
+    Raises `SchemaError` when the file is no schema of a record of its name at all.
+    """
+    match = _FILE_NAME.fullmatch(file.name)
+    if match is None:
+        raise SchemaError(file.name, "", "a schema file is named <Record>.<version>.avsc")
+    text, raw, parsed = _parse(file)
+    tree = tree_of(raw, file.name)
+    if not isinstance(tree, Record):
+        raise SchemaError(file.name, "", "it is not a record")
+    if short(tree.name) != match[1]:
+        raise SchemaError(file.name, "", f"it defines {short(tree.name)}, which is not its name")
+    crc = bytes.fromhex(fingerprint(to_parsing_canonical_form(parsed), "CRC-64-AVRO"))
+    namespace = tree.name.rpartition(".")[0]
+    schema = Schema(namespace, match[1], int(match[2]), crc, text, parsed)
+    return schema, tree, [SchemaError(file.name, *fault) for fault in faults(tree)]
+
+
+def _parse(file: Traversable) -> tuple[str, Any, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        raw = json.loads(text)
+        return text, raw, parse_schema(raw)
+    except RecursionError:
+        raise SchemaError(file.name, "", "types are nested too deeply") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SchemaError(file.name, "", f"it is not JSON: {error}") from error
+    except (SchemaParseException, UnknownType) as error:
+        raise SchemaError(file.name, "", f"it is not valid Avro: {error}") from error
+    except (AttributeError, KeyError, TypeError) as error:  # what fastavro lets through
+        raise SchemaError(file.name, "", f"it is not valid Avro: {error!r}") from error

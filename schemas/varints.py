@@ -1,0 +1,97 @@
+"""The slow half of canonical reading: numbers over one byte, and what is wrong with bytes.
+
+A number is canonical when it is written in as few bytes as possible. The generated readers
+(`canonical`) handle numbers of one byte themselves and call these for the rest.
+"""
+
+from typing import Final, NoReturn
+
+UNLIMITED: Final = 1 << 62
+
+
+class Unreadable(Exception):
+    """The bytes are refused; `code` is that of a rejection. Carries nothing of the bytes."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def long_at(b: bytes, q: int) -> tuple[int, int]:
+    """The number at `q` and the offset after it. Raises `Unreadable`, or IndexError at the end."""
+    n = b[q]
+    value = n & 127
+    shift = 7
+    while n & 128:
+        q += 1
+        n = b[q]
+        value |= (n & 127) << shift
+        shift += 7
+        if shift > 70:
+            raise Unreadable("malformed")
+    if n == 0 and shift > 7:
+        raise Unreadable("not_canonical")
+    if value >> 64:
+        raise Unreadable("malformed")
+    return (value >> 1) ^ -(value & 1), q + 1
+
+
+def int_at(b: bytes, q: int) -> tuple[int, int]:
+    """As `long_at`, of 32 bits."""
+    value, q = long_at(b, q)
+    if not -0x80000000 <= value <= 0x7FFFFFFF:
+        raise Unreadable("malformed")
+    return value, q
+
+
+def span_at(b: bytes, q: int, limit: int) -> tuple[int, int]:
+    """Begin and end of the string or bytes whose length is at `q`; within the bytes.
+
+    Raises `Unreadable`: malformed when it is negative or passes the end of the bytes, too_large
+    when it passes `limit`.
+    """
+    n, m = b[q], b[q + 1]
+    if n & 128 and 0 < m < 128:
+        n = (n & 127) | (m << 7)
+        if n & 1:
+            raise Unreadable("malformed")
+        begin, end = q + 2, q + 2 + (n >> 1)
+    else:
+        length, begin = long_at(b, q)
+        if length < 0:
+            raise Unreadable("malformed")
+        end = begin + length
+    if end > len(b):
+        raise Unreadable("malformed")
+    if end > limit:
+        raise Unreadable("too_large")
+    return begin, end
+
+
+def count_at(b: bytes, q: int) -> tuple[int, int]:
+    """The number of items of a block; negative ones (a block with its size) are not canonical."""
+    n, q = long_at(b, q)
+    if n < 0:
+        raise Unreadable("not_canonical")
+    return n, q
+
+
+def check_room(count: int, room: int, left: int) -> None:
+    """Raise `Unreadable` unless `count` items are within `room` and the `left` bytes."""
+    if count > left:
+        raise Unreadable("malformed")
+    if count > room:
+        raise Unreadable("too_large")
+
+
+def refuse() -> NoReturn:
+    """Raise `Unreadable`: readable, but not canonical."""
+    raise Unreadable("not_canonical")
+
+
+def check_end(q: int, end: int) -> None:
+    """Raise `Unreadable` unless reading stopped where the bytes end."""
+    if q > end:
+        raise Unreadable("malformed")
+    if q < end:
+        raise Unreadable("not_canonical")
