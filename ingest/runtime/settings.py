@@ -230,6 +230,11 @@ def variable(setting: str) -> str:
     return PREFIX + setting.upper()
 
 
+def child_environment(**overrides: str) -> dict[str, str]:
+    """The environment of a process started by this one: ours, with these settings overridden."""
+    return {**os.environ, **{variable(name): value for name, value in overrides.items()}}
+
+
 def _unknown(setting: str) -> str:
     near = difflib.get_close_matches(setting, Settings.model_fields, n=1, cutoff=0.5)
     hint = f"; did you mean {variable(near[0])}?" if near else ""

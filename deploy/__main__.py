@@ -1,0 +1,5 @@
+"""`python -m deploy` is the command `histoire`."""
+
+from .cli import main
+
+main()
