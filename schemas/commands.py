@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from . import schema_commands
 from .cda import MAX_BYTES, CdaDocument, CdaRefusal, read_cda
 from .cda.card import card
 
@@ -20,6 +21,7 @@ REFUSED: Final = 1
 def register(app: typer.Typer) -> None:
     """Add the commands of this package to the umbrella application."""
     app.command("cda")(cda)
+    schema_commands.register(app)
 
 
 def cda(

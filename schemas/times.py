@@ -1,0 +1,130 @@
+"""HL7 literals of time: `YYYY[MM[DD[hh[mm[ss[.f]]]]]][+zzzz]`, read as written (TRAPS 8-10).
+
+The literal is kept, its precision is kept, a date without time of day is a calendar date and never
+shifted. What the French texts forbid but files hold (SPEC c.2) is read and marked `lenient`.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+Precision: TypeAlias = Literal["year", "month", "day", "hour", "minute", "second"]
+
+_LITERAL: Final = re.compile(
+    r"(?P<year>[0-9]{4})(?:(?P<month>[0-9]{2})(?:(?P<day>[0-9]{2})"
+    r"(?:(?P<hour>[0-9]{2})(?:(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2})"
+    r"(?:\.(?P<fraction>[0-9]{1,9}))?)?)?)?)?)?"
+    r"(?P<offset>Z|[+-][0-9]{2,4})?"
+)
+_PRECISIONS: Final[tuple[Precision, ...]] = ("year", "month", "day", "hour", "minute", "second")
+_LENGTH_MAX: Final = 29
+_PARIS: Final = ZoneInfo("Europe/Paris")
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # local arithmetic, see _micros
+_OFFSET_MAX: Final = 14 * 60
+_MICROS_PER_MINUTE: Final = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicalTime:
+    """A point or stretch of time as somebody wrote it.
+
+    `date`: the calendar date when there is no time of day (the first day of a year or month), else
+    None. `instant`: aware, UTC, when there is a time of day, else None. `offset_minutes`: as
+    written, None when it was not. `sort_key`: microseconds since 1970 UTC of its beginning; without
+    offset, and for dates, on the clock of Europe/Paris. `lenient`: not as the texts ask.
+    """
+
+    literal: str
+    precision: Precision
+    date: date | None
+    instant: datetime | None
+    offset_minutes: int | None
+    sort_key: int
+    lenient: bool
+
+
+def parse_time(literal: str) -> ClinicalTime | None:
+    """The time a literal means; None when it is not well formed or there is no such time.
+
+    Lenient: a time of day without offset (read as Europe/Paris), to the hour only, an offset of two
+    or three digits (`+100` is read as +0100) or Z, a date with an offset (which shifts nothing).
+    A time that the clocks of Paris leapt over is read as the moment of the leap.
+    """
+    # Before the cache: it must not be filled with long strings.
+    return _parse(literal) if len(literal) <= _LENGTH_MAX else None
+
+
+@lru_cache(maxsize=32_768)
+def _parse(literal: str) -> ClinicalTime | None:
+    match = _LITERAL.fullmatch(literal)
+    if match is None:
+        return None
+    parts = [int(match[name]) for name in _PRECISIONS if match[name] is not None]
+    precision = _PRECISIONS[len(parts) - 1]
+    micros = int((match["fraction"] or "")[:6].ljust(6, "0"))
+    begin = parts + [1, 1, 0, 0, 0][len(parts) - 1 :]
+    year, month, day, hour, minute, second = begin
+    try:
+        local = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001
+        offset, regular = _offset(match["offset"])
+        if len(parts) <= 3:
+            key, lenient = _paris(local), offset is not None
+            return ClinicalTime(literal, precision, local.date(), None, offset, key, lenient)
+        key = _paris(local) if offset is None else _micros(local) - offset * _MICROS_PER_MINUTE
+        instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=key)
+    except (ValueError, OverflowError):  # no such day; before year 1 or after 9999 in UTC
+        return None
+    lenient = offset is None or not regular or precision == "hour"
+    return ClinicalTime(literal, precision, None, instant, offset, key, lenient)
+
+
+def _offset(text: str | None) -> tuple[int | None, bool]:
+    """Minutes, and whether it is written +zzzz. Raises ValueError when it is on no clock."""
+    if text is None:
+        return None, True
+    if text == "Z":
+        return 0, False
+    digits = text[1:]
+    hours, minutes = (int(digits), 0) if len(digits) == 2 else (int(digits[:-2]), int(digits[-2:]))
+    total = hours * 60 + minutes
+    if minutes > 59 or total > _OFFSET_MAX:
+        raise ValueError("offset")
+    return (-total if text[0] == "-" else total), len(digits) == 4
+
+
+def _micros(local: datetime) -> int:
+    """Microseconds since 1970 on the clock's own count, exact over the whole calendar."""
+    return (local - _EPOCH) // timedelta(microseconds=1)
+
+
+def _paris(local: datetime) -> int:
+    """Microseconds since 1970 UTC of a reading of the clock in Paris.
+
+    The first of two when it was read twice. When it was leapt over, the leap, so that later
+    readings never come before earlier ones.
+    """
+    before = _offset_in_paris(local, 0)
+    after = _offset_in_paris(local, 1)
+    key = _micros(local)
+    if after <= before:
+        return key - before
+    low, high = (
+        key - after,
+        key - before,
+    )  # the leap lies in (low, high]; transitions are at seconds
+    while high - low > 1_000_000:
+        middle = low + (high - low) // 2
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=middle)
+        offset = moment.astimezone(_PARIS).utcoffset() or timedelta()
+        low, high = (
+            (low, middle) if offset // timedelta(microseconds=1) == after else (middle, high)
+        )
+    return high // 1_000_000 * 1_000_000
+
+
+def _offset_in_paris(local: datetime, fold: int) -> int:
+    offset = _PARIS.utcoffset(local.replace(fold=fold)) or timedelta()
+    return offset // timedelta(microseconds=1)
