@@ -37,7 +37,7 @@ TRANSIENT_STATES = frozenset(("25006", "25P03", "25P04", "55P03"))
 """Read-only after a switch-over; idle or transaction time-out; lock time-out."""
 
 
-class UnknownCommit(Exception):  # noqa: N818 - what it says is not a fault
+class UnknownCommit(Exception):
     """The connection was lost while COMMIT was on its way: the batch may be stored or not.
 
     Neither retry nor give up blindly: reconnect, read the source positions, go on from there.
