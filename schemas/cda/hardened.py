@@ -2,7 +2,8 @@
 
 TRAPS 24. Cheap counts on the raw bytes come first, because a tree costs up to a hundred times its
 text; at these bounds the worst file built so far takes one second and 80 MB. The counts are only
-true for encodings in which `<` is one byte, hence the list of encodings. A stylesheet instruction or an embedded stylesheet is never resolved or run.
+true for encodings in which `<` is one byte, hence the list of encodings. A
+stylesheet instruction or an embedded stylesheet is never resolved or run.
 """
 
 import re
