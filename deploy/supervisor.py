@@ -1,8 +1,9 @@
 """`histoire run`: ingestion, relay and projections as one supervised group of processes.
 
-Each child is a command of `histoire` of its own, so that what runs here can be run by hand. A
-child that crashes is started again, ever more slowly; one that stopped because a person must decide
+Each child is a command of `histoire` of its own, so that what runs here can be run by hand. A child
 that crashes is started again, ever more slowly; one that stopped because a person must decide
+(rejection limit, halt, wrong settings) stays down, and the others go on: a halted feed must not
+take
 the timelines away. Children end with the supervisor, also when that is killed.
 """
 
