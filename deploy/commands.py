@@ -6,9 +6,11 @@ import typer
 
 from deploy.broker.commands import register_broker
 from deploy.configuration import register_config
+from deploy.run import register_run
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this package to `app`."""
+    register_run(app)
     register_config(app)
     register_broker(app)

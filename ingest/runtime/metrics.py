@@ -85,7 +85,7 @@ class Metrics:
         self.content_objects = self._counter(
             "content_objects", "Documents handed to the content store: new or known.", ("result",)
         )
-        self.records_created = self._counter("records_created", "Records given a number and a key.")
+        self.identities = self._counter("identities", "Identities given a record number and a key.")
         self.key_cache = self._counter(
             "key_cache_lookups", "Look-ups of data keys in memory: hit or miss.", ("result",)
         )
@@ -208,6 +208,12 @@ class Metrics:
         )
         self.log_fields_dropped = self._counter(
             "log_fields_dropped", "Log fields withheld because they are not on the list."
+        )
+        self.process_up = self._gauge(
+            "process_up", "1 while a process of the supervised group runs.", ("process",)
+        )
+        self.process_restarts = self._counter(
+            "process_restarts", "Times a process of the group was started again.", ("process",)
         )
         self.build = Info("histoire_build", "Version of the program.", registry=self.registry)
 

@@ -1,0 +1,98 @@
+"""`histoire run`: the whole system on this machine, one command."""
+
+from typing import Annotated
+
+import typer
+from prometheus_client import CollectorRegistry
+
+from ingest.runtime.console import note
+from ingest.runtime.lifecycle import StopSignal
+from ingest.runtime.logs import configure_logs, get_logger
+from ingest.runtime.metrics import Metrics, serve
+from ingest.runtime.settings import Settings, child_environment
+
+from .group_metrics import ChildrenCollector
+from .supervisor import Child, Supervisor
+
+
+def children_of(settings: Settings, ingestors: int) -> list[Child]:
+    """The processes of the group, each with a metrics port of its own after the group's."""
+    commands = [(f"ingest-{n}", ["ingest"]) for n in range(1, ingestors + 1)]
+    commands += [("relay", ["relay"]), ("project", ["project"])]
+    return [
+        Child(
+            name,
+            arguments,
+            child_environment(metrics_port=str(port), metrics_host="127.0.0.1"),
+        )
+        for (name, arguments), port in zip(commands, _ports(settings, len(commands)), strict=True)
+    ]
+
+
+def _ports(settings: Settings, count: int) -> list[int]:
+    first = settings.metrics_port
+    return [first + n if first else 0 for n in range(1, count + 1)]
+
+
+def register_run(app: typer.Typer) -> None:
+    """Add `histoire run`."""
+
+    @app.command()
+    def run(
+        ingestors: Annotated[
+            int, typer.Option(min=1, max=64, help="Ingestion processes; they share the partitions.")
+        ] = 1,
+    ) -> None:
+        """Run ingestion, relay and projections as one supervised group, until Ctrl-C or SIGTERM.
+
+        Metrics of all processes: http://HISTOIRE_METRICS_HOST:HISTOIRE_METRICS_PORT/metrics. A
+        process that crashes is started again; one that halts for a person stays down and the rest
+        goes on. Run `histoire migrate` first.
+        """
+        settings = Settings.load()
+        code = run_group(settings, ingestors)
+        if code:
+            raise typer.Exit(code)
+
+
+def run_group(settings: Settings, ingestors: int) -> int:
+    """Runs until stopped; the worst exit code of the children."""
+    configure_logs(
+        process="supervisor",
+        instance=settings.instance,
+        level=settings.log_level,
+        form=settings.log_format,
+    )
+    children = children_of(settings, ingestors)
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    endpoint = None
+    if settings.metrics_port:
+        ports = dict(zip((c.name for c in children), _ports(settings, len(children)), strict=True))
+        ChildrenCollector(ports, registry)
+        endpoint = serve(registry, settings.metrics_host, settings.metrics_port)
+        note(f"metrics: http://{settings.metrics_host}:{endpoint.port}/metrics")
+    with StopSignal().installed() as stop:
+        try:
+            return Supervisor(children, on_change=_Report(metrics)).run(stop)
+        finally:
+            if endpoint is not None:
+                endpoint.close()
+
+
+class _Report:
+    """Logs and counts what becomes of the children."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._restarts: dict[str, int] = {}
+
+    def __call__(self, child: Child) -> None:
+        self._metrics.process_up.labels(child.name).set(child.state == "running")
+        new = child.restarts - self._restarts.get(child.name, 0)
+        self._restarts[child.name] = child.restarts
+        if new:
+            self._metrics.process_restarts.labels(child.name).inc(new)
+        get_logger().info(
+            "process_changed", service=child.name, state=child.state, code=child.exit_code
+        )
