@@ -93,6 +93,8 @@ def stop_embedded(home: Path) -> bool:
         done = _pg_ctl(account, place, "stop", "-m", "fast", "-w", "-t", str(STOP_SECONDS))
         if done != 0:
             _end(place)
+        if place.sockets.parent != place.root:
+            shutil.rmtree(place.sockets, ignore_errors=True)
         return True
 
 

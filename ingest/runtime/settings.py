@@ -34,125 +34,161 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     home: Path = Field(
-        Path(".histoire"),
+        default=Path(".histoire"),
         description="Folder of all embedded data: database, broker, keys, document bytes.",
     )
     environment: Literal["test", "demo", "production"] = Field(
-        "test", description="Decides which INS OIDs are accepted."
+        default="test", description="Decides which INS OIDs are accepted."
     )
     instance: str = Field(
-        "histoire",
+        default="histoire",
         pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
         description="Name of this installation in logs and metrics and of its database sessions.",
     )
 
     database_dsn: SecretStr | None = Field(
-        None, description="PostgreSQL of the event store; unset: embedded PostgreSQL below home."
+        default=None,
+        description="PostgreSQL of the event store; unset: embedded PostgreSQL below home.",
     )
     keys_dsn: SecretStr | None = Field(
-        None, description="PostgreSQL of the data keys; unset: the server of the store."
+        default=None, description="PostgreSQL of the data keys; unset: the server of the store."
     )
     master_key_file: Path | None = Field(
-        None, description="File of the master key that wraps data keys; unset: home/master.key."
+        default=None,
+        description="File of the master key that wraps data keys; unset: home/master.key.",
     )
     content_dir: str | None = Field(
-        None, description="Folder or fsspec URL of the document bytes; unset: home/content."
+        default=None, description="Folder or fsspec URL of the document bytes; unset: home/content."
     )
 
     kafka_bootstrap: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
         description="host:port[,host:port...] of the Kafka brokers; unset: embedded feed.",
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="Protocol towards the brokers; SASL_SSL outside a test machine."
+        default="PLAINTEXT",
+        description="Protocol towards the brokers; SASL_SSL outside a test machine.",
     )
     kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] | None = Field(
-        None, description="How a client proves who it is, with a SASL protocol."
+        default=None, description="How a client proves who it is, with a SASL protocol."
     )
-    kafka_sasl_user: str | None = Field(None, description="User name at the brokers.")
-    kafka_sasl_password: SecretStr | None = Field(None, description="Password at the brokers.")
+    kafka_sasl_user: str | None = Field(default=None, description="User name at the brokers.")
+    kafka_sasl_password: SecretStr | None = Field(
+        default=None, description="Password at the brokers."
+    )
     kafka_ssl_cafile: Path | None = Field(
-        None, description="PEM file of the authority that signed the brokers' certificates."
+        default=None, description="PEM file of the authority that signed the brokers' certificates."
     )
-    kafka_ssl_certfile: Path | None = Field(None, description="PEM file of our certificate.")
-    kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of our private key.")
+    kafka_ssl_certfile: Path | None = Field(
+        default=None, description="PEM file of our certificate."
+    )
+    kafka_ssl_keyfile: Path | None = Field(default=None, description="PEM file of our private key.")
     schema_registry_url: str | None = Field(
-        None,
+        default=None,
         pattern=r"^https?://[^@]+$",
         description="Confluent-compatible registry, if producers use its wire format.",
     )
 
     topic_prefix: str = Field(
-        "", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Put before each topic's name."
+        default="", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Put before each topic's name."
     )
     topic_partitions: int = Field(
-        24, ge=1, le=10_000, description="Partitions of a topic when it is created; never changed."
+        default=24,
+        ge=1,
+        le=10_000,
+        description="Partitions of a topic when it is created; never changed.",
     )
     topic_replication: int = Field(
-        1, ge=1, le=9, description="Copies of each partition when a topic is created on Kafka."
+        default=1,
+        ge=1,
+        le=9,
+        description="Copies of each partition when a topic is created on Kafka.",
     )
     feed_retention_hours: int = Field(
-        168, ge=1, description="How long the feed keeps health data before it is deleted."
+        default=168, ge=1, description="How long the feed keeps health data before it is deleted."
     )
     outcome_retention_hours: int = Field(
-        720, ge=1, description="How long outcomes and notifications stay readable on their topics."
+        default=720,
+        ge=1,
+        description="How long outcomes and notifications stay readable on their topics.",
     )
     consumer_group: str = Field(
-        "histoire-ingest", min_length=1, max_length=200, description="Consumer group of ingestion."
+        default="histoire-ingest",
+        min_length=1,
+        max_length=200,
+        description="Consumer group of ingestion.",
     )
     batch_max_records: int = Field(
-        2000, ge=1, le=100_000, description="Messages of one batch, which is one transaction."
+        default=2000,
+        ge=1,
+        le=100_000,
+        description="Messages of one batch, which is one transaction.",
     )
     batch_max_bytes: ByteSize = Field(
-        ByteSize(32 * MIB), ge=MIB, description="Bytes of one batch, e.g. 32MiB."
+        default=ByteSize(32 * MIB), ge=MIB, description="Bytes of one batch, e.g. 32MiB."
     )
     poll_timeout_seconds: float = Field(
-        0.2, gt=0, le=30, description="How long a poll waits for messages."
+        default=0.2, gt=0, le=30, description="How long a poll waits for messages."
     )
     session_timeout_seconds: float = Field(
-        10.0, ge=6, le=600, description="A consumer silent for longer loses its partitions."
+        default=10.0, ge=6, le=600, description="A consumer silent for longer loses its partitions."
     )
     max_content_bytes: ByteSize = Field(
-        ByteSize(8 * MIB), ge=1, le=64 * MIB, description="Largest document inside a message."
+        default=ByteSize(8 * MIB),
+        ge=1,
+        le=64 * MIB,
+        description="Largest document inside a message.",
     )
     rejection_window: int = Field(
-        2000, ge=1, description="Number of recent messages over which rejections are counted."
+        default=2000,
+        ge=1,
+        description="Number of recent messages over which rejections are counted.",
     )
     rejection_share: float = Field(
-        0.5, gt=0, le=1, description="Share of rejections in the window at which ingestion stops."
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of rejections in the window at which ingestion stops.",
     )
     projection_batch: int = Field(
-        2000, ge=1, le=100_000, description="Events of one projection transaction."
+        default=2000, ge=1, le=100_000, description="Events of one projection transaction."
     )
 
-    metrics_host: str = Field("127.0.0.1", description="Address of the metrics endpoint.")
+    metrics_host: str = Field(default="127.0.0.1", description="Address of the metrics endpoint.")
     metrics_port: int = Field(
-        9464, ge=0, le=65_535, description="Port of the metrics endpoint; 0: none."
+        default=9464, ge=0, le=65_535, description="Port of the metrics endpoint; 0: none."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe log line that is written."
+        default="info", description="Least severe log line that is written."
     )
     log_format: Literal["json", "console"] = Field(
-        "json", description="json: one object per line; console: for a person at a terminal."
+        default="json",
+        description="json: one object per line; console: for a person at a terminal.",
     )
 
-    sender_software_id: str = Field("histoire", description="`histoire send`: software's id.")
-    sender_software_name: str = Field("Histoire", description="`histoire send`: software's name.")
-    sender_software_version: str = Field("0.1.0", description="`histoire send`: its version.")
+    sender_software_id: str = Field(
+        default="histoire", description="`histoire send`: software's id."
+    )
+    sender_software_name: str = Field(
+        default="Histoire", description="`histoire send`: software's name."
+    )
+    sender_software_version: str = Field(
+        default="0.1.0", description="`histoire send`: its version."
+    )
     sender_software_approval: str = Field(
-        "NONE", description="`histoire send`: approval number (LPS_ID_HOMOLOGATION_DMP)."
+        default="NONE", description="`histoire send`: approval number (LPS_ID_HOMOLOGATION_DMP)."
     )
     sender_organisation: str = Field(
-        "1.2.250.1.71.4.2.2^100000000000",
+        default="1.2.250.1.71.4.2.2^100000000000",
         description="`histoire send`: organisation answerable for the deposit, root^extension.",
     )
     sender_actor: str = Field(
-        "1.2.250.1.71.4.2.1^800000000000",
+        default="1.2.250.1.71.4.2.1^800000000000",
         description="`histoire send`: person answerable for the deposit, root^extension.",
     )
-    sender_role: str = Field("10", description="`histoire send`: role code of that person.")
-    sender_sector: str = Field("SA07", description="`histoire send`: sector of activity.")
+    sender_role: str = Field(default="10", description="`histoire send`: role code of that person.")
+    sender_sector: str = Field(default="SA07", description="`histoire send`: sector of activity.")
 
     @classmethod
     def settings_customise_sources(
