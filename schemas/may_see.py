@@ -1,0 +1,180 @@
+"""Who may see a document: one pure function for page, API, search, notification, export, count.
+
+The table is SPEC h.2 (with c.4, c.5, d.5 and h.3). What may not be seen is absent from rows and
+counts alike, never "forbidden" (TRAPS 17). Where the sources are silent or disagree:
+
+- A *closed* record (SPEC d.5: no read) shows nothing to anybody but the patient himself, whose
+  right of access to what is kept does not end with the closure.
+- The regulation centre does not see archived documents (the table has a dash).
+- Only the patient sees masked documents by right; a "médecin traitant" does when the installation
+  says so (`Reader.sees_masked`, default no: SPEC j.23).
+- A representative sees nothing while the birth date is unknown, and nothing from the 18th birthday
+  on, by the calendar of Paris at the moment of reading (SPEC h.3, TRAPS 19).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from .events import DocumentStatus, Flags
+from .valuesets import TECHNICAL_TYPES
+
+MAJORITY: Final = 18
+_PARIS: Final = ZoneInfo("Europe/Paris")
+_KOS_TYPES: Final = frozenset({"IMG-KOS"})
+_NOBODY: Final[frozenset[str]] = frozenset()
+
+
+class ReaderKind(Enum):
+    """As what somebody reads."""
+
+    PATIENT = "patient"
+    REPRESENTATIVE = "representative"
+    PROFESSIONAL = "professional"
+    REGULATION = "regulation"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who reads. All but `kind` is about professionals.
+
+    `ids`: his identifiers and those of the organisation he acts for (`root^extension`).
+    `authorised`: the patient gave access. `blocked`: the patient blocked him; wins over everything.
+    `sees_masked`: médecin traitant, where the installation lets him see masked documents.
+    `readable_types`: typeCodes the habilitation matrix gives his profession; None: no matrix is
+    configured.
+    """
+
+    kind: ReaderKind
+    ids: frozenset[str] = _NOBODY
+    authorised: bool = False
+    blocked: bool = False
+    sees_masked: bool = False
+    readable_types: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFacts:
+    """What of the record decides. `birth_date`: the earliest day it can be; None: unknown."""
+
+    closed: bool = False
+    birth_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What of the document decides. `authors`: identifiers of all authors and organisations."""
+
+    type_code: str
+    status: DocumentStatus
+    flags: Flags
+    authors: frozenset[str] = _NOBODY
+
+
+class _Standing(Enum):
+    PATIENT = 0
+    REPRESENTATIVE = 1
+    AUTHOR = 2
+    PROFESSIONAL = 3
+    PROFESSIONAL_SEES_MASKED = 4
+    REGULATION = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Right:
+    hidden_by: Flags
+    statuses: frozenset[DocumentStatus]
+    closed_too: bool = False
+
+
+_KEPT: Final = frozenset({DocumentStatus.APPROVED, DocumentStatus.ARCHIVED})
+
+_RIGHTS: Final[Mapping[_Standing, _Right]] = MappingProxyType(
+    {
+        _Standing.PATIENT: _Right(Flags.INVISIBLE_PATIENT, _KEPT, closed_too=True),
+        _Standing.REPRESENTATIVE: _Right(
+            Flags.INVISIBLE_PATIENT | Flags.INVISIBLE_REPRESENTANTS_LEGAUX, _KEPT
+        ),
+        _Standing.AUTHOR: _Right(Flags(0), _KEPT),
+        _Standing.PROFESSIONAL: _Right(Flags.MASQUE_PS, _KEPT),
+        _Standing.PROFESSIONAL_SEES_MASKED: _Right(Flags(0), _KEPT),
+        _Standing.REGULATION: _Right(Flags.MASQUE_PS, frozenset({DocumentStatus.APPROVED})),
+    }
+)
+
+
+def may_see(reader: Reader, record: RecordFacts, document: DocumentFacts, now: datetime) -> bool:
+    """True when this reader may know that this document exists, at this moment (aware time).
+
+    Archived documents that may be seen are shown apart. Replaced and deleted ones, signatures and
+    key object selections are seen by nobody (SPEC h.2, TRAPS 25).
+    """
+    if is_technical(document.type_code):
+        return False
+    standing = _standing(reader, record, document, now)
+    if standing is None:
+        return False
+    right = _RIGHTS[standing]
+    if record.closed and not right.closed_too:
+        return False
+    return document.status in right.statuses and not document.flags & right.hidden_by
+
+
+def is_technical(type_code: str) -> bool:
+    """True for documents that serve others and are never listed nor counted: the signature of a
+    submission set, the KOS of an imaging report (TRAPS 25).
+    """
+    return type_code in TECHNICAL_TYPES or type_code in _KOS_TYPES
+
+
+def is_minor(birth_date: date | None, now: datetime) -> bool:
+    """True when this person is known to be under 18 in Paris at `now` (aware time).
+
+    Somebody born on 29 February comes of age on 1 March.
+    """
+    if birth_date is None:
+        return False
+    today = now.astimezone(_PARIS)
+    last = (today.year - MAJORITY, today.month, today.day)
+    return (birth_date.year, birth_date.month, birth_date.day) > last
+
+
+def earliest_birth_date(literal: str) -> date | None:
+    """The first day a birth date (HL7 literal, possibly partial) can be; None when unreadable.
+
+    A year alone counts from 1 January, so that a representative's access ends too early rather
+    than too late.
+    """
+    digits = literal[:8]
+    if len(digits) not in (4, 6, 8) or not (digits.isascii() and digits.isdigit()):
+        return None
+    year, month, day = int(digits[:4]), int(digits[4:6] or 1), int(digits[6:8] or 1)
+    try:
+        return date(year, month or 1, day or 1)
+    except ValueError:
+        return None
+
+
+def _standing(
+    reader: Reader, record: RecordFacts, document: DocumentFacts, now: datetime
+) -> _Standing | None:
+    if reader.kind is ReaderKind.PATIENT:
+        return _Standing.PATIENT
+    if reader.kind is ReaderKind.REPRESENTATIVE:
+        return _Standing.REPRESENTATIVE if is_minor(record.birth_date, now) else None
+    if reader.blocked:
+        return None
+    if not reader.ids.isdisjoint(document.authors):
+        return _Standing.AUTHOR
+    readable = reader.readable_types is None or document.type_code in reader.readable_types
+    if not readable:
+        return None
+    if reader.kind is ReaderKind.REGULATION:
+        return _Standing.REGULATION
+    if not reader.authorised:
+        return None
+    return _Standing.PROFESSIONAL_SEES_MASKED if reader.sees_masked else _Standing.PROFESSIONAL

@@ -1,0 +1,220 @@
+"""Builds the events that projection tests are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ingest.eventstore.batch import RecordedEvent
+from schemas import events as names
+from schemas.codec import encode
+from schemas.unique_id import document_stream
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def provenance(channel: str = "DIRECT") -> dict[str, Any]:
+    return {
+        "software": {"id": "1.2.3.4", "name": "LGC", "version": "1", "approval": None},
+        "actor": {
+            "id": "1.2.250.1.71.4.2.1^899700000001",
+            "name": "DOC PAUL",
+            "roleCode": "10",
+            "organisationId": "1.2.250.1.71.4.2.2^1750000001",
+            "organisationName": "CABINET",
+            "sectorCode": "SA07",
+        },
+        "authenticationMode": "DIRECTE",
+        "purposeOfUse": "normal",
+        "channel": channel,
+        "occurredAt": 1_767_225_600_000,
+    }
+
+
+def ins(number: int) -> dict[str, Any]:
+    return {
+        "oid": "1.2.250.1.213.1.4.10",
+        "matricule": f"1800175{number % 10**8:08d}",
+        "status": "QUALIFIEE",
+    }
+
+
+def author(who: str = "1.2.250.1.71.4.2.1^899700000001", org: str | None = None) -> dict[str, Any]:
+    return {
+        "id": who,
+        "name": "DOC PAUL",
+        "functionCode": None,
+        "specialtyCode": "G15_10/SM26",
+        "organisationId": org or "1.2.250.1.71.4.2.2^1750000001",
+        "organisationName": "CABINET",
+        "isDevice": False,
+    }
+
+
+def deposit(uid: str, record: int = 1, **changes: Any) -> dict[str, Any]:
+    """A deposit; keyword arguments replace fields of `document`, or of the message by name."""
+    document: dict[str, Any] = {
+        "uniqueId": uid,
+        "replaces": None,
+        "setId": None,
+        "versionNumber": 1,
+        "typeCode": "11502-2",
+        "classCode": "31",
+        "formatCode": "urn:ihe:lab:xd-lab:2008",
+        "mimeType": "text/xml",
+        "hash": bytes(20),
+        "sha256": document_stream(uid) * 2,
+        "size": 12_345,
+        "languageCode": "fr-FR",
+        "title": "CR d'examens biologiques",
+        "comments": None,
+        "sourcePatientId": None,
+        "sourcePatientInfo": None,
+        "authors": [author()],
+        "legalAuthenticatorId": "1.2.250.1.71.4.2.1^899700000001",
+        "legalAuthenticatorName": "DOC PAUL",
+        "legalAuthenticationTime": "20251231120000+0100",
+        "custodianId": None,
+        "creationTime": "20251231110000+0100",
+        "serviceStartTime": "20251230083000+0100",
+        "serviceStopTime": None,
+        "healthcareFacilityTypeCode": "SA25",
+        "practiceSettingCode": "AMBULATOIRE",
+        "confidentialityCode": "N",
+        "masquePs": False,
+        "invisiblePatient": False,
+        "invisibleRepresentantsLegaux": False,
+        "eventCodeList": [{"code": "LOINC", "system": "2.16.840.1.113883.6.1"}],
+        "referenceIdList": [],
+    }
+    message: dict[str, Any] = {
+        "messageId": document_stream(uid),
+        "provenance": provenance(),
+        "ins": ins(record),
+        "visibilityOnly": False,
+        "submissionSet": None,
+        "document": document,
+        "content": None,
+    }
+    for name, value in changes.items():
+        (document if name in document else message)[name] = value
+    return message
+
+
+def traits(birth_date: str = "19800101") -> dict[str, Any]:
+    return {
+        "birthName": "TESTE",
+        "birthGivenName": "ANNE",
+        "givenNames": "ANNE MARIE",
+        "sex": "F",
+        "birthDate": birth_date,
+        "birthPlace": None,
+        "usedName": None,
+        "usedGivenName": None,
+    }
+
+
+@dataclass
+class Log:
+    """A log under construction: each method appends one event and returns it."""
+
+    events: list[RecordedEvent] = field(default_factory=list)
+    versions: dict[bytes, int] = field(default_factory=dict)
+
+    def add(self, stream: bytes, record: int, name: str, said: dict[str, Any]) -> RecordedEvent:
+        version = self.versions[stream] = self.versions.get(stream, 0) + 1
+        position = len(self.events) * 2 + 2  # holes are normal: never count on last + 1
+        event = RecordedEvent(
+            position,
+            record,
+            START + timedelta(seconds=position),
+            stream,
+            version,
+            name,
+            1,
+            None,
+            encode(names.SCHEMA_OF[name], said),
+        )
+        self.events.append(event)
+        return event
+
+    def submitted(self, uid: str, record: int = 1, **changes: Any) -> RecordedEvent:
+        return self.add(
+            document_stream(uid),
+            record,
+            names.DOCUMENT_SUBMITTED,
+            deposit(uid, record, **changes),
+        )
+
+    def replaced(self, uid: str, by: str, record: int = 1, visibility: bool = False) -> None:
+        self._document(
+            uid, record, names.DOCUMENT_REPLACED, {"replacedBy": by, "visibilityOnly": visibility}
+        )
+
+    def flag(
+        self, uid: str, flag: str, on: bool, record: int = 1, by_patient: bool = False
+    ) -> None:
+        said = {
+            "flag": flag,
+            "on": on,
+            "byPatient": by_patient,
+            "inheritedFrom": None,
+            "reason": None,
+        }
+        self._document(uid, record, names.DOCUMENT_VISIBILITY_CHANGED, said)
+
+    def archived(self, uid: str, record: int = 1) -> None:
+        self._document(uid, record, names.DOCUMENT_ARCHIVED, {"reason": None})
+
+    def unarchived(self, uid: str, record: int = 1) -> None:
+        self._document(uid, record, names.DOCUMENT_UNARCHIVED, {"reason": None})
+
+    def deleted(self, uid: str, record: int = 1) -> None:
+        self._document(uid, record, names.DOCUMENT_DELETED, {"reason": None})
+
+    def content_added(self, uid: str, record: int = 1) -> None:
+        said = {"sha256": document_stream(uid) * 2, "size": 12_345}
+        self._document(uid, record, names.DOCUMENT_CONTENT_ADDED, said)
+
+    def opened(self, record: int = 1, implicit: bool = True) -> None:
+        self._record(
+            record,
+            names.RECORD_OPENED,
+            {"ins": ins(record), "implicit": implicit, "reason": None},
+        )
+
+    def closed(self, record: int = 1, motive: str = "PERSON_ASKED") -> None:
+        said = {"reasonCode": motive, "closedOn": None, "reason": None}
+        self._record(record, names.RECORD_CLOSED, said)
+
+    def activated(self, record: int = 1) -> None:
+        self._record(record, names.RECORD_ACTIVATED, {})
+
+    def opposed(self, record: int = 1) -> None:
+        self._record(record, names.RECORD_OPPOSED, {"reason": None})
+
+    def declared(self, record: int = 1, birth_date: str = "19800101") -> None:
+        said = {"ins": ins(record), "traits": traits(birth_date), "insiRequestedAt": None}
+        self._record(record, names.IDENTITY_DECLARED, said)
+
+    def linked(self, one: int, other: int) -> None:
+        self._record(one, names.RECORD_LINKED, {"otherRecord": other, "reason": None})
+        self._record(other, names.RECORD_LINKED, {"otherRecord": one, "reason": None})
+
+    def unlinked(self, one: int, other: int) -> None:
+        self._record(one, names.RECORD_UNLINKED, {"otherRecord": other, "reason": None})
+        self._record(other, names.RECORD_UNLINKED, {"otherRecord": one, "reason": None})
+
+    def _document(self, uid: str, record: int, name: str, said: dict[str, Any]) -> None:
+        said = {"provenance": provenance(), "uniqueId": uid, **said}
+        self.add(document_stream(uid), record, name, said)
+
+    def _record(self, record: int, name: str, said: dict[str, Any]) -> None:
+        stream = record_stream(record)
+        self.add(stream, record, name, {"provenance": provenance(), **said})
+
+
+def record_stream(record: int) -> bytes:
+    """Any stream of its own will do: projections never compute one."""
+    return record.to_bytes(16, "big")
