@@ -1,0 +1,44 @@
+"""What is checked before a record is sent, the same for every feed.
+
+A record that the broker refuses kills an idempotent producer and fails its whole batch (KAFKA 2
+and 6): so nothing it would refuse is ever sent.
+"""
+
+from __future__ import annotations
+
+from .types import OutgoingRecord, PublishFailure
+
+OVERHEAD_BYTES = 90
+"""What Kafka counts for a record beside key and value (KAFKA 6)."""
+MAX_AHEAD_MS = 50 * 60 * 1000
+"""Brokers refuse a timestamp more than an hour ahead of their clock."""
+MAX_HEADERS, MAX_NAME = 60, 250
+"""So the packed names of the embedded log fit in 65,535 bytes whatever their characters are."""
+
+
+def size_of(record: OutgoingRecord) -> int:
+    """Bytes of a record as its limit counts them: before compression, headers included."""
+    size = len(record.key) + len(record.value) + OVERHEAD_BYTES
+    for name, value in record.headers:
+        size += 4 * len(name) + len(value or b"") + 10
+    return size
+
+
+def refusal(
+    record: OutgoingRecord, size: int, max_bytes: int, now_ms: int
+) -> PublishFailure | None:
+    """Why a record of `size` bytes can't be published, or None. No detail names a person."""
+    if not record.key:
+        return PublishFailure("empty_key", "a record needs a key that is not empty")
+    if size > max_bytes:
+        return PublishFailure(
+            "too_large", f"the record has {size} bytes, the limit of the feed is {max_bytes}"
+        )
+    stamp = record.timestamp_ms
+    if stamp is not None and not 0 <= stamp <= now_ms + MAX_AHEAD_MS:
+        return PublishFailure(
+            "bad_timestamp", "the record's timestamp is before 1970 or over 50 minutes ahead"
+        )
+    if len(record.headers) > MAX_HEADERS or any(len(n) > MAX_NAME for n, _ in record.headers):
+        return PublishFailure("bad_headers", "the record has too many or too long header names")
+    return None

@@ -1,0 +1,102 @@
+"""The topics of the system, on whichever feed is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.messages import DOCUMENTS, NOTIFICATIONS, OUTCOMES, PATIENTS
+
+from ..settings import Settings
+
+ANSWER_PARTITIONS = 6
+"""Outcomes and notifications: little data, and no order beyond one software or record."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTopic:
+    """How a topic is created."""
+
+    partitions: int
+    retention_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """A topic as it is. `log_start` and `log_end` by partition number: it holds [start, end)."""
+
+    topic: str
+    topic_id: str
+    cluster_id: str
+    log_start: tuple[int, ...]
+    log_end: tuple[int, ...]
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the topic has."""
+        return len(self.log_end)
+
+
+def planned_topics(settings: Settings) -> Mapping[str, PlannedTopic]:
+    """Every topic of the system by logical name."""
+    fed = PlannedTopic(settings.topic_partitions, settings.feed_retention_hours)
+    answers = PlannedTopic(ANSWER_PARTITIONS, settings.outcome_retention_hours)
+    return {DOCUMENTS: fed, PATIENTS: fed, OUTCOMES: answers, NOTIFICATIONS: answers}
+
+
+def ensure_topics(settings: Settings) -> None:
+    """All topics exist as planned; those that exist are checked, never changed.
+
+    Raises FeedMismatch when a topic has another partition count or, on Kafka, is compacted;
+    FeedUnavailable when the feed is away; FeedError when it refuses.
+    """
+    if settings.kafka_bootstrap is None:
+        _ensure_log_topics(settings)
+        return
+    from .kafka_topics import ensure_kafka_topics
+
+    ensure_kafka_topics(settings, planned_topics(settings))
+
+
+def topic_facts(settings: Settings) -> dict[str, TopicFacts]:
+    """The topics of the system that exist, by logical name. Raises FeedUnavailable, FeedError."""
+    if settings.kafka_bootstrap is None:
+        return _log_facts(settings)
+    from .kafka_topics import kafka_topic_facts
+
+    return kafka_topic_facts(settings, tuple(planned_topics(settings)))
+
+
+def _ensure_log_topics(settings: Settings) -> None:
+    from .embedded import create_topics, feed_errors, log_session
+
+    wanted = {name: plan.partitions for name, plan in planned_topics(settings).items()}
+    with feed_errors():
+        conn = log_session(settings, "topics")
+        try:
+            create_topics(conn, settings.topic_prefix, wanted)
+        finally:
+            conn.close()
+
+
+def _log_facts(settings: Settings) -> dict[str, TopicFacts]:
+    from .embedded import feed_errors, log_bounds, log_cluster_id, log_session, log_topics
+
+    facts = {}
+    with feed_errors():
+        conn = log_session(settings, "facts")
+        try:
+            cluster_id = log_cluster_id(conn)
+            topics = log_topics(conn, settings.topic_prefix)
+            for name in planned_topics(settings).keys() & topics.keys():
+                bounds = log_bounds(conn, topics[name])
+                facts[name] = TopicFacts(
+                    name,
+                    topics[name].topic_id,
+                    cluster_id,
+                    tuple(found.log_start for found in bounds),
+                    tuple(found.log_end for found in bounds),
+                )
+        finally:
+            conn.close()
+    return facts
