@@ -6,6 +6,7 @@ import typer
 
 from deploy.broker.commands import register_broker
 from deploy.configuration import register_config
+from deploy.database import register_database
 from deploy.run import register_run
 
 
@@ -13,4 +14,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this package to `app`."""
     register_run(app)
     register_config(app)
+    register_database(app)
     register_broker(app)
