@@ -1,0 +1,65 @@
+"""The TypedDicts of Python and the schema files say the same, field by field."""
+
+from types import NoneType
+from typing import Any, Literal, get_type_hints, is_typeddict
+
+import pytest
+
+from schemas import events, messages, outcomes
+from schemas.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
+from schemas.registry import registry
+
+_PYTHON = {
+    "string": str,
+    "bytes": bytes,
+    "int": int,
+    "long": int,
+    "boolean": bool,
+    "null": NoneType,
+}
+SHAPES = {
+    name: shape
+    for module in (messages, events, outcomes)
+    for name, shape in vars(module).items()
+    if is_typeddict(shape)
+}
+
+
+def records(node: AvroType) -> list[Record]:
+    """The record and every record in it."""
+    if isinstance(node, Record):
+        return [node, *(r for field in node.fields for r in records(field.type))]
+    if isinstance(node, Union):
+        return [r for branch in node.branches for r in records(branch)]
+    return records(node.items) if isinstance(node, Array) else []
+
+
+def python_of(node: AvroType) -> Any:
+    if isinstance(node, Primitive):
+        return _PYTHON[node.kind]
+    if isinstance(node, Fixed):
+        return bytes
+    if isinstance(node, Enum):
+        return Literal[node.symbols]
+    if isinstance(node, Array):
+        return list[python_of(node.items)]  # type: ignore[misc]
+    if isinstance(node, Union):
+        first, second = map(python_of, node.branches)
+        return first | second
+    assert isinstance(node, Record)
+    return SHAPES[short(node.name)]
+
+
+NEWEST = [s for s in registry().all() if registry().newest(s.name) is s]
+RECORDS = [record for schema in NEWEST for record in records(registry().tree(schema))]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.name)
+def test_shape_is_that_of_the_schema(record: Record) -> None:
+    hints = get_type_hints(SHAPES[short(record.name)])
+    assert hints == {field.name: python_of(field.type) for field in record.fields}
+    assert list(hints) == [field.name for field in record.fields]
+
+
+def test_no_shape_is_without_schema() -> None:
+    assert set(SHAPES) == {short(record.name) for record in RECORDS}
