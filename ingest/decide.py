@@ -1,0 +1,77 @@
+"""`decide`: what a message comes to, given what is known. Pure; DESIGN 6.3 and 6.6.
+
+A decision never changes `Known`: `apply_decision` does, so that the next message of the batch sees
+it.
+"""
+
+from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_LINKED, RECORD_UNLINKED
+from schemas.rejections import Rejection
+from schemas.unique_id import document_stream
+
+from .decide_deposit import decide_deposit
+from .decide_document import decide_document_operation
+from .decide_record import RECORD_MESSAGES, decide_record_operation
+from .evolve import RECORD_EVENTS, evolve_document, evolve_record, submit
+from .interpret import Interpreted
+from .state import ACCEPTED, DUPLICATE, Decision, Event, Known, Submitted
+
+_DUPLICATE = Decision(DUPLICATE)
+_CONFLICT = Rejection("message_id_conflict", "messageId")
+
+
+def decide(known: Known, message: Interpreted) -> Decision | Rejection:
+    """What comes of the message: events, or a repetition, or a refusal.
+
+    A deposit is known by its uniqueId; every other message by its message_id and its digest, before
+    anything else is looked at: a late copy of an old mask changes nothing.
+    """
+    if message.name == "DepositDocument":
+        return decide_deposit(known, message)
+    digest = known.applied.get(message.message_id)
+    if digest is not None:
+        return _DUPLICATE if digest == message.digest else _CONFLICT
+    if known.refs[message.ins].erased:
+        return Rejection("record_erased", "ins")
+    if message.name in RECORD_MESSAGES:
+        return decide_record_operation(known, message)
+    return decide_document_operation(known, message)
+
+
+def apply_decision(known: Known, message: Interpreted, decision: Decision) -> None:
+    """`known` is what it is after the decision."""
+    if decision.applies:
+        known.applied[message.message_id] = message.digest
+    for event in decision.events:
+        _apply_event(known, message, event, decision.keeps_content)
+    if decision.pending is not None:
+        target, by = decision.pending.target, decision.pending.by
+        known.pending[target] = (*known.pending.get(target, ()), by)
+    for link in decision.resolved:
+        known.pending.pop(link.target, None)
+
+
+def _apply_event(known: Known, message: Interpreted, event: Event, keeps_content: bool) -> None:
+    name, stream = event.name, event.stream
+    if name == DOCUMENT_SUBMITTED:
+        known.documents[stream] = submit(event, known.author_hash, keeps_content)
+        known.submitted[stream] = Submitted(event.record, event.datum)
+        return
+    if name in RECORD_EVENTS:
+        known.records[event.record] = evolve_record(known.record_head(event.record), event)
+        if name in (RECORD_LINKED, RECORD_UNLINKED):
+            _apply_link(known, event)
+        return
+    known.documents[stream] = evolve_document(known.documents[stream], event)
+    if name == DOCUMENT_REPLACED:
+        by = document_stream(event.datum["replacedBy"])
+        before = known.successors.get(stream, ())
+        known.successors[stream] = before if by in before else (*before, by)
+
+
+def _apply_link(known: Known, event: Event) -> None:
+    record, other = event.record, event.datum["otherRecord"]
+    before = known.links.get(record, frozenset())
+    known.links[record] = before | {other} if event.name == RECORD_LINKED else before - {other}
+
+
+__all__ = ["ACCEPTED", "apply_decision", "decide"]

@@ -1,0 +1,271 @@
+"""What a deposit comes to (DESIGN 6.6, SPEC d.1, d.2): stored, repeated, in conflict, refused."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ingest.eventstore.batch import PendingLink
+from schemas.events import (
+    DOCUMENT_CONTENT_ADDED,
+    DOCUMENT_REPLACED,
+    DOCUMENT_SUBMITTED,
+    DOCUMENT_VISIBILITY_CHANGED,
+    RECORD_OPENED,
+    DocumentStatus,
+    Flags,
+    RecordState,
+)
+from schemas.may_do import Operation, actor_kind, may_do
+from schemas.rejections import Rejection
+from schemas.unique_id import canonical_unique_id
+
+from .evolve import flags_of_deposit
+from .inherited_mask import InheritedMask
+from .interpret import Interpreted
+from .state import (
+    ACCEPTED,
+    DUPLICATE,
+    Decision,
+    DocumentState,
+    Event,
+    Known,
+    Submitted,
+    authors_of,
+    is_author_or_org,
+    record_stream,
+)
+
+_DUPLICATE: Final = Decision(DUPLICATE)
+_FORBIDS: Final = (
+    (RecordState.CLOSED.value, Rejection("record_closed", "ins")),
+    (RecordState.OPPOSED.value, Rejection("opposed", "ins")),
+    (RecordState.REVOKED.value, Rejection("identity_revoked", "ins")),
+)
+_CLOSED_OPPOSED_REVOKED: Final = sum(bit for bit, _ in _FORBIDS)
+_BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
+
+
+def decide_deposit(known: Known, message: Interpreted) -> Decision | Rejection:
+    """A deposit under a known uniqueId is compared with the first one, before any rule on the
+    record's state; a new one is stored unless the record forbids it.
+    """
+    assert message.stream is not None
+    stored = known.documents.get(message.stream)
+    if stored is not None:
+        return _again(known, message, stored, known.submitted[message.stream])
+    ref = known.refs[message.ins]
+    if ref.erased:
+        return Rejection("record_erased", "ins")
+    refused = feeding_forbidden(known.record_head(ref.record).state)
+    if refused is not None:
+        return refused
+    return _new(known, message, ref.record)
+
+
+def feeding_forbidden(state: RecordState) -> Rejection | None:
+    """Closed, opposed, revoked: in that order (DESIGN 6.3, SPEC d.5, a.4)."""
+    if not state.value & _CLOSED_OPPOSED_REVOKED:
+        return None
+    return next(rejection for bit, rejection in _FORBIDS if state.value & bit)
+
+
+def _again(
+    known: Known, message: Interpreted, state: DocumentState, first: Submitted
+) -> Decision | Rejection:
+    """The same uniqueId once more: what is compared is record, bytes and every field."""
+    if first.datum is None:
+        return Rejection("unique_id_used", "document.uniqueId")
+    document: Mapping[str, Any] = message.datum["document"]
+    before: Mapping[str, Any] = first.datum["document"]
+    if document["sha256"] != before["sha256"]:
+        return Rejection("unique_id_conflict", "document.sha256")
+    if known.refs[message.ins].record != first.record:
+        return Rejection("metadata_conflict", "ins")
+    field = different_field(document, before)
+    if field is not None:
+        return Rejection("metadata_conflict", f"document.{field}")
+    lacks_content = not state.flags.value & Flags.CONTENT.value
+    if message.content is None or not lacks_content or state.status is DocumentStatus.DELETED:
+        return _DUPLICATE
+    event = {
+        "provenance": message.datum["provenance"],
+        "uniqueId": document["uniqueId"],
+        "sha256": document["sha256"],
+        "size": document["size"],
+    }
+    assert message.stream is not None
+    added = Event(message.stream, first.record, DOCUMENT_CONTENT_ADDED, event)
+    return Decision(ACCEPTED, (added,), keeps_content=True)
+
+
+def different_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """The first field of `document` that differs; identifiers are compared in canonical form."""
+    if one == other:
+        return None
+    for field, value in one.items():
+        theirs = other[field]
+        if value == theirs:
+            continue
+        if (
+            field in ("uniqueId", "replaces")
+            and value is not None
+            and theirs is not None
+            and canonical_unique_id(value) == canonical_unique_id(theirs)
+        ):
+            continue
+        return field
+    return None
+
+
+def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejection:
+    """A document that was not there: the record is opened with it if need be (DESIGN 6.3)."""
+    stream, datum = message.stream, message.datum
+    assert stream is not None
+    events = [Event(stream, record, DOCUMENT_SUBMITTED, datum, message.submitted)]
+    if not known.record_head(record).state.value & RecordState.OPENED.value:
+        events.insert(0, _implicitly_opened(datum, record))
+    pending = absent = None
+    records: tuple[int, ...] = (record,)
+    if message.target is not None:
+        target = known.documents.get(message.target)
+        if target is None:
+            pending, absent = PendingLink(message.target, stream), message.target
+        else:
+            refused = _may_not_replace(known, datum, record, target)
+            if refused is not None:
+                return refused
+            records = _rests_on(known, record, target.record)
+            events += _replace_known(known, message, target)
+    waiting = known.pending.get(stream, ())
+    if waiting:
+        records = tuple(sorted({*records, *known.person(record)}))
+        events += _replaced_by_waiting(known, message, record, waiting, events)
+    return Decision(
+        ACCEPTED,
+        tuple(events),
+        pending=pending,
+        resolved=tuple(PendingLink(stream, by) for by in waiting),
+        keeps_content=message.content is not None,
+        records=records,
+        absent=absent,
+    )
+
+
+def _implicitly_opened(datum: Mapping[str, Any], record: int) -> Event:
+    opened = {
+        "provenance": datum["provenance"],
+        "ins": datum["ins"],
+        "implicit": True,
+        "reason": None,
+    }
+    return Event(record_stream(record), record, RECORD_OPENED, opened)
+
+
+def _rests_on(known: Known, record: int, other: int) -> tuple[int, ...]:
+    """Whether two records are one person's depends on the streams of all that link them."""
+    return (record,) if record == other else tuple(sorted({record} | known.person(record)))
+
+
+def _may_not_replace(
+    known: Known, datum: Mapping[str, Any], record: int, target: DocumentState
+) -> Rejection | None:
+    """Not another person's, not deleted, and only by an author of the old one or his organisation.
+
+    A target already replaced may be replaced again: a forked chain is shown with both branches
+    (TRAPS 15).
+    """
+    if not known.same_person(record, target.record):
+        return Rejection("target_of_other_person", "document.replaces")
+    actor = datum["provenance"]["actor"]
+    is_author = is_author_or_org(actor, target.authors, known.author_hash)
+    if not may_do(actor_kind(actor, datum["ins"]), Operation.REPLACE, is_author):
+        return Rejection("not_entitled", "document.replaces")
+    if target.status is DocumentStatus.DELETED:
+        return Rejection("target_deleted", "document.replaces")
+    return None
+
+
+def _replace_known(known: Known, message: Interpreted, target: DocumentState) -> list[Event]:
+    """The target becomes replaced; its patient's mask passes to the new document."""
+    datum = message.datum
+    document, provenance = datum["document"], datum["provenance"]
+    assert message.target is not None
+    assert message.stream is not None
+    first = known.submitted.get(message.target)
+    unique_id = document["replaces"]
+    if first is not None and first.datum is not None:
+        unique_id = first.datum["document"]["uniqueId"]
+    replaced = {
+        "provenance": provenance,
+        "uniqueId": unique_id,
+        "replacedBy": document["uniqueId"],
+        "visibilityOnly": datum["visibilityOnly"],
+    }
+    events = [Event(message.target, target.record, DOCUMENT_REPLACED, replaced)]
+    own = flags_of_deposit(datum, has_content=False).value
+    if target.flags.value & _BY_PATIENT and not own & _BY_PATIENT:
+        record = known.refs[message.ins].record
+        mask = InheritedMask(unique_id, True, provenance)
+        events.append(mask.event(message.stream, record, document["uniqueId"]))
+    return events
+
+
+def _replaced_by_waiting(
+    known: Known,
+    message: Interpreted,
+    record: int,
+    waiting: tuple[bytes, ...],
+    so_far: list[Event],
+) -> list[Event]:
+    """The document comes after those that replace it: it is replaced at once (DESIGN 6.6).
+
+    A link that proves to be to another person's document, or by somebody not entitled, or that
+    would close a circle, is dropped: its document stays, this one is not replaced by it.
+    """
+    datum, events = message.datum, list[Event]()
+    document, provenance = datum["document"], datum["provenance"]
+    authors = authors_of(document["authors"], known.author_hash)
+    masked = bool(flags_of_deposit(datum, has_content=False).value & _BY_PATIENT) or any(
+        event.name == DOCUMENT_VISIBILITY_CHANGED for event in so_far
+    )
+    for by in waiting:
+        state, first = known.documents.get(by), known.submitted.get(by)
+        if state is None or first is None or first.datum is None:
+            continue
+        if not _may_have_replaced(known, first.datum, record, state, authors):
+            continue
+        if _closes_circle(known, message, by):
+            continue
+        assert message.stream is not None
+        replaced = {
+            "provenance": first.datum["provenance"],
+            "uniqueId": document["uniqueId"],
+            "replacedBy": first.datum["document"]["uniqueId"],
+            "visibilityOnly": first.datum["visibilityOnly"],
+        }
+        events.append(Event(message.stream, record, DOCUMENT_REPLACED, replaced))
+        if masked:
+            mask = InheritedMask(document["uniqueId"], True, provenance)
+            events += mask.passed_to(known, [by, *known.line_of(by)])
+    return events
+
+
+def _may_have_replaced(
+    known: Known,
+    successor: Mapping[str, Any],
+    record: int,
+    state: DocumentState,
+    authors: tuple[int, ...],
+) -> bool:
+    actor = successor["provenance"]["actor"]
+    is_author = is_author_or_org(actor, authors, known.author_hash)
+    entitled = may_do(actor_kind(actor, successor["ins"]), Operation.REPLACE, is_author)
+    return entitled and known.same_person(record, state.record)
+
+
+def _closes_circle(known: Known, message: Interpreted, by: bytes) -> bool:
+    """Whether `by` is itself replaced, in the end, by this document.
+
+    Two documents that replace each other would both be gone from the timeline.
+    """
+    line = {by, *known.line_of(by)}
+    return message.target in line or message.stream in line

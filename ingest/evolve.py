@@ -1,0 +1,148 @@
+"""`evolve`: the state of a stream after one more event. Pure; the store's heads are its fold."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from schemas.events import (
+    DOCUMENT_ARCHIVED,
+    DOCUMENT_CONTENT_ADDED,
+    DOCUMENT_DELETED,
+    DOCUMENT_REPLACED,
+    DOCUMENT_SUBMITTED,
+    DOCUMENT_UNARCHIVED,
+    DOCUMENT_VISIBILITY_CHANGED,
+    IDENTITY_DECLARED,
+    IDENTITY_REVOKED,
+    OPPOSITION_WITHDRAWN,
+    RECORD_ACTIVATED,
+    RECORD_CLOSED,
+    RECORD_LINKED,
+    RECORD_OPENED,
+    RECORD_OPPOSED,
+    RECORD_UNLINKED,
+    DocumentStatus,
+    Flags,
+    RecordState,
+)
+from schemas.may_do import ActorKind, actor_kind
+from schemas.unique_id import document_stream
+
+from .state import AuthorHash, DocumentState, Event, RecordHead, authors_of
+
+FLAG_OF: Final[Mapping[str, Flags]] = {
+    "MASQUE_PS": Flags.MASQUE_PS,
+    "INVISIBLE_PATIENT": Flags.INVISIBLE_PATIENT,
+    "INVISIBLE_REPRESENTANTS_LEGAUX": Flags.INVISIBLE_REPRESENTANTS_LEGAUX,
+}
+_MASQUE_PS: Final = Flags.MASQUE_PS.value
+_BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
+_INVISIBLE_PATIENT: Final = Flags.INVISIBLE_PATIENT.value
+_INVISIBLE_REPRESENTATIVES: Final = Flags.INVISIBLE_REPRESENTANTS_LEGAUX.value
+_CONTENT: Final = Flags.CONTENT.value
+
+
+def flags_of_deposit(datum: Mapping[str, Any], has_content: bool) -> Flags:
+    """The flags a deposit gives its document.
+
+    A mask in a deposit of the patient himself is his own choice, which passes to successors.
+    """
+    document = datum["document"]
+    # Plain integers: arithmetic on enum members costs a microsecond each.
+    bits = _CONTENT if has_content else 0
+    if document["masquePs"]:
+        bits |= _MASQUE_PS
+        if actor_kind(datum["provenance"]["actor"], datum["ins"]) is ActorKind.PATIENT:
+            bits |= _BY_PATIENT
+    if document["invisiblePatient"]:
+        bits |= _INVISIBLE_PATIENT
+    if document["invisibleRepresentantsLegaux"]:
+        bits |= _INVISIBLE_REPRESENTATIVES
+    return Flags(bits)
+
+
+def submit(event: Event, author_hash: AuthorHash, has_content: bool) -> DocumentState:
+    """The state of a document whose first event this is.
+
+    Whether bytes are kept is not in the event (`content` is null in it): the caller knows.
+    """
+    return DocumentState(
+        event.record,
+        1,
+        DocumentStatus.APPROVED,
+        flags_of_deposit(event.datum, has_content),
+        authors_of(event.datum["document"]["authors"], author_hash),
+        None,
+    )
+
+
+def evolve_document(state: DocumentState, event: Event) -> DocumentState:
+    """The state after an event that is not the first. Raises KeyError for a record's event."""
+    return _DOCUMENT[event.name](state._replace(version=state.version + 1), event)
+
+
+def evolve_record(head: RecordHead, event: Event) -> RecordHead:
+    """The state of a record after one more event. Raises KeyError for another stream's event."""
+    on, off = _RECORD[event.name]
+    return RecordHead(head.version + 1, head.state & ~off | on)
+
+
+def _replaced(state: DocumentState, event: Event) -> DocumentState:
+    by = document_stream(event.datum["replacedBy"])
+    # A deleted document stays deleted, whatever replaces it.
+    status = state.status
+    if status is not DocumentStatus.DELETED:
+        status = DocumentStatus.DEPRECATED
+    return state._replace(status=status, replaced_by=by)
+
+
+def _visibility(state: DocumentState, event: Event) -> DocumentState:
+    flag = FLAG_OF[event.datum["flag"]]
+    flags = state.flags | flag if event.datum["on"] else state.flags & ~flag
+    if flag is Flags.MASQUE_PS:
+        flags &= ~Flags.MASQUE_PS_BY_PATIENT
+        if event.datum["on"] and event.datum["byPatient"]:
+            flags |= Flags.MASQUE_PS_BY_PATIENT
+    return state._replace(flags=flags)
+
+
+def _content(state: DocumentState, event: Event) -> DocumentState:
+    return state._replace(flags=state.flags | Flags.CONTENT)
+
+
+def _archived(state: DocumentState, event: Event) -> DocumentState:
+    return state._replace(status=DocumentStatus.ARCHIVED)
+
+
+def _unarchived(state: DocumentState, event: Event) -> DocumentState:
+    return state._replace(status=DocumentStatus.APPROVED)
+
+
+def _deleted(state: DocumentState, event: Event) -> DocumentState:
+    return state._replace(status=DocumentStatus.DELETED)
+
+
+_DOCUMENT: Final[Mapping[str, Callable[[DocumentState, Event], DocumentState]]] = {
+    DOCUMENT_REPLACED: _replaced,
+    DOCUMENT_VISIBILITY_CHANGED: _visibility,
+    DOCUMENT_CONTENT_ADDED: _content,
+    DOCUMENT_ARCHIVED: _archived,
+    DOCUMENT_UNARCHIVED: _unarchived,
+    DOCUMENT_DELETED: _deleted,
+}
+
+_NONE: Final = RecordState(0)
+_RECORD: Final[Mapping[str, tuple[RecordState, RecordState]]] = {
+    RECORD_OPENED: (RecordState.OPENED, RecordState.CLOSED),
+    RECORD_ACTIVATED: (RecordState.ACTIVATED, _NONE),
+    IDENTITY_DECLARED: (_NONE, RecordState.REVOKED),
+    IDENTITY_REVOKED: (RecordState.REVOKED, _NONE),
+    RECORD_OPPOSED: (RecordState.OPPOSED, _NONE),
+    OPPOSITION_WITHDRAWN: (_NONE, RecordState.OPPOSED),
+    RECORD_CLOSED: (RecordState.CLOSED, _NONE),
+    RECORD_LINKED: (_NONE, _NONE),
+    RECORD_UNLINKED: (_NONE, _NONE),
+}
+"""Bits each event turns on and off."""
+
+DOCUMENT_EVENTS: Final = frozenset(_DOCUMENT) | {DOCUMENT_SUBMITTED}
+RECORD_EVENTS: Final = frozenset(_RECORD)

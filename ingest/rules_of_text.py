@@ -1,0 +1,65 @@
+"""Forms of single fields: texts, identifiers, languages. Remembered where values come again."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+ID_LENGTH_MAX: Final = 128
+NAME_LENGTH_MAX: Final = 256
+TITLE_LENGTH_MAX: Final = 512
+TEXT_LENGTH_MAX: Final = 4096
+
+# Line ends, tabs, no-break spaces are text; other control characters, lone surrogates are not.
+_CONTROL: Final = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
+)
+_OID: Final = r"[0-2](?:\.(?:0|[1-9][0-9]*))+"
+_UUID: Final = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_IDENTIFIER: Final = re.compile(rf"(?:{_OID}|{_UUID})(?:\^[^\s^][^^\x00-\x1f\x7f]*)?")
+_SOFTWARE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+@-]{0,127}")
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}-[A-Z]{2}|art")
+# As `identity`, but anywhere in a text: a run of 15 characters that may be a matricule.
+_MATRICULE_INSIDE: Final = re.compile(
+    r"(?<![0-9])[1-478][0-9]{4}(?:[0-9]{2}|2[AaBb])[0-9]{8}(?![0-9])"
+)
+
+
+def text_is_fit(text: str, length_max: int) -> bool:
+    """Not empty, not only white, no longer than this, no control characters."""
+    if not 0 < len(text) <= length_max or text.isspace():
+        return False
+    return text.isprintable() or _CONTROL.search(text) is None
+
+
+def optional_text_is_fit(text: str | None, length_max: int) -> bool:
+    """As `text_is_fit`; None is fit too, and so is the empty text."""
+    return not text or text_is_fit(text, length_max)
+
+
+@lru_cache(maxsize=65_536)
+def _identifier_is_fit(text: str) -> bool:
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
+def identifier_is_fit(text: str) -> bool:
+    """`root` or `root^extension` with an OID or a UUID as root, at most 128 characters (SPEC b)."""
+    # The length first: the memory of the cache is bounded by it.
+    return len(text) <= ID_LENGTH_MAX and _identifier_is_fit(text)
+
+
+@lru_cache(maxsize=4096)
+def _software_id_is_fit(text: str) -> bool:
+    return _SOFTWARE.fullmatch(text) is not None and _MATRICULE_INSIDE.search(text) is None
+
+
+def software_id_is_fit(text: str) -> bool:
+    """An identifier that may stand in an outcome: short, plain, and nothing like a matricule.
+
+    Outcomes and logs carry it in clear (DESIGN 5, 8).
+    """
+    return len(text) <= ID_LENGTH_MAX and _software_id_is_fit(text)
+
+
+def language_is_fit(text: str) -> bool:
+    """`xx-XX`, or `art` for the signature of a submission set (SPEC c.1)."""
+    return text == "fr-FR" or (len(text) <= 6 and _LANGUAGE.fullmatch(text) is not None)

@@ -1,0 +1,176 @@
+"""State of documents and records as values, and what a batch knows of them.
+
+The state of a stream is what its head row holds (`Head`): the fold of its events by `evolve`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha1
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from ingest.eventstore.batch import Head, PendingLink, RecordRef
+from schemas.events import DocumentStatus, Flags, RecordState
+from schemas.messages import Actor, Author
+
+_RECORDS: Final = UUID("6f0a4b0e-2d3c-5b77-9d1e-7a54c1d0e8f2").bytes
+"""Namespace of record streams. A constant of ours, for ever (DESIGN 6.1)."""
+
+AuthorHash = Callable[[str], int]
+"""The keyed hash of an author's or organisation's identifier (`stream.authors`)."""
+
+
+def record_stream(record: int) -> bytes:
+    """The 16 bytes of uuid5(our constant, record number): the stream of a record's events."""
+    digest = bytearray(sha1(_RECORDS + str(record).encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return bytes(digest)
+
+
+class DocumentState(NamedTuple):
+    """A document after its last event. `authors`: keyed hashes of authors and organisations."""
+
+    record: int
+    version: int
+    status: DocumentStatus
+    flags: Flags
+    authors: tuple[int, ...]
+    replaced_by: bytes | None
+
+
+class RecordHead(NamedTuple):
+    """A record after its last event; version 0: no event yet."""
+
+    version: int
+    state: RecordState
+
+
+NO_RECORD: Final = RecordHead(0, RecordState(0))
+
+
+class Event(NamedTuple):
+    """An event decided. `datum` is of the schema of `name`; `encoded` is given for a deposit, whose
+    received bytes are stored as they are.
+    """
+
+    stream: bytes
+    record: int
+    name: str
+    datum: Mapping[str, Any]
+    encoded: bytes | None = None
+
+
+class Submitted(NamedTuple):
+    """What a document's first event says; `datum` None when its record was erased."""
+
+    record: int
+    datum: Mapping[str, Any] | None
+
+
+def authors_of(authors: list[Author], author_hash: AuthorHash) -> tuple[int, ...]:
+    """The keyed hashes of every author and every author's organisation, sorted, each once."""
+    found = {author_hash(author["id"]) for author in authors}
+    found.update(
+        author_hash(author["organisationId"]) for author in authors if author["organisationId"]
+    )
+    return tuple(sorted(found))
+
+
+def is_author_or_org(actor: Actor, authors: tuple[int, ...], author_hash: AuthorHash) -> bool:
+    """Whether the caller, or the organisation he acts for, is among these (TRAPS 14)."""
+    organisation = actor["organisationId"]
+    return author_hash(actor["id"]) in authors or (
+        bool(organisation) and author_hash(str(organisation)) in authors
+    )
+
+
+def document_of_head(head: Head) -> DocumentState:
+    """The state a stored head row holds."""
+    return DocumentState(
+        head.record,
+        head.version,
+        DocumentStatus(head.status),
+        Flags(head.flags),
+        head.authors,
+        head.replaced_by,
+    )
+
+
+def record_of_head(head: Head) -> RecordHead:
+    """The state a stored head row of a record holds."""
+    return RecordHead(head.version, RecordState(head.flags))
+
+
+@dataclass(slots=True)
+class Known:
+    """What the decisions of a batch rest on, evolving in message order.
+
+    A document that is not in `documents` is unknown; everything asked for was read. `pending`: by
+    target, who replaces it. `successors`: of a replaced document, every document that replaces it.
+    `links`: of a record, the records linked to it directly. `records`: by record number.
+    """
+
+    author_hash: AuthorHash
+    refs: dict[str, RecordRef] = field(default_factory=dict)
+    documents: dict[bytes, DocumentState] = field(default_factory=dict)
+    records: dict[int, RecordHead] = field(default_factory=dict)
+    submitted: dict[bytes, Submitted] = field(default_factory=dict)
+    applied: dict[bytes, bytes] = field(default_factory=dict)
+    pending: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    successors: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    links: dict[int, frozenset[int]] = field(default_factory=dict)
+
+    def record_head(self, record: int) -> RecordHead:
+        """The state of a record; `NO_RECORD` when it has no event."""
+        return self.records.get(record, NO_RECORD)
+
+    def person(self, record: int) -> frozenset[int]:
+        """Every record linked to this one, directly or not, itself included (DESIGN 6.3)."""
+        found, todo = {record}, [record]
+        while todo:
+            for other in self.links.get(todo.pop(), ()):
+                if other not in found:
+                    found.add(other)
+                    todo.append(other)
+        return frozenset(found)
+
+    def same_person(self, one: int, other: int) -> bool:
+        """Whether two records are one person's."""
+        return one == other or other in self.person(one)
+
+    def line_of(self, stream: bytes) -> list[bytes]:
+        """All successors of a document, direct or not, each once, nearest first."""
+        found: list[bytes] = []
+        todo = list(self.successors.get(stream, ()))
+        while todo:
+            at = todo.pop(0)
+            if at != stream and at not in found:
+                found.append(at)
+                todo.extend(self.successors.get(at, ()))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an accepted, repeated or ineffective message comes to.
+
+    `applies`: its identifier is kept, so that it is applied once. `pending`: a link that waits for
+    its target. `resolved`: links that waited for this document. `keeps_content`: bytes are kept.
+    `records`: the records whose state it rests on. `absent`: a document taken as unknown.
+    """
+
+    status: str
+    events: tuple[Event, ...] = ()
+    applies: bool = False
+    pending: PendingLink | None = None
+    resolved: tuple[PendingLink, ...] = ()
+    keeps_content: bool = False
+    records: tuple[int, ...] = ()
+    absent: bytes | None = None
+
+
+ACCEPTED: Final = "accepted"
+DUPLICATE: Final = "duplicate"
+UNCHANGED: Final = "unchanged"
+REJECTED: Final = "rejected"
