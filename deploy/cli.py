@@ -15,7 +15,8 @@ from deploy.broker import BrokerError, MissingProgramError
 from ingest.runtime.console import CommandError, Exit, err
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
 from ingest.runtime.feed.types import FeedError, FeedMismatch
-from ingest.runtime.settings import SettingsError
+from ingest.runtime.logs import configure_logs
+from ingest.runtime.settings import Settings, SettingsError
 
 COMMAND_MODULES = (
     "producers.commands",
@@ -42,6 +43,18 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _configure_logs() -> None:
+    # Long-running commands do it again under their own name and at the full level.
+    settings = Settings.load()
+    chosen = "log_level" in settings.model_fields_set
+    configure_logs(
+        process="command",
+        instance=settings.instance,
+        level=settings.log_level if chosen else "warning",
+        form=settings.log_format,
+    )
+
+
 def make_app() -> typer.Typer:
     """The application with the commands of every package."""
     composed = typer.Typer(
@@ -65,6 +78,7 @@ def make_app() -> typer.Typer:
         ] = False,
     ) -> None:
         """Document events of a national health space: feed, event store, patient timelines."""
+        _configure_logs()
 
     for name in COMMAND_MODULES:
         if importlib.util.find_spec(name) is not None:

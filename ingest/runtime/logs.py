@@ -52,7 +52,7 @@ def configure_logs(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Stderr(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
@@ -65,15 +65,34 @@ def configure_logs(
     )
     handler.addFilter(RateLimit("kafka", lines=5, seconds=10.0))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [*(h for h in root.handlers if not isinstance(h, _Stderr)), handler]
     root.setLevel(level.upper())
     logging.getLogger("kafka").setLevel(max(logging.WARNING, root.level))
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:
     """A logger: `log.info("batch_stored", records=2000, seconds=0.05)`."""
+    if not structlog.is_configured():
+        # structlog's own default is free text on stdout, where only data belongs.
+        configure_logs(process="library", level="warning")
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("histoire")
     return logger
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to `stream`, or to what stderr is at that moment (it may be replaced meanwhile)."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        logging.Handler.__init__(self)
+        self._given = stream
+
+    @property
+    def stream(self) -> TextIO:
+        return self._given or sys.stderr
+
+    @stream.setter
+    def stream(self, stream: TextIO) -> None:
+        self._given = stream
 
 
 class _Constant:

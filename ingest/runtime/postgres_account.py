@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .folders import TRAVERSE
+from .logs import get_logger
 
 ACCOUNT = "pgserver"
 COMMAND_SECONDS = 120
@@ -75,7 +76,9 @@ def server_account(root: Path, programs: Path) -> Account:
     _open_way(root)
     if not _runs(account, programs):
         _open_way(programs)
-        _open_tree(programs.parent)
+        package = programs.parent.parent
+        for folder in (programs.parent, package.with_name(package.name + ".libs")):
+            _open_tree(folder)
     return account
 
 
@@ -103,23 +106,28 @@ def _pgserver() -> pwd.struct_passwd:
 
 
 def _open_way(path: Path) -> None:
-    """Every parent of `path` can be passed through by all; none becomes readable."""
+    """Every parent of `path` can be passed through by all; none becomes readable. It is logged."""
     for parent in path.parents:
         mode = stat.S_IMODE(parent.stat().st_mode)
         if not mode & stat.S_IXOTH:
             parent.chmod(mode | (TRAVERSE & 0o011))
+            if parent != path.parent:  # home is ours; a folder above it may not be
+                get_logger().warning("folder_opened_for_server", folder=str(parent))
 
 
 def _runs(account: Account, programs: Path) -> bool:
     try:
-        return account.run(programs / "postgres", "--version")[0] == 0
+        return all(
+            account.run(programs / name, "--version")[0] == 0
+            for name in ("postgres", "initdb", "pg_ctl")
+        )
     except PermissionError:
         return False
 
 
 def _open_tree(folder: Path) -> None:
     """All may read and run what the wheel installed, as under the usual umask."""
-    for path in (folder, *folder.rglob("*")):
+    for path in (folder, *folder.rglob("*")) if folder.exists() else ():
         if not path.is_symlink():
             mode = stat.S_IMODE(path.stat().st_mode)
             path.chmod(mode | 0o444 | (0o111 if path.is_dir() or mode & 0o100 else 0))

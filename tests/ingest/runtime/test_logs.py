@@ -120,3 +120,14 @@ def test_the_last_reason_of_the_kafka_client_is_kept() -> None:
         logging.getLogger("kafka.net.manager").debug("not this one")
     assert kept.line == "SaslAuthenticationFailedError"
     assert kept not in logging.getLogger("kafka.net").handlers
+
+
+def test_without_configuration_nothing_is_written_on_stdout(
+    lines: Lines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    structlog.reset_defaults()
+    get_logger().warning("batch_stored", name="DURAND", records=1)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert orjson.loads(err)["records"] == 1
+    assert "DURAND" not in err
