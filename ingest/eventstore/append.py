@@ -1,0 +1,227 @@
+"""One batch, one transaction: the write path of the store (DESIGN 6.4, STORE 1).
+
+Statements in the order the guarantee needs: lock, fence, re-checks, positions, streams, events.
+Each works on the whole batch; nothing is asked per message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from struct import Struct
+from typing import Any, Final
+
+import psycopg
+
+from ingest.runtime.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
+
+from .batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
+from .encoded_batch import HeadColumns, SealedEvent
+
+WRITERS: Final = (7201, 3)
+"""The advisory lock of all writers: positions become visible in their order (DESIGN 6.5)."""
+CHANNEL: Final = "histoire_events"
+"""NOTIFY channel: a mere wake-up, sent with each batch that has events."""
+
+_LOCK: Final = b"SELECT pg_advisory_xact_lock(7201, 3)"
+_FENCE: Final = b"""
+UPDATE source_position p SET
+    next_offset = u.next, last_offset = coalesce(nullif(u.last, -1), p.last_offset),
+    last_leader_epoch = CASE WHEN u.last = -1 THEN p.last_leader_epoch ELSE nullif(u.epoch, -1) END,
+    last_timestamp_ms = CASE WHEN u.last = -1 THEN p.last_timestamp_ms ELSE nullif(u.ms, -1) END,
+    accepted = p.accepted + u.accepted, duplicate = p.duplicate + u.duplicate,
+    unchanged = p.unchanged + u.unchanged, rejected = p.rejected + u.rejected,
+    events = p.events + u.events, holes = p.holes + u.holes
+FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::bigint[],
+    %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
+    u(source, base, next, last, epoch, ms, accepted, duplicate, unchanged, rejected, events, holes)
+WHERE p.source = u.source AND p.next_offset = u.base RETURNING p.source"""
+_CHANGED_RECORDS: Final = b"""
+SELECT 1 FROM unnest(%b::uuid[], %b::int[]) u(id, version) LEFT JOIN stream s ON s.stream = u.id
+WHERE coalesce(s.version, 0) <> u.version LIMIT 1"""
+_PRESENT: Final = b"""
+SELECT 1 FROM unnest(%b::uuid[]) u(id) JOIN stream s ON s.stream = u.id LIMIT 1"""
+_WAITING: Final = b"""
+SELECT uuid_send(l.target), uuid_send(l.by), NULL::bigint
+FROM unnest(%b::uuid[]) u(id) JOIN pending_link l ON l.target = u.id
+UNION ALL
+SELECT NULL, NULL, d.id FROM unnest(%b::uuid[]) u(id) JOIN dead_letter d ON d.waits_for = u.id
+WHERE d.status = 'waiting'"""
+_HEAD: Final = b"""
+UPDATE log_head SET position = position + %b::bigint,
+    recorded_at = greatest(recorded_at, clock_timestamp())
+RETURNING position, (extract(epoch FROM recorded_at) * 1000000)::bigint - 946684800000000"""
+_WAKE: Final = b"SELECT pg_notify('histoire_events', '')"
+_NEW_STREAMS: Final = b"""
+INSERT INTO stream (stream, record, first_position, version, status, flags, authors, replaced_by)
+SELECT u.id, u.record, %b::bigint + u.first, u.version, u.status, u.flags,
+    (%b::bigint[])[u.low : u.high],
+    nullif(u.replaced_by, '00000000-0000-0000-0000-000000000000'::uuid)
+FROM unnest(%b::uuid[], %b::bigint[], %b::bigint[], %b::int[], %b::smallint[], %b::smallint[],
+    %b::int[], %b::int[], %b::uuid[])
+    u(id, record, first, version, status, flags, low, high, replaced_by)
+ON CONFLICT (stream) DO NOTHING"""
+_MOVED_STREAMS: Final = b"""
+UPDATE stream s SET version = u.version, status = u.status, flags = u.flags,
+    authors = (%b::bigint[])[u.low : u.high],
+    replaced_by = nullif(u.replaced_by, '00000000-0000-0000-0000-000000000000'::uuid)
+FROM unnest(%b::uuid[], %b::bigint[], %b::int[], %b::int[], %b::smallint[], %b::smallint[],
+    %b::int[], %b::int[], %b::uuid[])
+    u(id, record, base, version, status, flags, low, high, replaced_by)
+WHERE s.stream = u.id AND s.version = u.base AND s.record = u.record"""
+_APPLIED: Final = b"""
+INSERT INTO applied_message (message_id, digest, position)
+SELECT u.id, u.digest, nullif(u.at, 0) FROM unnest(%b::uuid[], %b::bytea[], %b::bigint[])
+    u(id, digest, at)
+ON CONFLICT (message_id) DO NOTHING"""
+_LINK: Final = b"""
+INSERT INTO pending_link (target, by) SELECT * FROM unnest(%b::uuid[], %b::uuid[])
+ON CONFLICT DO NOTHING"""
+_UNLINK: Final = b"""
+DELETE FROM pending_link l USING unnest(%b::uuid[], %b::uuid[]) u(target, by)
+WHERE l.target = u.target AND l.by = u.by"""
+_COPY: Final = (
+    "COPY event (position, record, recorded_at, stream, version, name, message_id, state)"
+    " FROM STDIN (FORMAT BINARY)"
+)
+COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0"
+COPY_END: Final = b"\xff\xff"
+_ROW: Final = Struct("!hiqiqiqi16siiihi16si").pack
+_ROW_OF_NO_MESSAGE: Final = Struct("!hiqiqiqi16siiihii").pack
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+
+def lock_writers(cursor: Cursor) -> None:
+    """Until the end of the transaction no other writer gives positions."""
+    cursor.execute(_LOCK, prepare=True)
+
+
+def move_sources(cursor: Cursor, advances: Sequence[SourceAdvance]) -> None:
+    """All sources of the batch moved from where it began. Raises Fenced naming those that did not.
+
+    Compare-and-set: an owner that was replaced while it slept writes nothing.
+    """
+    if not advances:
+        return
+    columns = list(zip(*(_fence_row(advance) for advance in advances), strict=True))
+    arrays: list[Any] = [list(columns[0])]
+    for at, column in enumerate(columns[1:], start=1):
+        arrays.append(Int4Array.of(column) if at == 4 else Int8Array.of(column))
+    moved = {source for (source,) in cursor.execute(_FENCE, arrays, prepare=True)}
+    if len(moved) < len(advances):
+        raise Fenced(frozenset(advance.source for advance in advances) - moved)
+
+
+def check_still_true(cursor: Cursor, batch: AppendBatch) -> None:
+    """What the decisions rest on still holds. Raises LostRace."""
+    if batch.record_versions:
+        streams = UuidArray.of(batch.record_versions)
+        versions = Int4Array.of(list(batch.record_versions.values()))
+        if cursor.execute(_CHANGED_RECORDS, (streams, versions), prepare=True).fetchone():
+            raise LostRace("a record changed since it was read")
+    if batch.absent:
+        absent = (UuidArray.of(batch.absent),)
+        if cursor.execute(_PRESENT, absent, prepare=True).fetchone():
+            raise LostRace("a document taken as unknown has come")
+    if batch.watched or batch.seen_letters:
+        watched = UuidArray.of(batch.watched)
+        rows = cursor.execute(_WAITING, (watched, watched), prepare=True).fetchall()
+        links = {(target, by) for target, by, letter in rows if letter is None}
+        if links != {(link.target, link.by) for link in batch.seen_links}:
+            raise LostRace("a replacement that waits for a document of the batch has come")
+        if {letter for _, _, letter in rows if letter is not None} != batch.seen_letters:
+            raise LostRace("a letter that waits for a document of the batch has come")
+
+
+def take_positions(cursor: Cursor, count: int) -> tuple[int, int]:
+    """The position before the first of `count`, and the batch's time in microseconds since 2000."""
+    if count:
+        cursor.execute(_WAKE, prepare=True)
+    row = cursor.execute(_HEAD, (count,), prepare=True).fetchone()
+    assert row is not None, "log_head has one row"
+    return row[0] - count, row[1]
+
+
+def write_heads(cursor: Cursor, before: int, new: HeadColumns, moved: HeadColumns) -> None:
+    """The heads of new and of changed streams. Raises LostRace when one is not as it was read."""
+    if new.count:
+        inserted = (
+            *(before + 1, new.authors, new.streams, new.records, new.first_events, new.versions),
+            *(new.statuses, new.flags, new.low, new.high, new.replaced_by),
+        )
+        if cursor.execute(_NEW_STREAMS, inserted, prepare=True).rowcount < new.count:
+            raise LostRace("a new stream exists already")
+    if moved.count:
+        updated = (
+            *(moved.authors, moved.streams, moved.records, moved.bases, moved.versions),
+            *(moved.statuses, moved.flags, moved.low, moved.high, moved.replaced_by),
+        )
+        # UPDATE .. FROM silently takes one of two rows for a stream: the batch was checked for it.
+        if cursor.execute(_MOVED_STREAMS, updated, prepare=True).rowcount < moved.count:
+            raise LostRace("a stream changed since it was read")
+
+
+def write_applied(cursor: Cursor, batch: AppendBatch, before: int) -> None:
+    """The messages are marked as applied. Raises LostRace when one was already."""
+    applied = batch.applied
+    if not applied:
+        return
+    columns = (
+        UuidArray.of(message.message_id for message in applied),
+        ByteaArray(message.digest for message in applied),
+        Int8Array.of([0 if m.event is None else before + 1 + m.event for m in applied]),
+    )
+    if cursor.execute(_APPLIED, columns, prepare=True).rowcount < len(applied):
+        raise LostRace("a message of the batch was applied meanwhile")
+
+
+def write_links(cursor: Cursor, batch: AppendBatch) -> None:
+    """Pending links made and resolved. Raises LostRace when they are not as they were read."""
+    for statement, links in ((_LINK, batch.pending_links), (_UNLINK, batch.resolved_links)):
+        if links:
+            columns = (
+                UuidArray.of(link.target for link in links),
+                UuidArray.of(link.by for link in links),
+            )
+            if cursor.execute(statement, columns, prepare=True).rowcount < len(links):
+                raise LostRace("a pending link changed since it was read")
+
+
+def copy_events(
+    cursor: Cursor, events: Sequence[SealedEvent], before: int, microseconds: int
+) -> None:
+    """The events at the positions after `before`, in the order of the batch."""
+    if not events:
+        return
+    parts = [COPY_HEAD]
+    add = parts.append
+    position = before
+    for e in events:
+        position += 1
+        size = len(e.state)
+        fixed = (8, 8, position, 8, e.record, 8, microseconds, 16, e.stream, 4, e.version, 2)
+        if e.message_id is None:
+            add(_ROW_OF_NO_MESSAGE(*fixed, e.name, -1, size))
+        else:
+            add(_ROW(*fixed, e.name, 16, e.message_id, size))
+        add(e.state)
+    add(COPY_END)
+    with cursor.copy(_COPY) as copy:
+        copy.write(b"".join(parts))
+
+
+def appended(before: int, count: int, microseconds: int) -> Appended:
+    """The answer for a batch of `count` events."""
+    at = _EPOCH + timedelta(microseconds=microseconds)
+    return Appended(before + 1 if count else 0, before + count if count else 0, at)
+
+
+def _fence_row(a: SourceAdvance) -> tuple[Any, ...]:
+    def known(number: int | None) -> int:
+        return -1 if number is None else number
+
+    last = (known(a.last_offset), known(a.last_leader_epoch), known(a.last_timestamp_ms))
+    counts = (a.accepted, a.duplicate, a.unchanged, a.rejected, a.events, a.holes)
+    return (a.source, a.from_offset, a.next_offset, *last, *counts)

@@ -1,0 +1,73 @@
+"""What `histoire audit` asks of the store: does it agree with itself, and how much of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .sessions import Session
+
+_VERIFY: Final = b"""
+WITH told AS (
+    SELECT stream, count(*) AS events, min(position) AS first_position, max(version) AS version,
+        min(record) AS record, max(record) AS last_record
+    FROM event GROUP BY stream)
+SELECT uuid_send(coalesce(s.stream, t.stream)), s.version, t.events, s.first_position,
+    t.first_position
+FROM stream s FULL JOIN told t ON t.stream = s.stream
+WHERE t.version IS DISTINCT FROM s.version OR t.first_position IS DISTINCT FROM s.first_position
+    OR t.record IS DISTINCT FROM s.record OR t.last_record IS DISTINCT FROM t.record
+    OR (s.record <> 0 AND t.events <> s.version)
+LIMIT %b::int"""
+_COUNTS: Final = b"""
+SELECT (SELECT count(*) FROM event WHERE record <> 0),
+    (SELECT count(*) FROM event WHERE record = 0),
+    (SELECT count(*) FROM stream WHERE record <> 0), (SELECT count(*) FROM applied_message),
+    (SELECT count(*) FROM pending_link),
+    (SELECT count(*) FROM outcome_batch WHERE published_at IS NULL)"""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMismatch:
+    """A stream whose head and events disagree; None where one of them lacks."""
+
+    stream: bytes
+    version: int | None
+    events: int | None
+    first_position: int | None
+    first_event: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounts:
+    """Numbers of rows, all of one moment. Events of the library are counted apart."""
+
+    events: int
+    library_events: int
+    streams: int
+    applied_messages: int
+    pending_links: int
+    unpublished_outcome_batches: int
+    letters: dict[str, int]
+    """By status: waiting, accepted, duplicate, unchanged, discarded."""
+
+
+class Auditing:
+    """Checks over the whole store; they read every event row once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session: Final = session
+
+    def verify_streams(self, limit: int = 20) -> list[StreamMismatch]:
+        """Streams (at most `limit`) whose head is not exactly what their events say; none: sound.
+
+        Erasure of a person changes neither.
+        """
+        return [StreamMismatch(*row) for row in self._session.rows(_VERIFY, (limit,))]
+
+    def counts(self) -> StoreCounts:
+        """How much there is."""
+        with self._session.lock:
+            letters = self._session.rows(b"SELECT status, count(*) FROM dead_letter GROUP BY 1")
+            row = (*self._session.rows(_COUNTS)[0], dict(letters))
+        return StoreCounts(*row)

@@ -1,0 +1,180 @@
+"""A batch made ready before its transaction: checked, sealed, in columns (STORE 1, 9.1-9.2).
+
+All that costs time and does not need the lock is done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from struct import Struct
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ingest.runtime.arrays import Int2Array, Int4Array, Int8Array, UuidArray
+
+from .batch import AppendBatch, HeadChange, LostRace, NewEvent, StoreError
+from .event_names import EventNames
+from .keys import KeyRing, Keys
+from .letters import SealedLetters, seal_letters
+from .master_key import NONCE_BYTES, Entropy
+from .sealing import PREFIX
+
+NO_UUID: Final = bytes(16)
+"""Stands for NULL in a uuid[], whose elements are never null."""
+
+_PLACE: Final = Struct("!16si").pack
+
+
+class BatchRefused(StoreError):
+    """The batch contradicts itself: a fault of ours, trying again would not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """A row of `event` but for position and time. `state` is sealed."""
+
+    record: int
+    stream: bytes
+    version: int
+    name: int
+    message_id: bytes | None
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HeadColumns:
+    """Columns of several `HeadChange`s. Authors are flat: those of row i lie at low[i] .. high[i],
+    counted from 1.
+    """
+
+    count: int
+    streams: UuidArray
+    records: Int8Array
+    bases: Int4Array
+    versions: Int4Array
+    statuses: Int2Array
+    flags: Int2Array
+    replaced_by: UuidArray
+    authors: Int8Array
+    low: Int4Array
+    high: Int4Array
+    first_events: Int8Array
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBatch:
+    """What is written, ready but for positions and time."""
+
+    events: list[SealedEvent]
+    new_heads: HeadColumns
+    moved_heads: HeadColumns
+    letters: SealedLetters
+
+
+def encode_batch(
+    batch: AppendBatch, ring: KeyRing, names: EventNames, letter_key: bytes, *, entropy: Entropy
+) -> EncodedBatch:
+    """The batch sealed and in columns. Raises KeyMissing; LostRace when a record was erased since
+    it was read.
+    """
+    records = {event.record for event in batch.events}
+    records.update(letter.record for letter in batch.dead_letters if letter.record is not None)
+    keys = ring.load(records)
+    return EncodedBatch(
+        events=seal_events(batch.events, keys, names, entropy),
+        new_heads=head_columns([head for head in batch.heads if head.base == 0]),
+        moved_heads=head_columns([head for head in batch.heads if head.base > 0]),
+        letters=seal_letters(batch.dead_letters, keys, letter_key, entropy),
+    )
+
+
+def check_batch(batch: AppendBatch) -> None:
+    """Returns when each stream's events continue its base without a gap up to its version.
+
+    `event` has no unique index on the stream, so this and the compare-and-set are what keeps two
+    events from having one version. Raises BatchRefused.
+    """
+    heads = {head.stream: head for head in batch.heads}
+    if len(heads) != len(batch.heads):
+        raise BatchRefused("a stream has two heads in one batch")
+    versions = {head.stream: head.base for head in batch.heads}
+    for at, event in enumerate(batch.events):
+        version = versions.get(event.stream)
+        if version is None or event.version != version + 1:
+            raise BatchRefused("the events of a stream do not continue its head")
+        if version == 0 and heads[event.stream].first_event != at:
+            raise BatchRefused("first_event is not the stream's first event")
+        if heads[event.stream].record != event.record:
+            raise BatchRefused("an event and its head name different records")
+        versions[event.stream] = event.version
+    if any(versions[head.stream] != head.version for head in batch.heads):
+        raise BatchRefused("a head has another version than its last event")
+    _check_messages(batch)
+
+
+def _check_messages(batch: AppendBatch) -> None:
+    if len({message.message_id for message in batch.applied}) != len(batch.applied):
+        raise BatchRefused("a message is applied twice in one batch")
+    if any(link.target not in batch.watched for link in batch.seen_links):
+        raise BatchRefused("a pending link was seen whose target is not watched")
+    if len({advance.source for advance in batch.advances}) != len(batch.advances):
+        raise BatchRefused("a source advances twice in one batch")
+    for advance in batch.advances:
+        fetched = advance.accepted + advance.duplicate + advance.unchanged + advance.rejected
+        if advance.next_offset - advance.from_offset != fetched + advance.holes:
+            raise BatchRefused("a line of the balance sheet does not add up")
+
+
+def seal_events(
+    events: Sequence[NewEvent],
+    keys: Keys,
+    names: EventNames,
+    entropy: Entropy,
+) -> list[SealedEvent]:
+    """The events sealed under the keys of their records, in the same order.
+
+    Raises LostRace for an event of an erased record.
+    """
+    nonces = entropy(NONCE_BYTES * len(events))
+    sealed = []
+    at = 0
+    for event in events:
+        key = keys[event.record]
+        if key is None:
+            raise LostRace("a record was erased since it was read")
+        nonce = nonces[at : at + NONCE_BYTES]
+        at += NONCE_BYTES
+        place = _PLACE(event.stream, event.version) + event.name.encode()
+        sealed.append(
+            SealedEvent(
+                event.record,
+                event.stream,
+                event.version,
+                names.id_of_state(event.name, event.state),
+                event.message_id,
+                PREFIX + nonce + AESGCM(key).encrypt(nonce, event.state, place),
+            )
+        )
+    return sealed
+
+
+def head_columns(heads: Sequence[HeadChange]) -> HeadColumns:
+    """The heads as columns."""
+    ends = list(accumulate((len(head.authors) for head in heads), initial=0))
+    return HeadColumns(
+        count=len(heads),
+        streams=UuidArray.of(head.stream for head in heads),
+        records=Int8Array.of([head.record for head in heads]),
+        bases=Int4Array.of([head.base for head in heads]),
+        versions=Int4Array.of([head.version for head in heads]),
+        statuses=Int2Array.of([head.status for head in heads]),
+        flags=Int2Array.of([head.flags for head in heads]),
+        replaced_by=UuidArray.of(head.replaced_by or NO_UUID for head in heads),
+        authors=Int8Array.of([author for head in heads for author in head.authors]),
+        low=Int4Array.of([low + 1 for low, _ in pairwise(ends)]),
+        high=Int4Array.of([high for _, high in pairwise(ends)]),
+        first_events=Int8Array.of([head.first_event for head in heads]),
+    )

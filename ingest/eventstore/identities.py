@@ -1,0 +1,81 @@
+"""Who is which record: a keyed hash of `oid|matricule` to a number, for ever (DESIGN 6.3, STORE 4).
+
+A number is reserved here; the record exists when its stream has a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ingest.runtime.arrays import Int8Array, UuidArray
+
+from .batch import RecordRef
+from .keys import KeyRing
+from .sessions import Session
+
+CAPACITY: Final = 500_000
+"""Pairs kept in memory: a record never changes, so what is cached is right for ever."""
+
+_READ: Final = b"""
+SELECT uuid_send(i.ins), i.record FROM unnest(%b::uuid[]) u(ins) JOIN identity i USING (ins)"""
+_RESERVE: Final = b"SELECT nextval('record_seq') FROM generate_series(1, %b::int)"
+_CREATE: Final = b"""
+INSERT INTO identity (ins, record) SELECT * FROM unnest(%b::uuid[], %b::bigint[])
+ON CONFLICT (ins) DO NOTHING"""
+
+
+class Identities:
+    """Tokens to records. One thread at a time."""
+
+    def __init__(self, session: Session, ring: KeyRing, *, capacity: int = CAPACITY) -> None:
+        self._session: Final = session
+        self._ring: Final = ring
+        self._capacity: Final = capacity
+        self._cache: dict[bytes, int] = {}
+
+    def lookup(self, tokens: Iterable[bytes]) -> dict[bytes, RecordRef]:
+        """The records of those tokens that have one; the others are not in the answer.
+
+        Raises KeyMissing when a record has no row in `record_key`.
+        """
+        records = self._find(set(tokens))
+        keys = self._ring.load(records.values())
+        return {token: RecordRef(r, keys[r] is None) for token, r in records.items()}
+
+    def resolve(self, tokens: Iterable[bytes]) -> dict[bytes, RecordRef]:
+        """A record for every token: missing ones get a number and a key, committed.
+
+        Two processes that do it at once get the same numbers. Keys are committed first, so that no
+        record is ever without one; both sorted, or two writers would lock each other out.
+        """
+        wanted = set(tokens)
+        records = self._find(wanted)
+        new = sorted(wanted.difference(records))
+        if new:
+            self._create(new)
+            # Also those that another process was quicker to create.
+            records |= self._find(set(new))
+        keys = self._ring.load(records.values())
+        return {token: RecordRef(r, keys[r] is None) for token, r in records.items()}
+
+    def _create(self, tokens: Sequence[bytes]) -> None:
+        numbers = [number for (number,) in self._session.rows(_RESERVE, (len(tokens),))]
+        self._ring.create(numbers)
+        with self._session.lock:
+            self._session.connection.execute(
+                _CREATE, (UuidArray.of(tokens), Int8Array.of(numbers)), prepare=True
+            )
+
+    def _find(self, tokens: set[bytes]) -> dict[bytes, int]:
+        cache = self._cache
+        found = {token: cache[token] for token in tokens if token in cache}
+        missing = sorted(tokens.difference(found))
+        if missing:
+            fresh = dict(self._session.rows(_READ, (UuidArray.of(missing),)))
+            if len(cache) + len(fresh) > self._capacity:
+                for token in list(cache)[: max(len(fresh), self._capacity // 10)]:
+                    del cache[token]
+            cache.update(fresh)
+            found.update(fresh)
+        return found

@@ -1,0 +1,133 @@
+"""The data keys of the records: made, cached, destroyed (DESIGN 6.2, STORE 3).
+
+A key is committed before the first thing sealed under it. Destroying it (`erase`) makes a record
+unreadable for ever, its row stays and says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from struct import Struct
+from typing import Final
+
+from ingest.runtime.arrays import ByteaArray, Int8Array
+from ingest.runtime.database import transaction
+
+from .batch import KeyMissing
+from .master_key import KEY_BYTES, Entropy, MasterKey, Wrapping
+from .sessions import Session
+
+CAPACITY: Final = 500_000
+"""Raw keys kept in memory (93 bytes each). A miss costs about 3 us in a batch."""
+
+_CONTEXT: Final = Struct("!10sq").pack
+_READ: Final = b"""
+SELECT k.record, k.wrapped FROM unnest(%b::bigint[]) u(record) JOIN record_key k USING (record)"""
+_CREATE: Final = b"""
+INSERT INTO record_key (record, wrapped) SELECT * FROM unnest(%b::bigint[], %b::bytea[])"""
+
+Keys = dict[int, bytes | None]
+"""Record to its raw key; None: erased."""
+
+
+class KeyRing:
+    """Keys of records by number. One thread at a time."""
+
+    def __init__(
+        self,
+        session: Session,
+        master: MasterKey,
+        *,
+        capacity: int = CAPACITY,
+        entropy: Entropy = os.urandom,
+    ) -> None:
+        self._session: Final = session
+        self._master: Final = master
+        self._capacity: Final = capacity
+        self._entropy: Final = entropy
+        self._cache: Keys = {}
+        self._erasures = -1
+
+    def load(self, records: Iterable[int]) -> Keys:
+        """The key of each record, as of now: a key erased by any process before is None here.
+
+        Raises KeyMissing when a record has no row: halt, its keys must be restored.
+        """
+        wanted = set(records)
+        with self._session.lock:
+            if not wanted:
+                return {}
+            self._forget_if_erased()
+            cache = self._cache
+            missing = sorted(wanted.difference(cache))
+            fresh = self._read(missing) if missing else {}
+            found = {record: cache[record] for record in wanted if record in cache} | fresh
+            self._remember(fresh)
+        if len(found) < len(wanted):
+            raise KeyMissing(
+                f"{len(wanted) - len(found)} record(s) have no row in record_key: "
+                "restore the database of the keys, nothing was skipped"
+            )
+        return found
+
+    def create(self, records: Sequence[int]) -> None:
+        """New random keys for records that never had one, committed."""
+        random = self._entropy(KEY_BYTES * len(records))
+        keys = [random[at : at + KEY_BYTES] for at in range(0, len(random), KEY_BYTES)]
+        wrapped = self._master.wrap(
+            [Wrapping(key_context(record), key) for record, key in zip(records, keys, strict=True)]
+        )
+        with self._session.lock:
+            self._session.connection.execute(
+                _CREATE, (Int8Array.of(records), ByteaArray(wrapped)), prepare=True
+            )
+            self._remember(dict(zip(records, keys, strict=True)))
+
+    def erase(self, record: int) -> bool:
+        """The key is destroyed and every process drops its caches; False when it was before.
+
+        Raises KeyMissing when the record never had a key.
+        """
+        with self._session.lock:
+            conn = self._session.connection
+            with transaction(conn):
+                done = conn.execute(
+                    "update record_key set wrapped = null, erased_at = clock_timestamp()"
+                    " where record = %s and wrapped is not null",
+                    (record,),
+                ).rowcount
+                if done:
+                    conn.execute("update erasure_count set erasures = erasures + 1")
+            self._cache.pop(record, None)
+        if not done:
+            self.load([record])
+        return bool(done)
+
+    def _forget_if_erased(self) -> None:
+        erasures = self._session.rows(b"SELECT erasures FROM erasure_count")[0][0]
+        if erasures != self._erasures:
+            self._cache.clear()
+            self._erasures = erasures
+
+    def _read(self, records: Sequence[int]) -> Keys:
+        rows = self._session.rows(_READ, (Int8Array.of(records),))
+        kept = [(record, wrapped) for record, wrapped in rows if wrapped is not None]
+        keys = self._master.unwrap([Wrapping(key_context(r), w) for r, w in kept])
+        found: Keys = {record: None for record, wrapped in rows if wrapped is None}
+        found.update((record, key) for (record, _), key in zip(kept, keys, strict=True))
+        return found
+
+    def _remember(self, keys: Keys) -> None:
+        cache = self._cache
+        spare = len(cache) + len(keys) - self._capacity
+        if spare > 0:
+            # The oldest go, a tenth at a time: one list for many batches.
+            for record in list(cache)[: max(spare, self._capacity // 10)]:
+                del cache[record]
+        cache.update(keys)
+
+
+def key_context(record: int) -> bytes:
+    """What a wrapped data key belongs to."""
+    return _CONTEXT(b"record-key", record)

@@ -1,0 +1,96 @@
+"""How far each partition of the feed was read, and what is remembered of its topic (DESIGN 6.5)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingest.runtime.database import transaction
+
+from .batch import SourcePosition, StoreError
+from .sessions import Session
+
+_ALL: Final = b"""
+SELECT source, topic_id, next_offset, first_offset, last_offset, last_leader_epoch,
+    last_timestamp_ms, accepted, duplicate, unchanged, rejected, events, holes
+FROM source_position ORDER BY source"""
+
+
+class PositionMoved(StoreError):
+    """The position is not where it was said to be: look again."""
+
+
+class TopicChanged(StoreError):
+    """A topic has another number of partitions than when it was first read: refused, since the
+    order of a patient's messages would break.
+    """
+
+
+class Positions:
+    """Source positions and topic facts."""
+
+    def __init__(self, session: Session) -> None:
+        self._session: Final = session
+
+    def all(self) -> dict[str, SourcePosition]:
+        """Every source ever assigned, by its key."""
+        return {row[0]: SourcePosition(*row) for row in self._session.rows(_ALL)}
+
+    def insert(self, source: str, topic_id: str, first_offset: int) -> SourcePosition:
+        """The source has a row, beginning at `first_offset` if it is new; the row as it is."""
+        with self._session.lock:
+            self._session.connection.execute(
+                "insert into source_position (source, topic_id, first_offset, next_offset)"
+                " values (%s, %s, %s, %s) on conflict do nothing",
+                (source, topic_id, first_offset, first_offset),
+            )
+        return self.all()[source]
+
+    def accept_gap(
+        self, source: str, from_offset: int, to_offset: int, *, topic_id: str, reason: str, by: str
+    ) -> None:
+        """The source goes on at `to_offset`, as a person decided; the difference counts as holes.
+
+        Raises PositionMoved unless the source stands at `from_offset`.
+        """
+        with self._session.lock:
+            conn = self._session.connection
+            with transaction(conn):
+                moved = conn.execute(
+                    "update source_position set next_offset = %s, topic_id = %s,"
+                    " first_offset = least(first_offset, %s),"
+                    " holes = holes + %s - least(0, %s - first_offset),"
+                    " last_offset = null, last_leader_epoch = null, last_timestamp_ms = null"
+                    " where source = %s and next_offset = %s",
+                    (
+                        *(to_offset, topic_id, to_offset, to_offset - from_offset, to_offset),
+                        *(source, from_offset),
+                    ),
+                ).rowcount
+                if not moved:
+                    raise PositionMoved(f"the position is not {from_offset} any more")
+                conn.execute(
+                    "insert into accepted_gap"
+                    " (source, topic_id, from_offset, to_offset, reason, accepted_by)"
+                    " values (%s, %s, %s, %s, %s, %s)",
+                    (source, topic_id, from_offset, to_offset, reason, by),
+                )
+
+    def check_topic(self, topic: str, topic_id: str, partitions: int) -> None:
+        """The topic's facts are remembered, and as they were. Raises TopicChanged otherwise.
+
+        `topic`: cluster id / name. The topic's id may change: positions are checked against it.
+        """
+        with self._session.lock:
+            self._session.connection.execute(
+                "insert into topic_fact (topic, topic_id, partitions) values (%s, %s, %s)"
+                " on conflict do nothing",
+                (topic, topic_id, partitions),
+            )
+            row = self._session.connection.execute(
+                "select partitions from topic_fact where topic = %s", (topic,)
+            ).fetchone()
+        if row is not None and row[0] != partitions:
+            raise TopicChanged(
+                f"the topic had {row[0]} partitions and has {partitions} now: "
+                "the order of a patient's messages would break"
+            )

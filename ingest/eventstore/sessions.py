@@ -1,0 +1,43 @@
+"""A database session that is opened when needed and again after it was lost."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import psycopg
+
+from ingest.runtime.database import connect
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Session:
+    """One connection, used by one thread at a time; after a loss the next use opens a new one."""
+
+    def __init__(self, dsn: str, application_name: str) -> None:
+        self._dsn: Final = dsn
+        self._application_name: Final = application_name
+        self._connection: Connection | None = None
+        self.lock: Final = threading.RLock()
+
+    @property
+    def connection(self) -> Connection:
+        """An open connection in autocommit mode. Raises psycopg.OperationalError if none is had."""
+        conn = self._connection
+        if conn is None or conn.closed:
+            conn = connect(self._dsn, application_name=self._application_name)
+            self._connection = conn
+        return conn
+
+    def rows(self, query: bytes, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one prepared statement in binary form; psycopg.Error as it comes."""
+        with self.lock, self.connection.cursor(binary=True) as cursor:
+            return cursor.execute(query, parameters, prepare=True).fetchall()
+
+    def close(self) -> None:
+        """The connection is closed; a later use opens another."""
+        with self.lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None

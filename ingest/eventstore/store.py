@@ -1,0 +1,342 @@
+"""`EventStore`: the one door to the log, the keys, the dead letters and the document bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final, Self
+
+from ingest.runtime import database
+from ingest.runtime.database import keys_dsn, store_dsn, transaction, transaction_timeouts
+from ingest.runtime.settings import Settings
+
+from .append import (
+    appended,
+    check_still_true,
+    copy_events,
+    lock_writers,
+    move_sources,
+    take_positions,
+    write_applied,
+    write_heads,
+    write_links,
+)
+from .auditing import Auditing, StoreCounts, StreamMismatch
+from .batch import (
+    AppendBatch,
+    Appended,
+    Head,
+    PendingLink,
+    RecordedEvent,
+    RecordRef,
+    SourcePosition,
+    UnknownCommit,
+    WaitingLetter,
+)
+from .content import ContentStore
+from .content_homes import open_home
+from .encoded_batch import EncodedBatch, check_batch, encode_batch
+from .event_names import EventNames
+from .identities import Identities
+from .keys import KeyRing
+from .letters import Letter, Letters, OpenedLetter, decide_letters, write_letters
+from .master_key import Entropy, MasterKey, read_master_key
+from .migrations import KEYS, STORE, check_migrated
+from .outcomes import Outcomes, UnpublishedOutcomes, write_outcomes
+from .positions import Positions
+from .reading import NO_LIMIT, PAGE, Reading
+from .sessions import Session
+from .store_secrets import Migrated, StoreSecrets, migrate, read_secrets
+
+AHEAD: Final = 10_000_000
+"""Positions for which there must be room beyond the last one given."""
+
+
+class EventStore:
+    """Appends batches and reads what was appended.
+
+    One thread may append while another reads. A psycopg error that `database.is_transient` accepts
+    may be tried again: the connection is opened anew by the next call.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        keys_dsn: str,
+        master: MasterKey,
+        content_url: str,
+        *,
+        instance: str = "histoire",
+        session_timeout: float = 10.0,
+        entropy: Entropy = os.urandom,
+    ) -> None:
+        """Raises MigrationError unless both databases are migrated, MasterKeyError when the master
+        key is not theirs.
+        """
+        self._writer: Final = Session(dsn, f"{instance}-append")
+        self._reader: Final = Session(dsn, f"{instance}-read")
+        self._keys: Final = Session(keys_dsn, f"{instance}-keys")
+        self._session_timeout: Final = session_timeout
+        self._entropy: Final = entropy
+        try:
+            check_migrated(self._keys.connection, KEYS)
+            check_migrated(self._reader.connection, STORE)
+            self.secrets: Final[StoreSecrets] = read_secrets(self._reader.connection, master)
+        except BaseException:
+            self.close()
+            raise
+        self._ring: Final = KeyRing(self._keys, master, entropy=entropy)
+        self._names: Final = EventNames(self._reader)
+        self._identities: Final = Identities(self._reader, self._ring)
+        self._reading: Final = Reading(self._reader, self._ring, self._names)
+        self._letters: Final = Letters(self._reader, self._ring, self.secrets.letter)
+        self._outcomes: Final = Outcomes(self._reader)
+        self._auditing: Final = Auditing(self._reader)
+        self.positions: Final = Positions(self._reader)
+        self.contents: Final = ContentStore(
+            open_home(content_url), self._ring.load, entropy=entropy
+        )
+        self._room = 0
+        self._last = 0
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """The store of these settings; starts the embedded server when none is configured."""
+        return cls(
+            store_dsn(settings),
+            keys_dsn(settings),
+            read_master_key(settings.master_key_path),
+            settings.content_url,
+            instance=settings.instance,
+            session_timeout=settings.session_timeout_seconds,
+        )
+
+    def close(self) -> None:
+        """All connections are closed."""
+        for session in (self._writer, self._reader, self._keys):
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Writing
+
+    def append(self, batch: AppendBatch) -> Appended:
+        """The whole batch is committed, exactly once, or nothing of it is (DESIGN 6.4).
+
+        Raises Fenced, LostRace, UnknownCommit as their docstrings say; KeyMissing; BatchRefused for
+        a batch that contradicts itself; OSError when the content home is away; psycopg.Error.
+        """
+        check_batch(batch)
+        ready = encode_batch(
+            batch, self._ring, self._names, self.secrets.letter, entropy=self._entropy
+        )
+        self.contents.put(batch.contents)
+        with self._writer.lock:
+            self._make_room(len(batch.events))
+            return self._commit(batch, ready)
+
+    def _commit(self, batch: AppendBatch, ready: EncodedBatch) -> Appended:
+        conn = self._writer.connection
+        count = len(ready.events)
+        try:
+            with transaction(conn), conn.cursor(binary=True) as cursor:
+                transaction_timeouts(conn, self._session_timeout)
+                lock_writers(cursor)
+                move_sources(cursor, batch.advances)
+                check_still_true(cursor, batch)
+                before, microseconds = take_positions(cursor, count)
+                answer = appended(before, count, microseconds)
+                write_applied(cursor, batch, before)
+                write_heads(cursor, before, ready.new_heads, ready.moved_heads)
+                copy_events(cursor, ready.events, before, microseconds)
+                write_letters(cursor, ready.letters, answer.recorded_at)
+                decide_letters(cursor, batch.decided_letters, answer.recorded_at)
+                write_outcomes(cursor, batch.outcomes, answer.recorded_at)
+                write_links(cursor, batch)
+        except database.UnknownCommit as error:
+            raise UnknownCommit(str(error)) from error
+        self._last = before + count
+        return answer
+
+    def _make_room(self, count: int) -> None:
+        # In a transaction of its own, long before it is needed: no other writer can use up AHEAD
+        # positions between this and the commit.
+        last = self._last
+        if last + count + AHEAD > self._room:
+            conn = self._writer.connection
+            row = conn.execute(
+                "select make_event_partitions(position + %s), position from log_head",
+                (count + 2 * AHEAD,),
+            ).fetchone()
+            assert row is not None, "log_head has one row"
+            self._room, self._last = row
+
+    def resolve(self, tokens: Iterable[bytes]) -> dict[bytes, RecordRef]:
+        """A record for every token; missing ones are created, committed (see `Identities`)."""
+        return self._identities.resolve(tokens)
+
+    def insert_source(self, source: str, topic_id: str, first_offset: int) -> SourcePosition:
+        """The source has a row; see `Positions.insert`."""
+        return self.positions.insert(source, topic_id, first_offset)
+
+    def discard(self, letter: int, reason: str, by: str) -> None:
+        """The letter is out of the way, its bytes stay. Raises LetterNotFound."""
+        self._letters.discard(letter, reason, by)
+
+    def mark_outcomes_published(self, ids: Iterable[int]) -> None:
+        """These rows of outcomes are not given out again."""
+        self._outcomes.mark_published(ids)
+
+    def purge_outcomes(self, published_before: datetime) -> int:
+        """Outcome rows published before that moment are deleted; how many."""
+        return self._outcomes.purge(published_before)
+
+    def erase(self, record: int) -> bool:
+        """Nothing of the record can be read any more, in any process; False when it was so before.
+
+        The key first: from then on nothing opens, and the rest may be done again after a failure.
+        Raises KeyMissing when the record never was.
+        """
+        done = self._ring.erase(record)
+        self._letters.erase(record)
+        self.contents.erase(record)
+        return done
+
+    def sweep_contents(self, older_than: datetime, *, newer_than: datetime | None = None) -> int:
+        """Document bytes no event refers to are removed; see `ContentStore.sweep`."""
+        return self.contents.sweep(
+            older_than, self._reading.content_references, newer_than=newer_than
+        )
+
+    # Keyed hashes
+
+    def token(self, ins: str) -> bytes:
+        """16 bytes that stand for `oid|matricule` in this store."""
+        return self.secrets.token(ins)
+
+    def subject(self, key: bytes) -> bytes:
+        """16 bytes that stand for the key of a feed record."""
+        return self.secrets.subject(key)
+
+    def author_hash(self, identifier: str) -> int:
+        """64 bits that stand for an author or organisation."""
+        return self.secrets.author_hash(identifier)
+
+    # Reading
+
+    def lookup(self, tokens: Iterable[bytes]) -> dict[bytes, RecordRef]:
+        """The records of those tokens that have one."""
+        return self._identities.lookup(tokens)
+
+    def erased(self, records: Iterable[int]) -> frozenset[int]:
+        """Those of these records whose key was destroyed. Raises KeyMissing."""
+        keys = self._ring.load(records)
+        return frozenset(record for record, key in keys.items() if key is None)
+
+    def heads(self, streams: Iterable[bytes]) -> dict[bytes, Head]:
+        """Heads of those streams that exist."""
+        return self._reading.heads(streams)
+
+    def submitted(self, streams: Iterable[bytes]) -> dict[bytes, RecordedEvent]:
+        """The first event of those streams that exist."""
+        return self._reading.submitted(streams)
+
+    def applied(self, message_ids: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Digests of those messages that were applied."""
+        return self._reading.applied(message_ids)
+
+    def pending_links(self, targets: Iterable[bytes]) -> list[PendingLink]:
+        """Replacements that wait for one of these documents."""
+        return self._reading.pending_links(targets)
+
+    def links(self, records: Iterable[int]) -> dict[int, frozenset[int]]:
+        """For each record those it is linked to now."""
+        return self._reading.links(records)
+
+    def person(self, record: int) -> frozenset[int]:
+        """The records of the same person, `record` among them."""
+        return self._reading.person(record)
+
+    def read_after(self, position: int, limit: int) -> list[RecordedEvent]:
+        """The next events after a position, in order. Positions may have holes."""
+        return self._reading.read_after(position, limit)
+
+    def read_record(self, record: int) -> list[RecordedEvent]:
+        """All events of a record, in order."""
+        return self._reading.read_record(record)
+
+    def read_stream(self, stream: bytes) -> list[RecordedEvent]:
+        """All events of a stream, in order."""
+        return self._reading.read_stream(stream)
+
+    def read_records(
+        self, low: int, high: int, *, until: int = NO_LIMIT, page: int = PAGE
+    ) -> Iterator[list[RecordedEvent]]:
+        """Events of records low <= record < high by pages of whole records; for replays."""
+        return self._reading.read_records(low, high, until=until, page=page)
+
+    def max_position(self) -> int:
+        """Position of the last event, 0 when there is none."""
+        return self._reading.max_position()
+
+    def max_record(self) -> int:
+        """The highest record that has an event, 0 when there is none."""
+        return self._reading.max_record()
+
+    def position_at(self, moment: datetime) -> int:
+        """Position of the last event recorded at or before the moment, 0 when there is none."""
+        return self._reading.position_at(moment)
+
+    def source_positions(self) -> dict[str, SourcePosition]:
+        """Every source ever assigned, by its key."""
+        return self.positions.all()
+
+    def letters_waiting_for(self, streams: Iterable[bytes]) -> list[WaitingLetter]:
+        """Letters that wait for one of these streams, opened, in the order of receipt."""
+        return self._letters.waiting_for(streams)
+
+    def waiting_letters(self, letters: Iterable[int]) -> list[WaitingLetter]:
+        """Those of these letters that still wait, opened, in the order of receipt."""
+        return self._letters.waiting(letters)
+
+    def letters(
+        self,
+        *,
+        status: str | None = "waiting",
+        code: str | None = None,
+        source: str | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> list[Letter]:
+        """Letters numbered above `after`, in the order of receipt, not opened."""
+        return self._letters.page(status=status, code=code, source=source, after=after, limit=limit)
+
+    def letter(self, letter: int) -> OpenedLetter:
+        """One letter, opened. Raises LetterNotFound."""
+        return self._letters.get(letter)
+
+    def unpublished_outcomes(self, limit: int) -> list[UnpublishedOutcomes]:
+        """At most `limit` rows of outcomes, oldest first."""
+        return self._outcomes.unpublished(limit)
+
+    def content(self, record: int, sha256: bytes) -> bytes:
+        """The bytes of a document, verified; see `ContentStore.get` for what is raised."""
+        return self.contents.get(record, sha256)
+
+    def verify_streams(self, limit: int = 20) -> list[StreamMismatch]:
+        """Streams whose head is not what their events say; none: sound."""
+        return self._auditing.verify_streams(limit)
+
+    def counts(self) -> StoreCounts:
+        """How much there is of everything."""
+        return self._auditing.counts()
+
+
+def migrate_store(settings: Settings) -> Migrated:
+    """Tables, master key and secrets of these settings exist; see `store_secrets.migrate`."""
+    return migrate(store_dsn(settings), keys_dsn(settings), settings.master_key_path)
