@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "HISTOIRE_"
 MIB = 1024 * 1024
+ROOT_EXTENSION = r"^[0-2](\.(0|[1-9]\d*))+(\^[^\^|\s]+)?$"
 FEED_OVERHEAD_BYTES = MIB
 """Room in a message for all that is not document bytes (key, headers, metadata)."""
 
@@ -168,27 +169,41 @@ class Settings(BaseSettings):
     )
 
     sender_software_id: str = Field(
-        default="histoire", description="`histoire send`: software's id."
+        default="histoire", description="histoire send: id of this software, key of its outcomes."
     )
-    sender_software_name: str = Field(
-        default="Histoire", description="`histoire send`: software's name."
+    sender_software_name: str = Field(default="Histoire", description="histoire send: its name.")
+    sender_software_version: str = Field(default="0.1.0", description="histoire send: its version.")
+    sender_software_approval: str | None = Field(
+        default=None, description="histoire send: its approval number (homologation DMP), if any."
     )
-    sender_software_version: str = Field(
-        default="0.1.0", description="`histoire send`: its version."
-    )
-    sender_software_approval: str = Field(
-        default="NONE", description="`histoire send`: approval number (LPS_ID_HOMOLOGATION_DMP)."
-    )
-    sender_organisation: str = Field(
-        default="1.2.250.1.71.4.2.2^100000000000",
-        description="`histoire send`: organisation answerable for the deposit, root^extension.",
-    )
-    sender_actor: str = Field(
+    sender_actor_id: str = Field(
         default="1.2.250.1.71.4.2.1^800000000000",
-        description="`histoire send`: person answerable for the deposit, root^extension.",
+        pattern=ROOT_EXTENSION,
+        description="histoire send: who answers for the message, root^extension.",
     )
-    sender_role: str = Field(default="10", description="`histoire send`: role code of that person.")
-    sender_sector: str = Field(default="SA07", description="`histoire send`: sector of activity.")
+    sender_actor_name: str = Field(
+        default="Histoire", description="histoire send: name of who answers, for display."
+    )
+    sender_actor_role: str = Field(
+        default="AUTOMATE", description="histoire send: code of J65, or AUTOMATE for a machine."
+    )
+    sender_organisation_id: str | None = Field(
+        default="1.2.250.1.71.4.2.2^100000000000",
+        pattern=ROOT_EXTENSION,
+        description="histoire send: the organisation acted for, root^extension.",
+    )
+    sender_organisation_name: str | None = Field(
+        default="Établissement d'essai", description="histoire send: name of that organisation."
+    )
+    sender_sector: str | None = Field(
+        default="SA07", description="histoire send: its sector of activity, code of J61."
+    )
+    sender_authentication_mode: Literal["DIRECTE", "INDIRECTE", "INDIRECTE_RENFORCEE"] = Field(
+        default="INDIRECTE", description="histoire send: how the actor was authenticated."
+    )
+    sender_purpose: str = Field(
+        default="normal", description="histoire send: purpose of use (VIHF purposeofuse)."
+    )
 
     @classmethod
     def settings_customise_sources(
