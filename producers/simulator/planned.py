@@ -1,0 +1,69 @@
+"""What a simulated producer is going to send: deposits, operations on them, messages on records."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from .patients import Patient
+from .practice import Professional
+from .tables import Act, DocumentKind
+
+Expected = tuple[tuple[str, str | None], ...]
+"""Outcomes that are right for a message: (status, code of the rejection), one of them comes."""
+
+ACCEPTED: Final[Expected] = (("ACCEPTED", None),)
+UNCHANGED: Final[Expected] = (("UNCHANGED", None),)
+DUPLICATE: Final[Expected] = (("DUPLICATE", None),)
+
+
+def rejected(*codes: str) -> Expected:
+    """Rejected with one of these codes."""
+    return tuple(("REJECTED", code) for code in codes)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDocument:
+    """One version of a document; moments are seconds since 1970, UTC.
+
+    `number` tells it from all others of the run and seeds its content. `uid` is its uniqueId.
+    """
+
+    number: int
+    kind: DocumentKind
+    patient: Patient
+    author: Professional
+    signer: Professional
+    prescriber: Professional | None
+    act_start: int
+    act_stop: int
+    act_precision: str
+    acts: tuple[Act, ...]
+    panels: tuple[int, ...]
+    order: str | None
+    created: int
+    signed: int
+    set_id: str
+    version: int
+    uid: str
+    replaces: str | None
+    status: str
+    flags: dict[str, bool]
+    visibility_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One message: `what` is the document deposited, or the fields of another message.
+
+    `sent` orders the messages. `actor` None: the patient himself.
+    """
+
+    schema: str
+    sent: int
+    message_id: bytes
+    patient: Patient
+    sender: Professional
+    actor: Professional | None
+    channel: Literal["DIRECT", "HISTORICAL"]
+    document: PlannedDocument | None
+    fields: dict[str, Any]
+    expected: Expected
