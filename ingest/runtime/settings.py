@@ -198,9 +198,9 @@ class Settings(BaseSettings):
     sender_sector: str | None = Field(
         default="SA07", description="histoire send: its sector of activity, code of J61."
     )
-    sender_authentication_mode: Literal["DIRECTE", "INDIRECTE", "INDIRECTE_RENFORCEE"] = Field(
-        default="INDIRECTE", description="histoire send: how the actor was authenticated."
-    )
+    sender_authentication_mode: Literal[
+        "DIRECTE", "INDIRECTE", "INDIRECTE_RENFORCEE", "PRO_SANTE_CONNECT"
+    ] = Field(default="INDIRECTE", description="histoire send: how the actor was authenticated.")
     sender_purpose: str = Field(
         default="normal", description="histoire send: purpose of use (VIHF purposeofuse)."
     )
