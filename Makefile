@@ -39,5 +39,5 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	-@if [ -x $(BIN)/histoire ]; then $(BIN)/histoire stop >/dev/null 2>&1; fi
+	-@if [ -x $(BIN)/histoire ]; then $(BIN)/histoire broker stop; $(BIN)/histoire database stop; fi >/dev/null 2>&1
 	rm -rf $(VENV) .histoire .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
