@@ -1,6 +1,7 @@
 """Why a message is refused: stable codes, with a sentence in French and in English and a repair.
 
-A rejection is a value, never an exception. The code, the rule and the path of the field travel in the
+A rejection is a value, never an exception. The code, the rule and the path of the field travel in
+the
 outcome; the sentences are looked up here by whoever shows them. The rows stand in
 `valuesets/rejections.tsv`. HL7 codes: table 0533 (SPEC d.4).
 """

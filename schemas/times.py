@@ -46,6 +46,20 @@ class ClinicalTime:
     lenient: bool
 
 
+TimeFault: TypeAlias = Literal["malformed", "offset_missing", "offset_malformed"]
+
+
+def time_fault(literal: str) -> TimeFault | None:
+    """What the French texts object to in this literal, None when nothing (SPEC c.2)."""
+    time = parse_time(literal)
+    if time is None:
+        return "malformed"
+    if not time.lenient:
+        return None
+    timed = time.instant is not None
+    return "offset_missing" if timed and time.offset_minutes is None else "offset_malformed"
+
+
 def parse_time(literal: str) -> ClinicalTime | None:
     """The time a literal means; None when it is not well formed or there is no such time.
 
@@ -55,6 +69,14 @@ def parse_time(literal: str) -> ClinicalTime | None:
     """
     # Before the cache: it must not be filled with long strings.
     return _parse(literal) if len(literal) <= _LENGTH_MAX else None
+
+
+def local_day(time: ClinicalTime) -> date | None:
+    """The calendar day as written, zones left alone; None for a month or a year."""
+    if time.precision in ("year", "month"):
+        return None
+    digits = time.literal
+    return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
 
 
 @lru_cache(maxsize=32_768)
@@ -111,17 +133,13 @@ def _paris(local: datetime) -> int:
     key = _micros(local)
     if after <= before:
         return key - before
-    low, high = (
-        key - after,
-        key - before,
-    )  # the leap lies in (low, high]; transitions are at seconds
+    low, high = key - after, key - before  # the leap lies between; transitions are at seconds
     while high - low > 1_000_000:
         middle = low + (high - low) // 2
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=middle)
         offset = moment.astimezone(_PARIS).utcoffset() or timedelta()
-        low, high = (
-            (low, middle) if offset // timedelta(microseconds=1) == after else (middle, high)
-        )
+        leapt = offset // timedelta(microseconds=1) == after
+        low, high = (low, middle) if leapt else (middle, high)
     return high // 1_000_000 * 1_000_000
 
 

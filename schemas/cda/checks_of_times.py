@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from ..times import ClinicalTime, TimeFault, local_day, parse_time, time_fault
 from .document import CdaDocument, Problem
 from .elements import Element, Places, header_elements, local_name
-from .times import HeaderTime, TimeFault, read_time
 
 Check = Callable[[Element, CdaDocument], Iterator[Problem]]
 
@@ -24,7 +24,7 @@ def _forms(header: Element, found: CdaDocument) -> Iterator[Problem]:
         literal = element.get("value")
         if literal is None or local_name(element) not in _TIME_ELEMENTS:
             continue
-        fault = read_time(literal.strip()).fault
+        fault = time_fault(literal.strip())
         if fault is not None:
             places[fault].add(element)
     for fault, found_at in places.items():
@@ -49,25 +49,29 @@ def _order(header: Element, found: CdaDocument) -> Iterator[Problem]:
         yield Problem("act_before_birth", "The act is older than the patient.")
 
 
-def _time(literal: str | None) -> HeaderTime | None:
-    return read_time(literal) if literal else None
+def _time(literal: str | None) -> ClinicalTime | None:
+    return parse_time(literal) if literal else None
 
 
-def _before(first: HeaderTime | None, second: HeaderTime | None) -> bool:
-    """True when both are known instants and the first is earlier."""
-    if first is None or second is None or first.instant is None or second.instant is None:
+def _before(first: ClinicalTime | None, second: ClinicalTime | None) -> bool:
+    """True when both are known instants, offset and all, and the first is earlier."""
+    if first is None or second is None:
+        return False
+    if first.offset_minutes is None or second.offset_minutes is None:
+        return False
+    if first.instant is None or second.instant is None:
         return False
     return first.instant < second.instant
 
 
-def _day_before(first: HeaderTime | None, second: HeaderTime | None) -> bool:
+def _day_before(first: ClinicalTime | None, second: ClinicalTime | None) -> bool:
     """True when both have a calendar day and the first is an earlier one, zones left alone.
 
     Hours are not compared: documents are signed and acts begun minutes apart, in either order.
     """
-    if first is None or second is None or first.day is None or second.day is None:
-        return False
-    return first.day < second.day
+    one = local_day(first) if first is not None else None
+    other = local_day(second) if second is not None else None
+    return one is not None and other is not None and one < other
 
 
 TIME_CHECKS: Final[tuple[Check, ...]] = (_forms, _order)

@@ -8,7 +8,6 @@ import typer
 from typer.testing import CliRunner
 
 from schemas.cda import CdaDocument, read_cda
-from schemas.cda.times import read_time
 from schemas.commands import register
 
 FIELDS = (
@@ -100,35 +99,3 @@ def test_bom_and_latin_encodings_give_the_same_text() -> None:
         assert isinstance(found, CdaDocument)
         assert found.title == "[bold]Compte rendué31m"
         assert found.size == len(data)
-
-
-@pytest.mark.parametrize(
-    ("literal", "precision", "fault"),
-    [
-        ("1979", "year", None),
-        ("197903", "month", None),
-        ("19790328", "day", None),
-        ("202101040735+0100", "minute", None),
-        ("20240104160527-0400", "second", None),
-        ("20240104160527.123+0100", "second", None),
-        ("20200701134745", "second", "offset_missing"),
-        ("20240106113623+100", "second", "offset_malformed"),
-        ("20240106113623+2500", "second", "offset_malformed"),
-        ("00010101000000+1200", "second", "offset_malformed"),
-        ("20241301", None, "malformed"),
-        ("20230229", None, "malformed"),
-        ("1979-03-28", None, "malformed"),
-        ("197903281", None, "malformed"),
-        ("", None, "malformed"),
-    ],
-)
-def test_times_keep_literal_precision_and_fault(
-    literal: str, precision: str | None, fault: str | None
-) -> None:
-    found = read_time(literal)
-    assert (found.literal, found.precision, found.fault) == (literal, precision, fault)
-    assert (found.instant is not None) == (fault is None and precision in ("minute", "second"))
-
-
-def test_an_offset_never_moves_the_day() -> None:
-    assert read_time("20240101003000+0400").day == read_time("20240101").day

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.times import ClinicalTime, parse_time
+from schemas.times import ClinicalTime, local_day, parse_time, time_fault
 
 PARIS = ZoneInfo("Europe/Paris")
 MICRO = timedelta(microseconds=1)
@@ -155,3 +155,30 @@ def test_date_with_an_offset_is_not_shifted() -> None:
 )
 def test_what_is_no_time(literal: str) -> None:
     assert parse_time(literal) is None
+
+
+@pytest.mark.parametrize(
+    ("literal", "fault"),
+    [
+        ("1979", None),
+        ("19790328", None),
+        ("202101040735+0100", None),
+        ("20240104160527.123+0100", None),
+        ("20200701134745", "offset_missing"),
+        ("20240106113623+100", "offset_malformed"),
+        ("20240101+0100", "offset_malformed"),
+        ("20240106113623+2500", "malformed"),
+        ("20241301", "malformed"),
+        ("1979-03-28", "malformed"),
+        ("", "malformed"),
+    ],
+)
+def test_what_the_texts_object_to(literal: str, fault: str | None) -> None:
+    assert time_fault(literal) == fault
+
+
+def test_an_offset_never_moves_the_local_day() -> None:
+    early, plain = parse_time("20240101003000+0400"), parse_time("20240101")
+    assert early is not None
+    assert plain is not None
+    assert local_day(early) == local_day(plain) is not None
