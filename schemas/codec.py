@@ -5,7 +5,7 @@ versions come out as the newest one. Datums are to be treated as read-only.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from io import BytesIO
 from typing import Any, Final, cast
@@ -75,7 +75,7 @@ class Decoded:
 
     schema: Schema
     name: str
-    datum: dict[str, Any]
+    datum: dict[str, Any] = field(repr=False)  # a log may show the rest, never this
     body_end: int
 
 

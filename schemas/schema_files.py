@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
@@ -33,8 +33,8 @@ class Schema:
     name: str
     version: int
     fingerprint: bytes
-    text: str
-    parsed: Any
+    text: str = field(repr=False)
+    parsed: Any = field(repr=False, compare=False)
 
     @property
     def file(self) -> str:

@@ -111,3 +111,33 @@ def optional_string() -> Record:
 def test_refusals_have_their_reason(hexadecimal: str, code: str | None) -> None:
     found = read_here(optional_string(), bytes.fromhex(hexadecimal))
     assert found == ({"a": "ab", "b": True} if code is None else code)
+
+
+def of_type(kind: Any) -> Record:
+    tree = tree_of({"type": "record", "name": "R", "fields": [{"name": "a", "type": kind}]}, "test")
+    assert isinstance(tree, Record)
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("kind", "hexadecimal", "expected"),
+    [
+        ("long", "feffffffffffffffff01", {"a": (1 << 63) - 1}),
+        ("long", "ffffffffffffffffff01", {"a": -(1 << 63)}),
+        ("long", "80808080808080808002", "malformed"),  # 65 bits
+        ("long", "ffffffffffffffffff0300", "malformed"),
+        ("long", "8000", "not_canonical"),
+        ("int", "feffffff0f", {"a": (1 << 31) - 1}),
+        ("int", "ffffffff0f", {"a": -(1 << 31)}),
+        ("int", "8080808010", "malformed"),  # 33 bits
+        ("int", "8180808010", "malformed"),
+        ({"type": "map", "values": "int"}, "040261020262 0400", {"a": {"a": 1, "b": 2}}),
+        ({"type": "map", "values": "int"}, "040261020261 0400", "not_canonical"),  # a key twice
+        ({"type": "map", "values": "int"}, "026102 02", "malformed"),
+        ({"type": "array", "items": "int"}, "0402040200020400", "not_canonical"),  # two blocks
+    ],
+)
+def test_numbers_maps_and_blocks_at_their_bounds(
+    kind: Any, hexadecimal: str, expected: dict[str, Any] | str
+) -> None:
+    assert read_here(of_type(kind), bytes.fromhex(hexadecimal)) == expected

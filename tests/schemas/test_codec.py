@@ -143,6 +143,14 @@ def test_reasons() -> None:
     assert code_of(decode(message + b"\x00")) == "not_canonical"
 
 
+def test_nothing_of_a_message_is_shown_by_repr() -> None:
+    found = decode(encode("DepositDocument", deposit(title="SECRET")))
+    assert isinstance(found, Decoded)
+    assert "SECRET" not in repr(found)
+    assert "DepositDocument" in repr(found)
+    assert {found.schema: 1}[registry().newest("DepositDocument")] == 1
+
+
 def test_sizes_are_bounded_at_their_limits() -> None:
     def sent(content: bytes | None = None, **document: Any) -> str | None:
         return code_of(decode(encode("DepositDocument", deposit(content, **document))))
