@@ -16,7 +16,7 @@ import psycopg
 from ingest.runtime.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
 
 from .batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
-from .encoded_batch import HeadColumns, SealedEvent
+from .encoded_batch import HeadColumns
 
 WRITERS: Final = (7201, 3)
 """The advisory lock of all writers: positions become visible in their order (DESIGN 6.5)."""
@@ -81,13 +81,12 @@ _UNLINK: Final = b"""
 DELETE FROM pending_link l USING unnest(%b::uuid[], %b::uuid[]) u(target, by)
 WHERE l.target = u.target AND l.by = u.by"""
 _COPY: Final = (
-    "COPY event (position, record, recorded_at, stream, version, name, message_id, state)"
+    "COPY event (position, recorded_at, record, stream, version, name, message_id, state)"
     " FROM STDIN (FORMAT BINARY)"
 )
 COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0"
 COPY_END: Final = b"\xff\xff"
-_ROW: Final = Struct("!hiqiqiqi16siiihi16si").pack
-_ROW_OF_NO_MESSAGE: Final = Struct("!hiqiqiqi16siiihii").pack
+_BEGIN: Final = Struct("!hiqiq").pack
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -189,25 +188,15 @@ def write_links(cursor: Cursor, batch: AppendBatch) -> None:
                 raise LostRace("a pending link changed since it was read")
 
 
-def copy_events(
-    cursor: Cursor, events: Sequence[SealedEvent], before: int, microseconds: int
-) -> None:
-    """The events at the positions after `before`, in the order of the batch."""
-    if not events:
+def copy_events(cursor: Cursor, ends: Sequence[bytes], before: int, microseconds: int) -> None:
+    """The events at the positions after `before`, in the order of the batch (`seal_events`)."""
+    if not ends:
         return
     parts = [COPY_HEAD]
-    add = parts.append
-    position = before
-    for e in events:
-        position += 1
-        size = len(e.state)
-        fixed = (8, 8, position, 8, e.record, 8, microseconds, 16, e.stream, 4, e.version, 2)
-        if e.message_id is None:
-            add(_ROW_OF_NO_MESSAGE(*fixed, e.name, -1, size))
-        else:
-            add(_ROW(*fixed, e.name, 16, e.message_id, size))
-        add(e.state)
-    add(COPY_END)
+    for position, end in enumerate(ends, start=before + 1):
+        parts.append(_BEGIN(8, 8, position, 8, microseconds))
+        parts.append(end)
+    parts.append(COPY_END)
     with cursor.copy(_COPY) as copy:
         copy.write(b"".join(parts))
 

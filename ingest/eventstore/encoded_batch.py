@@ -26,22 +26,13 @@ NO_UUID: Final = bytes(16)
 """Stands for NULL in a uuid[], whose elements are never null."""
 
 _PLACE: Final = Struct("!16si").pack
+_END: Final = Struct("!iqi16siiihi16si2s12s").pack
+_END_OF_NO_MESSAGE: Final = Struct("!iqi16siiihii2s12s").pack
+_BEFORE: Final = len(PREFIX) + NONCE_BYTES
 
 
 class BatchRefused(StoreError):
     """The batch contradicts itself: a fault of ours, trying again would not help."""
-
-
-@dataclass(frozen=True, slots=True)
-class SealedEvent:
-    """A row of `event` but for position and time. `state` is sealed."""
-
-    record: int
-    stream: bytes
-    version: int
-    name: int
-    message_id: bytes | None
-    state: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,8 @@ class HeadColumns:
 class EncodedBatch:
     """What is written, ready but for positions and time."""
 
-    events: list[SealedEvent]
+    events: list[bytes]
+    """See `seal_events`."""
     new_heads: HeadColumns
     moved_heads: HeadColumns
     letters: SealedLetters
@@ -97,22 +89,30 @@ def check_batch(batch: AppendBatch) -> None:
     `event` has no unique index on the stream, so this and the compare-and-set are what keeps two
     events from having one version. Raises BatchRefused.
     """
-    heads = {head.stream: head for head in batch.heads}
-    if len(heads) != len(batch.heads):
-        raise BatchRefused("a stream has two heads in one batch")
+    records = {head.stream: head.record for head in batch.heads}
     versions = {head.stream: head.base for head in batch.heads}
-    for at, event in enumerate(batch.events):
-        version = versions.get(event.stream)
-        if version is None or event.version != version + 1:
+    if len(versions) != len(batch.heads):
+        raise BatchRefused("a stream has two heads in one batch")
+    for event in batch.events:
+        stream = event.stream
+        if event.version != versions.get(stream, -2) + 1:
             raise BatchRefused("the events of a stream do not continue its head")
-        if version == 0 and heads[event.stream].first_event != at:
-            raise BatchRefused("first_event is not the stream's first event")
-        if heads[event.stream].record != event.record:
+        if event.record != records[stream]:
             raise BatchRefused("an event and its head name different records")
-        versions[event.stream] = event.version
-    if any(versions[head.stream] != head.version for head in batch.heads):
-        raise BatchRefused("a head has another version than its last event")
+        versions[stream] = event.version
+    for head in batch.heads:
+        if versions[head.stream] != head.version or head.version == head.base:
+            raise BatchRefused("a head has another version than its last event")
+        if head.base == 0 and not _is_first(batch.events, head):
+            raise BatchRefused("first_event is not the stream's first event")
     _check_messages(batch)
+
+
+def _is_first(events: Sequence[NewEvent], head: HeadChange) -> bool:
+    if not 0 <= head.first_event < len(events):
+        return False
+    event = events[head.first_event]
+    return event.stream == head.stream and event.version == 1
 
 
 def _check_messages(batch: AppendBatch) -> None:
@@ -133,32 +133,31 @@ def seal_events(
     keys: Keys,
     names: EventNames,
     entropy: Entropy,
-) -> list[SealedEvent]:
+) -> list[bytes]:
     """The events sealed under the keys of their records, in the same order.
 
-    Raises LostRace for an event of an erased record.
+    Each is the end of a row for a binary COPY, from the column `record` on: what comes before, the
+    position and the time, is known under the lock only. Raises LostRace for an event of an erased
+    record.
     """
     nonces = entropy(NONCE_BYTES * len(events))
-    sealed = []
-    at = 0
-    for event in events:
+    ends = []
+    for event, at in zip(events, range(0, len(nonces), NONCE_BYTES), strict=True):
         key = keys[event.record]
         if key is None:
             raise LostRace("a record was erased since it was read")
+        stream, version, state = event.stream, event.version, event.state
+        number, name = names.of_state(event.name, state[:10])
         nonce = nonces[at : at + NONCE_BYTES]
-        at += NONCE_BYTES
-        place = _PLACE(event.stream, event.version) + event.name.encode()
-        sealed.append(
-            SealedEvent(
-                event.record,
-                event.stream,
-                event.version,
-                names.id_of_state(event.name, event.state),
-                event.message_id,
-                PREFIX + nonce + AESGCM(key).encrypt(nonce, event.state, place),
-            )
-        )
-    return sealed
+        sealed = AESGCM(key).encrypt(nonce, state, _PLACE(stream, version) + name)
+        fixed = (8, event.record, 16, stream, 4, version, 2, number)
+        size = len(sealed) + _BEFORE
+        message_id = event.message_id
+        if message_id is None:
+            ends.append(_END_OF_NO_MESSAGE(*fixed, -1, size, PREFIX, nonce) + sealed)
+        else:
+            ends.append(_END(*fixed, 16, message_id, size, PREFIX, nonce) + sealed)
+    return ends
 
 
 def head_columns(heads: Sequence[HeadChange]) -> HeadColumns:

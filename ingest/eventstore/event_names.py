@@ -10,6 +10,8 @@ from schemas.registry import registry
 from .batch import StoreError
 from .sessions import Session
 
+MARKER: Final = b"\xc3\x01"
+"""Begin of Avro's single-object encoding; 8 bytes of fingerprint follow."""
 LIBRARY_VERSION: Final = 0
 """Schema version of a name that is a topic of the eventsourcing library."""
 
@@ -34,22 +36,21 @@ class EventNames:
         self._session: Final = session
         self._by_id: dict[int, EventName] = {}
         self._ids: dict[EventName, int] = {}
-        self._by_state: dict[tuple[str, bytes], int] = {}
+        self._by_state: dict[tuple[str, bytes], tuple[int, bytes]] = {}
 
-    def id_of_state(self, name: str, state: bytes) -> int:
-        """Number for an event `name` whose state is single-object Avro.
+    def of_state(self, name: str, header: bytes) -> tuple[int, bytes]:
+        """Number, and the name as bytes, of an event whose Avro state begins with `header` (10).
 
-        Raises StoreError when the fingerprint is not that of a schema of this event.
+        Raises StoreError when the fingerprint in it is not that of a schema of this event.
         """
-        key = (name, state[:10])
-        number = self._by_state.get(key)
-        if number is None:
-            schema = registry().by_fingerprint.get(state[2:10])
-            if state[:2] != b"\xc3\x01" or schema is None or SCHEMA_OF.get(name) != schema.name:
+        known = self._by_state.get((name, header))
+        if known is None:
+            schema = registry().by_fingerprint.get(header[2:])
+            if header[:2] != MARKER or schema is None or SCHEMA_OF.get(name) != schema.name:
                 raise StoreError(f"the state of a {name} is not written with a schema of it")
-            number = self.id_of(EventName(name, schema.version))
-            self._by_state[key] = number
-        return number
+            known = self.id_of(EventName(name, schema.version)), name.encode()
+            self._by_state[name, header] = known
+        return known
 
     def id_of(self, name: EventName) -> int:
         """Number of the name, added when it is new."""
