@@ -12,15 +12,27 @@ OVERHEAD_BYTES = 90
 """What Kafka counts for a record beside key and value (KAFKA 6)."""
 MAX_AHEAD_MS = 50 * 60 * 1000
 """Brokers refuse a timestamp more than an hour ahead of their clock."""
+_HEADER_BYTES = 10
+"""Two varints, at most."""
 MAX_HEADERS, MAX_NAME = 60, 250
 """So the packed names of the embedded log fit in 65,535 bytes whatever their characters are."""
 
 
 def size_of(record: OutgoingRecord) -> int:
-    """Bytes of a record as its limit counts them: before compression, headers included."""
+    """Bytes of a record as its limit counts them: before compression, headers included.
+
+    Negative when the headers can't be published.
+    """
     size = len(record.key) + len(record.value) + OVERHEAD_BYTES
-    for name, value in record.headers:
-        size += 4 * len(name) + len(value or b"") + 10
+    headers = record.headers
+    if len(headers) > MAX_HEADERS:
+        return -1
+    for name, value in headers:
+        if value is None or len(name) > MAX_NAME:
+            return -1
+        size += len(name) + len(value) + _HEADER_BYTES
+        if not name.isascii():
+            size += 3 * len(name)
     return size
 
 
@@ -30,6 +42,12 @@ def refusal(
     """Why a record of `size` bytes can't be published, or None. No detail names a person."""
     if not record.key:
         return PublishFailure("empty_key", "a record needs a key that is not empty")
+    if size < 0:
+        # Headers without a value are read, since others may send them; kafka-python can't write
+        # them.
+        return PublishFailure(
+            "bad_headers", "a header has no value, or the names are too many or too long"
+        )
     if size > max_bytes:
         return PublishFailure(
             "too_large", f"the record has {size} bytes, the limit of the feed is {max_bytes}"
@@ -39,6 +57,4 @@ def refusal(
         return PublishFailure(
             "bad_timestamp", "the record's timestamp is before 1970 or over 50 minutes ahead"
         )
-    if len(record.headers) > MAX_HEADERS or any(len(n) > MAX_NAME for n, _ in record.headers):
-        return PublishFailure("bad_headers", "the record has too many or too long header names")
     return None

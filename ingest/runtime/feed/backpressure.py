@@ -17,6 +17,8 @@ class Outstanding:
     def __init__(self, max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
+        self._low_records = max_records * 3 // 4
+        self._low_bytes = max_bytes * 3 // 4
         self._records = 0
         self._bytes = 0
         self._changed = threading.Condition()
@@ -40,7 +42,11 @@ class Outstanding:
         with self._changed:
             self._records -= records
             self._bytes -= size
-            self._changed.notify_all()
+            # Not at every single answer: waking a sender for one record costs more than sending it.
+            if not self._records or (
+                self._records <= self._low_records and self._bytes <= self._low_bytes
+            ):
+                self._changed.notify_all()
 
     def wait_until_none(self, seconds: float) -> bool:
         """Whether nothing is outstanding, after waiting up to `seconds` for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import defaultdict
 
@@ -61,14 +62,13 @@ def test_an_acknowledgement_names_the_place_of_its_record(feed: Feed) -> None:
         assert ack.partition.number == partition_of(outgoing.key, PARTITIONS)
 
 
-def test_headers_and_timestamps_are_kept_duplicates_and_missing_values_too(feed: Feed) -> None:
+def test_headers_and_timestamps_are_kept_duplicates_and_empty_values_too(feed: Feed) -> None:
     headers = (
         ("ce_id", b"1"),
         ("nom_accentué", "é".encode()),
         ("twice", b"a"),
         ("twice", b"b"),
         ("empty", b""),
-        ("absent", None),
         ("", b"no name"),
     )
     sent = [
@@ -107,6 +107,7 @@ def test_the_largest_record_passes_and_a_larger_one_is_refused_alone(feed: Feed)
         (OutgoingRecord("documents", b"k", b"v", (), 4_102_444_800_000), "bad_timestamp"),
         (OutgoingRecord("nowhere", b"k", b"v"), "no_such_topic"),
         (OutgoingRecord("documents", b"k", b"v", (("x" * 300, b""),)), "bad_headers"),
+        (OutgoingRecord("documents", b"k", b"v", (("absent", None),)), "bad_headers"),
     ],
 )
 def test_what_no_feed_takes_is_refused_with_its_code(
@@ -241,20 +242,19 @@ def test_a_poll_is_bounded_by_records_and_by_bytes(feed: Feed) -> None:
 
 
 def test_every_partition_gets_its_turn(feed: Feed) -> None:
-    busy, quiet = (
-        "k0",
-        next(
-            f"k{n}"
-            for n in range(1, 99)
-            if partition_of(b"k%d" % n, PARTITIONS) != partition_of(b"k0", PARTITIONS)
-        ),
+    busy = "k0"
+    quiet = next(
+        f"k{n}"
+        for n in range(1, 99)
+        if partition_of(b"k%d" % n, PARTITIONS) != partition_of(b"k0", PARTITIONS)
     )
-    feed.publish([record(busy, b"x" * 100) for _ in range(5000)] + [record(quiet)])
+    noise = random.Random(7)
+    feed.publish([record(busy, noise.randbytes(1000)) for _ in range(3000)] + [record(quiet)])
     poller = feed.poller(Positions())
     seen: list[bytes | None] = []
     while quiet.encode() not in seen:
-        seen += [r.key for p in poller.poll(0.2, 500, MIB) for r in p.records]
-    assert len(seen) < 5001 or seen[-1] != quiet.encode() or not feed.embedded
+        seen += [r.key for p in poller.poll(0.2, 200, MIB) for r in p.records]
+    assert len(seen) < 2000
 
 
 def test_end_offsets_from_another_thread(feed: Feed) -> None:

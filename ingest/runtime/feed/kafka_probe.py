@@ -1,0 +1,114 @@
+"""Facts about partitions, asked over a consumer of its own that belongs to no group.
+
+The group's consumer must not be disturbed: a seek there moves what is read next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from ..settings import Settings
+from .kafka_connection import client_options, starting, translated
+from .types import FeedUnavailable, RecordIdentity
+
+_REQUEST_MS = 5_000
+_LAG_MS = 1_000
+_READ_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnds:
+    """A partition holds the offsets [log_start, log_end)."""
+
+    log_start: int
+    log_end: int
+
+
+class KafkaProbe:
+    """Asks for offsets and single records. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._lock = threading.Lock()
+        self._consumer: KafkaConsumer | None = None
+
+    def log_ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, LogEnds]:
+        """Start and end of each partition's log. Raises FeedUnavailable, FeedError."""
+        with self._lock:
+            consumer = self._connected()
+            try:
+                starts = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS)
+                ends = consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS)
+            except KafkaError as error:
+                raise translated(error) from error
+        if any(starts.get(tp) is None or ends.get(tp) is None for tp in partitions):
+            raise FeedUnavailable("Kafka does not tell where a partition begins and ends")
+        return {tp: LogEnds(starts[tp], ends[tp]) for tp in partitions}
+
+    def ends(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The end of each partition's log, as far as it is told within a second."""
+        if not partitions:
+            return {}
+        try:
+            with self._lock:
+                found = self._connected().end_offsets(partitions, timeout_ms=_LAG_MS)
+        except (KafkaError, FeedUnavailable):
+            return {}
+        return {tp: end for tp, end in found.items() if end is not None}
+
+    def identity_at(self, partition: TopicPartition, offset: int) -> RecordIdentity | None:
+        """What the record at this offset is; None when there is none.
+
+        Raises FeedUnavailable, FeedError.
+        """
+        with self._lock:
+            consumer = self._connected()
+            try:
+                end = consumer.end_offsets([partition], timeout_ms=_REQUEST_MS)[partition]
+                if end is None or offset >= end:
+                    return None
+                consumer.assign([partition])
+                consumer.seek(partition, offset)
+                polled = consumer.poll(_READ_MS, max_records=1)
+            except OffsetOutOfRangeError:
+                return None
+            except KafkaError as error:
+                raise translated(error) from error
+            finally:
+                consumer.unsubscribe()
+        for record in polled.get(partition, ()):
+            if record.offset == offset:
+                return RecordIdentity(offset, _epoch(record.leader_epoch), record.timestamp)
+            return None
+        raise FeedUnavailable("Kafka did not return a record in time")
+
+    def close(self) -> None:
+        """Release the connection."""
+        with self._lock:
+            if self._consumer is not None:
+                self._consumer.close(autocommit=False)
+                self._consumer = None
+
+    def _connected(self) -> KafkaConsumer:
+        if self._consumer is None:
+            with starting(self._settings):
+                self._consumer = KafkaConsumer(
+                    **client_options(self._settings, self._client_id),
+                    group_id=None,
+                    enable_auto_commit=False,
+                    auto_offset_reset="none",
+                    isolation_level="read_committed",
+                    max_partition_fetch_bytes=1024,
+                    allow_auto_create_topics=False,
+                )
+        return self._consumer
+
+
+def _epoch(epoch: int | None) -> int:
+    return -1 if epoch is None else epoch
