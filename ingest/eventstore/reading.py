@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -107,7 +108,7 @@ class Reading:
 
     def read_stream(self, stream: bytes) -> list[RecordedEvent]:
         """All events of a stream, in order."""
-        return self._open(self._session.rows(_STREAM, (stream,)))
+        return self._open(self._session.rows(_STREAM, (UUID(bytes=stream),)))
 
     def read_records(
         self, low: int, high: int, *, until: int = NO_LIMIT, page: int = PAGE

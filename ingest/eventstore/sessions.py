@@ -31,8 +31,21 @@ class Session:
         return conn
 
     def rows(self, query: bytes, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """All rows of one prepared statement in binary form; psycopg.Error as it comes."""
-        with self.lock, self.connection.cursor(binary=True) as cursor:
+        """All rows of one prepared query in binary form; psycopg.Error as it comes.
+
+        If the connection was lost since its last use, the query is asked again on a new one, once:
+        use it only for what may be done twice.
+        """
+        with self.lock:
+            try:
+                return self._rows(query, parameters)
+            except psycopg.OperationalError:
+                if self._connection is None or not self._connection.closed:
+                    raise
+                return self._rows(query, parameters)
+
+    def _rows(self, query: bytes, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self.connection.cursor(binary=True) as cursor:
             return cursor.execute(query, parameters, prepare=True).fetchall()
 
     def close(self) -> None:

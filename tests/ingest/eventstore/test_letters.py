@@ -1,0 +1,84 @@
+"""Dead letters wait, are found by what they wait for, and are decided once per attempt."""
+
+from __future__ import annotations
+
+import pytest
+from store_batches import Batch, letter, records
+
+from ingest.eventstore import AppendBatch, DecidedLetter, EventStore, LostRace
+from ingest.eventstore.letters import LetterNotFound
+
+TARGET = bytes(range(16))
+
+
+def test_letters_come_opened_in_the_order_of_receipt(store: EventStore) -> None:
+    (record,) = records(store, 1)
+    store.append(
+        AppendBatch(
+            dead_letters=[
+                letter(5, waits_for=TARGET, record=record),
+                letter(6, code="malformed", path="document.size", fingerprint=b"12345678"),
+                letter(3, waits_for=TARGET),
+            ]
+        )
+    )
+    waiting = store.letters_waiting_for([TARGET, bytes(16)])
+    assert [(w.offset, w.raw, w.attempt) for w in waiting] == [
+        (5, b"raw record 5", 1),
+        (3, b"raw record 3", 1),
+    ]
+    assert [w.letter for w in store.waiting_letters([3, 1, 99])] == [1, 3]
+    (malformed,) = store.letters(code="malformed")
+    assert (malformed.path, malformed.fingerprint) == ("document.size", b"12345678")
+    assert store.letter(malformed.letter).raw == b"raw record 6"
+    assert [row.letter for row in store.letters(after=1, limit=1)] == [2]
+    assert store.letters(source="elsewhere") == []
+
+
+def test_a_decision_closes_a_letter_or_leaves_it_waiting_under_its_new_code(
+    store: EventStore,
+) -> None:
+    store.append(AppendBatch(dead_letters=[letter(1), letter(2)]))
+    decided = [
+        DecidedLetter(1, 2, "accepted", None, None),
+        DecidedLetter(2, 2, "rejected", "record_closed", "ins"),
+    ]
+    store.append(AppendBatch(decided_letters=decided))
+    closed, open_ = store.letters(status=None)
+    assert (closed.status, closed.attempt, closed.code) == ("accepted", 2, "target_unknown")
+    assert store.letter(closed.letter).raw is None
+    assert (open_.status, open_.attempt, open_.code) == ("waiting", 2, "record_closed")
+    assert store.letter(open_.letter).raw == b"raw record 2"
+    for again in (decided[0], decided[1], DecidedLetter(1, 3, "accepted", None, None)):
+        with pytest.raises(LostRace):
+            store.append(AppendBatch(decided_letters=[again]))
+    assert store.counts().letters == {"accepted": 1, "waiting": 1}
+
+
+def test_a_letter_that_came_meanwhile_makes_the_target_a_lost_race(store: EventStore) -> None:
+    (record,) = records(store, 1)
+    batch = Batch()
+    target = batch.add("1.2.3.1", record)
+    batch.watched.add(target)
+    store.append(AppendBatch(dead_letters=[letter(1, waits_for=target)]))
+    with pytest.raises(LostRace):
+        store.append(batch)
+    batch.seen_letters = {1}
+    batch.decided_letters = [DecidedLetter(1, 2, "accepted", None, None)]
+    store.append(batch)
+    assert store.letters_waiting_for([target]) == []
+
+
+def test_discarded_letters_keep_their_bytes_and_the_reason(store: EventStore) -> None:
+    store.append(AppendBatch(dead_letters=[letter(1, waits_for=TARGET)]))
+    store.discard(1, "sent by mistake", "operator")
+    assert store.letters() == []
+    found = store.letter(1)
+    assert (found.letter.status, found.letter.discard_reason) == ("discarded", "sent by mistake")
+    assert found.raw == b"raw record 1"
+    assert store.letters_waiting_for([TARGET]) == []
+    for unknown in (1, 2):
+        with pytest.raises(LetterNotFound):
+            store.discard(unknown, "again", "operator")
+    with pytest.raises(LetterNotFound):
+        store.letter(2)
