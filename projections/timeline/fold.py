@@ -20,6 +20,7 @@ from typing import Any, Final
 import orjson
 
 from projections.opened import OpenedEvent
+from projections.projection import EventRefused
 from schemas import events as names
 from schemas.events import DocumentStatus, Flags, RecordState
 from schemas.may_see import earliest_birth_date
@@ -34,15 +35,6 @@ DEPRECATED: Final = int(DocumentStatus.DEPRECATED)
 DELETED: Final = int(DocumentStatus.DELETED)
 MASKED_BITS: Final = int(Flags.MASQUE_PS | Flags.MASQUE_PS_BY_PATIENT)
 HIDDEN: Final = int(Flags.INVISIBLE_PATIENT)
-
-
-class FoldError(Exception):
-    """An event that cannot be applied: `position` and a reason that names no person."""
-
-    def __init__(self, position: int, reason: str) -> None:
-        super().__init__(f"the event at position {position} cannot be applied: {reason}")
-        self.position = position
-        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -63,7 +55,7 @@ class PersonFold:
 
     def apply(self, event: OpenedEvent) -> None:
         """One more event, at a higher position than those before. Erased ones change nothing, nor
-        do those it has seen. Raises FoldError, and StoredEventError for unreadable bytes.
+        do those it has seen. Raises EventRefused, and StoredEventError for unreadable bytes.
         """
         if event.state is None:
             return
@@ -73,7 +65,7 @@ class PersonFold:
         elif name in _OF_DOCUMENTS:
             row = self.rows.get(event.stream)
             if row is None:
-                raise FoldError(event.position, "its document was never submitted")
+                raise EventRefused(event.position, "its document was never submitted")
             if event.position > row.changed:
                 _OF_DOCUMENTS[name](self, row, event)
                 row.changed = event.position

@@ -1,0 +1,140 @@
+"""The projection `notifications`: triggers written once, in the transaction of the batch.
+
+Its rows are facts of their own (somebody was told), so it is never rebuilt from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+import psycopg
+
+from projections.opened import OpenedEvent
+from projections.persons import LINK_EVENTS
+from projections.projection import Comparison, EventLog
+from schemas import events as names
+from schemas.unique_id import document_stream
+
+from .rule import TAKES, PersonRule, Trigger
+from .tables import NotificationTables
+
+Cursor = psycopg.Cursor[Any]
+
+NEVER_REBUILT: Final = (
+    "notifications are never rebuilt: what was announced stays announced once, and nobody is told"
+    " twice"
+)
+
+
+class Notifications:
+    """See `rule` for when somebody is told, `relay` for how."""
+
+    name: Final = "notifications"
+    version: Final = 1
+    takes: Final = TAKES
+    rebuildable: Final = False
+
+    def tables(self, build: int) -> Sequence[str]:
+        """See `Projection`."""
+        return NotificationTables(build).tables()
+
+    def indexes(self, build: int) -> Sequence[str]:
+        """None: it is never loaded in bulk."""
+        return ()
+
+    def table_names(self, build: int) -> Sequence[str]:
+        """See `Projection`."""
+        return NotificationTables(build).names
+
+    def compare(self, cursor: Cursor, old: int, new: int) -> Comparison:
+        """Raises NotImplementedError: there is only ever one build."""
+        raise NotImplementedError(NEVER_REBUILT)
+
+    def forget(
+        self, cursor: Cursor, build: int, log: EventLog, records: Iterable[int], upto: int
+    ) -> None:
+        """See `Projection`; also what was announced of them."""
+        NotificationTables(build).forget(cursor, sorted(records))
+
+    def apply(
+        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[OpenedEvent]
+    ) -> None:
+        """See `Projection`."""
+        tables = NotificationTables(build)
+        erased = sorted({event.record for event in events if event.erased})
+        if erased:
+            tables.forget(cursor, erased)
+        legible = [event for event in events if not event.erased]
+        # Who is whose person changes at a link and not before: batches must not matter.
+        for links, run in groupby(legible, key=lambda event: event.name in LINK_EVENTS):
+            if links:
+                tables.persons.apply(cursor, list(run))
+            else:
+                _apply(cursor, tables, list(run))
+
+
+def _apply(cursor: Cursor, tables: NotificationTables, events: Sequence[OpenedEvent]) -> None:
+    records = {event.record for event in events}
+    person_of = tables.persons.persons(cursor, records)
+    members = tables.persons.members(cursor, person_of.values()) if person_of else {}
+    states = {
+        person: PersonRule(person)
+        for person in {person_of.get(record, record) for record in records}
+    }
+    _load(cursor, tables, events, states, members)
+    for record in tables.closed_records(cursor, records):
+        states[person_of.get(record, record)].closed.add(record)
+    for event in events:
+        states[person_of.get(event.record, event.record)].apply(event)
+    _store(cursor, tables, list(states.values()), events)
+
+
+def _load(
+    cursor: Cursor,
+    tables: NotificationTables,
+    events: Sequence[OpenedEvent],
+    states: dict[int, PersonRule],
+    members: dict[int, int],
+) -> None:
+    streams, new = set(), set()
+    for event in events:
+        if event.name.startswith("document_"):
+            streams.add(event.stream)
+        if event.name == names.DOCUMENT_SUBMITTED:
+            new.add(event.stream)
+            replaces = event.said["document"]["replaces"]
+            if replaces is not None:
+                streams.add(document_stream(replaces))
+    candidates = tables.load(cursor, streams, new)
+    lineages = streams | {candidate.content_lineage for candidate in candidates}
+    announced = tables.announced(cursor, lineages)
+    for candidate in candidates:
+        state = states.get(members.get(candidate.record, candidate.record))
+        if state is not None:
+            state.hold(candidate)
+    for state in states.values():
+        state.announced = announced  # one set: a lineage may reach over two persons unlinked again
+
+
+def _store(
+    cursor: Cursor,
+    tables: NotificationTables,
+    states: Sequence[PersonRule],
+    events: Sequence[OpenedEvent],
+) -> None:
+    tables.write(cursor, [s.candidates[stream] for s in states for stream in s.changed])
+    tables.write_keys(cursor, (key for state in states for key in state.new_keys))
+    triggers = [trigger for state in states for trigger in state.triggers]
+    if triggers:
+        tables.write_due(cursor, _active(triggers, tables.applies_after(cursor)))
+    moved = {e.record for e in events if e.name in (names.RECORD_OPENED, names.RECORD_CLOSED)}
+    if moved:
+        closed = {record for state in states for record in state.closed}
+        tables.set_closed(cursor, sorted(moved), sorted(closed & moved))
+
+
+def _active(triggers: Iterable[Trigger], applies_after: int) -> Iterator[Trigger]:
+    """Before a version of the rule is activated, keys are used up and nobody is told."""
+    return (trigger for trigger in triggers if trigger.position > applies_after)

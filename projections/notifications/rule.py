@@ -1,0 +1,200 @@
+"""The rule `document_visible`: tell the patient of each document that becomes visible to him, once.
+
+Pure. Once for ever per *content lineage*, the run of versions that differ by visibility flags only:
+hide, show, hide, show announces once, and so does a replacement that only changes flags (TRAPS 12,
+13, 18). A real new version is a content lineage of its own and is announced.
+
+Never announced: technical documents (TRAPS 25); a document that came after its replacement; one
+replaced or deleted while it was hidden; one shown while its record is closed (nobody reads there,
+SPEC d.5; shown again after the record is opened, it is). Announced all the same: old documents of
+the historical channel, since they are new to the patient (TRAPS 10: novelty is the position in the
+log; SPEC d.6), and archived ones, which he sees apart. An opposition hides nothing from him.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid5
+
+from projections.opened import OpenedEvent
+from projections.projection import EventRefused
+from schemas import events as names
+from schemas.events import DocumentStatus, Flags
+from schemas.may_see import DocumentFacts, Reader, ReaderKind, RecordFacts, may_see
+from schemas.unique_id import document_stream
+
+RULE: Final = "document_visible"
+RULE_VERSION: Final = 1
+AUDIENCE: Final = "PATIENT"
+_NAMESPACE: Final = UUID("6f5f3b1e-9c55-5a0b-8a31-7a1f1f0d4c2e")
+_PATIENT: Final = Reader(ReaderKind.PATIENT)
+_OPEN_RECORD: Final = RecordFacts()
+_SETTLED: Final = frozenset({int(DocumentStatus.DEPRECATED), int(DocumentStatus.DELETED)})
+
+TAKES: Final = frozenset(
+    {
+        names.DOCUMENT_SUBMITTED,
+        names.DOCUMENT_REPLACED,
+        names.DOCUMENT_VISIBILITY_CHANGED,
+        names.DOCUMENT_DELETED,
+        names.RECORD_OPENED,
+        names.RECORD_CLOSED,
+        names.RECORD_LINKED,
+        names.RECORD_UNLINKED,
+    }
+)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """What the rule knows of a document; the order is that of the columns."""
+
+    stream: bytes
+    record: int
+    changed: int
+    content_lineage: bytes
+    visibility_only: bool
+    status: int
+    hidden: bool
+    type_code: str
+    target: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Somebody is to be told. `lineage`: the content lineage, 16 bytes."""
+
+    record: int
+    person: int
+    lineage: bytes
+    type_code: str
+    position: int
+    recorded_at: datetime
+
+    @property
+    def notification_id(self) -> UUID:
+        """The same for ever for the same rule, lineage and audience."""
+        return uuid5(_NAMESPACE, f"{RULE}|{self.lineage.hex()}|{AUDIENCE}")
+
+
+@dataclass(slots=True)
+class PersonRule:
+    """The rule's state for one person. `announced`: content lineages that had their turn.
+
+    `triggers`, `new_keys` (record, lineage) and `changed` are what events add to it.
+    """
+
+    person: int
+    candidates: dict[bytes, Candidate] = field(default_factory=dict)
+    waiting: dict[bytes, list[bytes]] = field(default_factory=dict)
+    closed: set[int] = field(default_factory=set)
+    announced: set[bytes] = field(default_factory=set)
+    triggers: list[Trigger] = field(default_factory=list)
+    new_keys: list[tuple[int, bytes]] = field(default_factory=list)
+    changed: set[bytes] = field(default_factory=set)
+
+    def hold(self, candidate: Candidate) -> None:
+        """A candidate known from before is part of the state."""
+        self.candidates[candidate.stream] = candidate
+        if candidate.target is not None:
+            self.waiting.setdefault(candidate.target, []).append(candidate.stream)
+
+    def apply(self, event: OpenedEvent) -> None:
+        """One more event, in order of position. Those it has seen change nothing. Raises
+        EventRefused, and StoredEventError for unreadable bytes.
+        """
+        if event.name == names.RECORD_CLOSED:
+            self.closed.add(event.record)
+        elif event.name == names.RECORD_OPENED:
+            self.closed.discard(event.record)
+        elif event.name == names.DOCUMENT_SUBMITTED:
+            self._submitted(event)
+        elif event.name in TAKES:
+            self._changed(event)
+
+    def _submitted(self, event: OpenedEvent) -> None:
+        stream = event.stream
+        if stream in self.candidates:
+            return
+        candidate = new_candidate(event)
+        target = None if candidate.target is None else self.candidates.get(candidate.target)
+        if target is not None and candidate.visibility_only:
+            candidate.content_lineage = target.content_lineage
+        self.hold(candidate)
+        self.changed.add(stream)
+        if stream in self.waiting:
+            self._came_after_its_replacement(candidate)
+        self._announce(candidate, event)
+
+    def _came_after_its_replacement(self, late: Candidate) -> None:
+        late.status = int(DocumentStatus.DEPRECATED)
+        for stream in self.waiting[late.stream]:
+            if not self.candidates[stream].visibility_only:
+                continue
+            for candidate in self.candidates.values():
+                if candidate.content_lineage == stream and candidate is not late:
+                    candidate.content_lineage = late.content_lineage
+                    self.changed.add(candidate.stream)
+            if stream in self.announced:  # what was announced under the old name stays so
+                self._key(late.record, late.content_lineage)
+
+    def _changed(self, event: OpenedEvent) -> None:
+        candidate = self.candidates.get(event.stream)
+        if candidate is None:
+            raise EventRefused(event.position, "its document was never submitted")
+        if event.position <= candidate.changed:
+            return
+        candidate.changed = event.position
+        self.changed.add(event.stream)
+        if event.name == names.DOCUMENT_DELETED:
+            candidate.status = int(DocumentStatus.DELETED)
+        elif event.name == names.DOCUMENT_REPLACED:
+            if candidate.status not in _SETTLED:
+                candidate.status = int(DocumentStatus.DEPRECATED)
+        elif event.said["flag"] == "INVISIBLE_PATIENT":
+            candidate.hidden = bool(event.said["on"])
+            self._announce(candidate, event)
+
+    def _announce(self, candidate: Candidate, event: OpenedEvent) -> None:
+        lineage = candidate.content_lineage
+        if lineage in self.announced or candidate.record in self.closed:
+            return
+        if not may_see(_PATIENT, _OPEN_RECORD, _facts(candidate), event.recorded_at):
+            return
+        self._key(candidate.record, lineage)
+        self.triggers.append(
+            Trigger(
+                *(candidate.record, self.person, lineage, candidate.type_code),
+                *(event.position, event.recorded_at),
+            )
+        )
+
+    def _key(self, record: int, lineage: bytes) -> None:
+        if lineage not in self.announced:
+            self.announced.add(lineage)
+            self.new_keys.append((record, lineage))
+
+
+def new_candidate(event: OpenedEvent) -> Candidate:
+    """A document just submitted, as if it replaced nothing that is known."""
+    said = event.said
+    document = said["document"]
+    target = None if document["replaces"] is None else document_stream(document["replaces"])
+    return Candidate(
+        event.stream,
+        event.record,
+        event.position,
+        event.stream,
+        said["visibilityOnly"],
+        int(DocumentStatus.APPROVED),
+        document["invisiblePatient"],
+        document["typeCode"],
+        None if target == event.stream else target,
+    )
+
+
+def _facts(candidate: Candidate) -> DocumentFacts:
+    flags = Flags.INVISIBLE_PATIENT if candidate.hidden else Flags(0)
+    return DocumentFacts(candidate.type_code, DocumentStatus(candidate.status), flags)

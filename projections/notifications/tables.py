@@ -1,0 +1,206 @@
+"""The tables of the notifications: candidates, keys used up, and the outbox of the relay."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import psycopg
+
+from ingest.runtime.arrays import Int8Array, UuidArray
+from projections.copy_rows import copy_rows, microseconds, sized, text
+from projections.persons import PersonTables
+
+from .rule import AUDIENCE, RULE, RULE_VERSION, Candidate, Trigger
+
+Cursor = psycopg.Cursor[Any]
+
+COLUMNS: Final = tuple(field.name for field in fields(Candidate))
+_UUIDS: Final = frozenset({"stream", "content_lineage", "target"})
+_CANDIDATE: Final = struct.Struct("!hi16siqiqi16si?ihi?").pack
+_KEY: Final = struct.Struct("!hi16siq").pack
+_TRIGGER: Final = struct.Struct("!hi16sihiqiqi16siqiq").pack
+_OUTBOX_COLUMNS: Final = (
+    *("notification_id", "rule_version", "record", "person", "lineage", "position"),
+    *("recorded_at", "rule", "audience", "type_code"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationTables:
+    """Names and statements of the tables of one build (there is only ever one: never rebuilt)."""
+
+    build: int
+
+    @property
+    def prefix(self) -> str:
+        """What their names begin with."""
+        return f"projection.notifications_{self.build}"
+
+    @property
+    def candidate(self) -> str:
+        """One row per document."""
+        return f"{self.prefix}_candidate"
+
+    @property
+    def key(self) -> str:
+        """Keys used up: (rule, lineage, audience). A lineage is a stream, so of one record."""
+        return f"{self.prefix}_key"
+
+    @property
+    def outbox(self) -> str:
+        """Notifications, published or due."""
+        return f"{self.prefix}_outbox"
+
+    @property
+    def closed(self) -> str:
+        """Records that are closed now."""
+        return f"{self.prefix}_closed"
+
+    @property
+    def rule(self) -> str:
+        """From which position on each version of a rule applies."""
+        return f"{self.prefix}_rule"
+
+    @property
+    def persons(self) -> PersonTables:
+        """Links and persons."""
+        return PersonTables(self.prefix)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All tables."""
+        own = (self.candidate, self.key, self.outbox, self.closed, self.rule)
+        return (*own, *self.persons.names)
+
+    def tables(self) -> list[str]:
+        """Statements that make them. The rule applies from the first event on."""
+        return [
+            f"create table {self.candidate} (stream uuid primary key, record bigint not null,"
+            " changed bigint not null, content_lineage uuid not null, visibility_only boolean"
+            " not null, status smallint not null, hidden boolean not null,"
+            " type_code text not null, target uuid) with (fillfactor = 90)",
+            f"create index on {self.candidate} (record)",
+            f"create index on {self.candidate} (target) where target is not null",
+            f"create index on {self.candidate} (content_lineage) where content_lineage <> stream",
+            f"create table {self.key} (lineage uuid, rule text, audience text,"
+            " record bigint not null, primary key (lineage, rule, audience))",
+            f"create index on {self.key} (record)",
+            f"create table {self.outbox} (notification_id uuid primary key, rule text not null,"
+            " rule_version smallint not null, record bigint not null, person bigint not null,"
+            " lineage uuid not null, audience text not null, type_code text not null,"
+            " position bigint not null, recorded_at timestamptz not null,"
+            " published_at timestamptz, unique (lineage, rule, audience))",
+            f"create index on {self.outbox} (position) where published_at is null",
+            f"create index on {self.outbox} (record)",
+            f"create table {self.closed} (record bigint primary key)",
+            f"create table {self.rule} (rule text, version integer, applies_after bigint not null,"
+            " primary key (rule, version))",
+            f"insert into {self.rule} values ('{RULE}', {RULE_VERSION}, 0)",
+            *self.persons.tables(),
+        ]
+
+    def load(
+        self, cursor: Cursor, streams: Iterable[bytes], targets: Iterable[bytes]
+    ) -> list[Candidate]:
+        """These candidates, those that replace `targets`, and all of the latter's content."""
+        columns = ", ".join(f"uuid_send({c})" if c in _UUIDS else c for c in COLUMNS)
+        known, wanted = UuidArray.of(streams), UuidArray.of(targets)
+        query = (
+            f"select {columns} from {self.candidate} where stream = any(%b::uuid[])"
+            f" union select {columns} from {self.candidate} where stream in"
+            f" (select stream from {self.candidate} where target = any(%b::uuid[])"
+            f" union all select c.stream from {self.candidate} w join {self.candidate} c"
+            " on c.content_lineage = w.stream and c.content_lineage <> c.stream"
+            " where w.target = any(%b::uuid[]))"
+        )
+        rows = cursor.execute(query, (known, wanted, wanted), prepare=True).fetchall()
+        return [Candidate(*row) for row in rows]
+
+    def announced(self, cursor: Cursor, lineages: Iterable[bytes]) -> set[bytes]:
+        """Those of these content lineages that had their turn."""
+        query = (
+            f"select uuid_send(lineage) from {self.key} where lineage = any(%b::uuid[])"
+            f" and rule = '{RULE}' and audience = '{AUDIENCE}'"
+        )
+        rows = cursor.execute(query, (UuidArray.of(lineages),), prepare=True).fetchall()
+        return {lineage for (lineage,) in rows}
+
+    def closed_records(self, cursor: Cursor, records: Iterable[int]) -> set[int]:
+        """Those of these records that are closed."""
+        query = f"select record from {self.closed} where record = any(%b::bigint[])"
+        rows = cursor.execute(query, (Int8Array.of(list(records)),), prepare=True).fetchall()
+        return {record for (record,) in rows}
+
+    def set_closed(self, cursor: Cursor, records: Sequence[int], closed: Sequence[int]) -> None:
+        """Of `records`, exactly `closed` are closed."""
+        cursor.execute(
+            f"delete from {self.closed} where record = any(%b::bigint[])",
+            (Int8Array.of(records),),
+        )
+        cursor.execute(
+            f"insert into {self.closed} select unnest(%b::bigint[])", (Int8Array.of(closed),)
+        )
+
+    def write(self, cursor: Cursor, candidates: Sequence[Candidate]) -> None:
+        """These candidates are in the table as they are."""
+        cursor.execute(
+            f"delete from {self.candidate} where stream = any(%b::uuid[])",
+            (UuidArray.of(candidate.stream for candidate in candidates),),
+            prepare=True,
+        )
+        copy_rows(cursor, self.candidate, COLUMNS, map(_encoded, candidates))
+
+    def write_keys(self, cursor: Cursor, keys: Iterable[tuple[int, bytes]]) -> None:
+        """These keys (record, lineage) are used up."""
+        rows = (
+            _KEY(4, 16, lineage, 8, record) + text(RULE) + text(AUDIENCE)
+            for record, lineage in keys
+        )
+        copy_rows(cursor, self.key, ("lineage", "record", "rule", "audience"), rows)
+
+    def write_due(self, cursor: Cursor, triggers: Iterable[Trigger]) -> None:
+        """These notifications are due."""
+        copy_rows(cursor, self.outbox, _OUTBOX_COLUMNS, map(_encoded_trigger, triggers))
+
+    def applies_after(self, cursor: Cursor) -> int:
+        """The position after which this version of the rule announces."""
+        row = cursor.execute(
+            f"select applies_after from {self.rule} where rule = %s and version = %s",
+            (RULE, RULE_VERSION),
+        ).fetchone()
+        if row is None:
+            raise LookupError(f"rule {RULE} version {RULE_VERSION} was never activated")
+        return int(row[0])
+
+    def forget(self, cursor: Cursor, records: Sequence[int]) -> None:
+        """Nothing is left of these records but links, which name nobody."""
+        for table in (self.candidate, self.key, self.outbox, self.closed):
+            cursor.execute(
+                f"delete from {table} where record = any(%b::bigint[])", (Int8Array.of(records),)
+            )
+
+
+def _encoded(row: Candidate) -> bytes:
+    return (
+        _CANDIDATE(
+            9, 16, row.stream, 8, row.record, 8, row.changed, 16, row.content_lineage,
+            1, row.visibility_only, 2, row.status, 1, row.hidden,
+        )
+        + text(row.type_code)
+        + sized(row.target)
+    )  # fmt: skip
+
+
+def _encoded_trigger(row: Trigger) -> bytes:
+    return (
+        _TRIGGER(
+            10, 16, row.notification_id.bytes, 2, RULE_VERSION, 8, row.record, 8, row.person,
+            16, row.lineage, 8, row.position, 8, microseconds(row.recorded_at),
+        )
+        + text(RULE)
+        + text(AUDIENCE)
+        + text(row.type_code)
+    )  # fmt: skip

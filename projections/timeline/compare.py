@@ -1,0 +1,65 @@
+"""Do two builds of the timeline say the same? Per person, by a hash of all their rows say."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import psycopg
+
+from projections.projection import Comparison
+
+from .tables import TimelineTables
+
+Cursor = psycopg.Cursor[Any]
+
+SHOWN: Final = 20
+
+
+def compare_builds(cursor: Cursor, old: int, new: int) -> Comparison:
+    """Two builds at the same position; their tables may differ by columns (compared: those both
+    have). Persons of the link tables: a person put together otherwise is a difference.
+    """
+    before, after = TimelineTables(old), TimelineTables(new)
+    documents = _shared_columns(cursor, before.document, after.document)
+    records = _shared_columns(cursor, before.record, after.record)
+    cursor.execute("set local work_mem = '256MB'")
+    query = (
+        f"with old as ({_hashes(before, documents, records)}),"
+        f" new as ({_hashes(after, documents, records)}),"
+        " both_builds as (select person, old.hash is distinct from new.hash as differs"
+        " from old full join new using (person))"
+        " select count(*), count(*) filter (where differs), array(select person from both_builds"
+        f" where differs order by person limit {SHOWN}) from both_builds"
+    )
+    row = cursor.execute(query.encode()).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return Comparison(row[0], row[1], [f"person {person}" for person in row[2]])
+
+
+def _hashes(tables: TimelineTables, documents: list[str], records: list[str]) -> str:
+    person = tables.persons.names[1]
+
+    def said(table: str, columns: list[str], kind: str) -> str:
+        whole = ", ".join(f"t.{column}" for column in columns)
+        return (
+            f"select coalesce(p.person, t.record) as person, md5('{kind}' || row({whole})::text)"
+            f" as said from {table} t left join {person} p on p.record = t.record"
+        )
+
+    return (
+        "select person, md5(string_agg(said, '' order by said)) as hash from ("
+        f"{said(tables.document, documents, 'document')}"
+        f" union all {said(tables.record, records, 'record')}) s group by person"
+    )
+
+
+def _shared_columns(cursor: Cursor, old: str, new: str) -> list[str]:
+    rows = cursor.execute(
+        "select a.attname from pg_attribute a join pg_attribute b"
+        " on b.attname = a.attname and b.atttypid = a.atttypid"
+        " where a.attrelid = %s::regclass and b.attrelid = %s::regclass"
+        " and a.attnum > 0 and b.attnum > 0 and not a.attisdropped and not b.attisdropped"
+        " order by a.attname",
+        (old, new),
+    ).fetchall()
+    return [name for (name,) in rows]

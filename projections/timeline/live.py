@@ -1,0 +1,168 @@
+"""The timeline kept up to date, batch by batch: the fold with only the rows a batch needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from projections.opened import OpenedEvent, open_events
+from projections.persons import LINK_EVENTS
+from projections.projection import Comparison, EventLog
+from schemas import events as names
+from schemas.unique_id import document_stream
+
+from .compare import compare_builds
+from .fold import TAKES, PersonFold, fold_person
+from .tables import TimelineTables
+
+Cursor = psycopg.Cursor[Any]
+
+
+class Timeline:
+    """The projection `timeline`. Links and erasures are rare: they fold whole persons again, read
+    from the log; all else is incremental.
+    """
+
+    name: Final = "timeline"
+    version: Final = 1
+    takes: Final = TAKES
+    rebuildable: Final = True
+
+    def tables(self, build: int) -> Sequence[str]:
+        """See `Projection`."""
+        return TimelineTables(build).tables()
+
+    def indexes(self, build: int) -> Sequence[str]:
+        """See `Projection`."""
+        return TimelineTables(build).indexes()
+
+    def table_names(self, build: int) -> Sequence[str]:
+        """See `Projection`."""
+        return TimelineTables(build).names
+
+    def compare(self, cursor: Cursor, old: int, new: int) -> Comparison:
+        """Per person, by a hash of all that the rows say."""
+        return compare_builds(cursor, old, new)
+
+    def forget(
+        self, cursor: Cursor, build: int, log: EventLog, records: Iterable[int], upto: int
+    ) -> None:
+        """No row of these records; whoever is linked to them is folded again."""
+        _fold_again(cursor, TimelineTables(build), log, set(records), upto)
+
+    def apply(
+        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[OpenedEvent]
+    ) -> None:
+        """See `Projection`."""
+        if not events:
+            return
+        tables = TimelineTables(build)
+        again = {event.record for event in events if event.erased}
+        links = [event for event in events if event.name in LINK_EVENTS and not event.erased]
+        if links:
+            again |= tables.persons.apply(cursor, links).keys()
+        if again:
+            again = _fold_again(cursor, tables, log, again, events[-1].position)
+        rest = [e for e in events if e.record not in again and e.name not in LINK_EVENTS]
+        if rest:
+            _apply_incrementally(cursor, tables, rest)
+
+
+def _fold_again(
+    cursor: Cursor, tables: TimelineTables, log: EventLog, records: set[int], upto: int
+) -> set[int]:
+    """The rows of these records and of all linked to them are those of the log up to a position;
+    all records concerned.
+    """
+    linked = tables.persons.persons(cursor, records)
+    members = tables.persons.members(cursor, linked.values())
+    concerned = sorted(records | members.keys())
+    by_person: dict[int, list[int]] = defaultdict(list)
+    for record in concerned:
+        by_person[members.get(record, record)].append(record)
+    tables.delete_documents_of(cursor, concerned)
+    for person_records in by_person.values():
+        state = fold_person(events_of(log, person_records, upto))
+        tables.write(cursor, state.rows.values())
+        tables.write_records(cursor, state.records.values())
+    return set(concerned)
+
+
+def events_of(log: EventLog, records: Sequence[int], upto: int) -> list[OpenedEvent]:
+    """The events of a person up to a position, in order of position, read from the log."""
+    found = [
+        event
+        for record in records
+        for event in open_events(log.read_record(record))
+        if event.position <= upto
+    ]
+    return sorted(found, key=lambda event: event.position)
+
+
+def _apply_incrementally(
+    cursor: Cursor, tables: TimelineTables, events: Sequence[OpenedEvent]
+) -> None:
+    records = {event.record for event in events}
+    person_of = tables.persons.persons(cursor, records)
+    members = tables.persons.members(cursor, person_of.values()) if person_of else {}
+    states: dict[int, PersonFold] = {
+        person_of.get(record, record): PersonFold() for record in records
+    }
+    known = _load(cursor, tables, events, states, members)
+    for event in events:
+        states[person_of.get(event.record, event.record)].apply(event)
+    _store(cursor, tables, states.values(), known)
+
+
+def _load(
+    cursor: Cursor,
+    tables: TimelineTables,
+    events: Sequence[OpenedEvent],
+    states: Mapping[int, PersonFold],
+    members: Mapping[int, int],
+) -> set[bytes]:
+    """All rows that these events may touch are in the state of their person; their streams."""
+    streams, targets = streams_touched(events)
+    known = set()
+    for row in tables.load(cursor, streams, targets):
+        state = states.get(members.get(row.record, row.record))
+        if state is not None:  # else the target is another person's: unknown to this one
+            state.hold(row)
+            known.add(row.stream)
+    for facts in tables.load_records(cursor, {event.record for event in events}):
+        states[members.get(facts.record, facts.record)].records[facts.record] = facts
+    return known
+
+
+def streams_touched(events: Sequence[OpenedEvent]) -> tuple[set[bytes], set[bytes]]:
+    """Streams whose rows these events may read or change, and the new documents among them, whose
+    successors may be waiting.
+    """
+    streams, new = set(), set()
+    for event in events:
+        if event.name == names.DOCUMENT_SUBMITTED:
+            streams.add(event.stream)
+            new.add(event.stream)
+            replaces = event.said["document"]["replaces"]
+            if replaces is not None:
+                streams.add(document_stream(replaces))
+        elif event.name == names.DOCUMENT_REPLACED:
+            streams.add(event.stream)
+            streams.add(document_stream(event.said["replacedBy"]))
+        elif event.name.startswith("document_"):
+            streams.add(event.stream)
+    return streams, new
+
+
+def _store(
+    cursor: Cursor, tables: TimelineTables, states: Iterable[PersonFold], known: set[bytes]
+) -> None:
+    rows = [state.rows[stream] for state in states for stream in state.changed_rows]
+    tables.delete(cursor, (row.stream for row in rows if row.stream in known))
+    tables.write(cursor, rows)
+    records = [state.records[record] for state in states for record in state.changed_records]
+    tables.delete_records(cursor, [facts.record for facts in records])
+    tables.write_records(cursor, records)

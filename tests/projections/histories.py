@@ -1,0 +1,117 @@
+"""Random histories of a few people: deposits, replacements in any order, flags, links, erasures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ingest.eventstore.batch import RecordedEvent
+from schemas.unique_id import document_stream
+
+from .given import Log, traits
+
+RECORDS = (1, 2, 3, 4)
+UIDS = tuple(f"1.2.3.{n}" for n in range(8))
+TYPES = ("11502-2", "11488-4", "E1762", "IMG-KOS")
+FLAGS = ("MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX")
+
+_record = st.sampled_from(RECORDS)
+_uid = st.sampled_from(UIDS)
+
+operations = st.one_of(
+    st.tuples(
+        st.just("submit"),
+        _uid,
+        _record,
+        st.one_of(st.none(), _uid),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(TYPES),
+    ),
+    st.tuples(st.just("replace"), _uid, _uid),
+    st.tuples(st.just("flag"), _uid, st.sampled_from(FLAGS), st.booleans(), st.booleans()),
+    st.tuples(st.sampled_from(("archive", "unarchive", "delete", "content")), _uid),
+    st.tuples(st.sampled_from(("link", "unlink")), _record, _record),
+    st.tuples(st.sampled_from(("open", "close", "activate", "declare", "oppose")), _record),
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn, max_size: int = 30) -> list[RecordedEvent]:
+    """Events such as a store may hold: a document's come after its deposit, once."""
+    log = Log()
+    owner: dict[str, int] = {}
+    for operation in draw(st.lists(operations, max_size=max_size)):
+        _play(log, owner, operation)
+    return log.events
+
+
+def _play(log: Log, owner: dict[str, int], operation: tuple[Any, ...]) -> None:
+    kind, subject, *rest = operation
+    if kind == "submit":
+        _submit(log, owner, subject, *rest)
+    elif kind in ("link", "unlink"):
+        if subject != rest[0]:
+            getattr(log, f"{kind}ed")(subject, rest[0])
+    elif kind in _RECORD_OPERATIONS:
+        getattr(log, _RECORD_OPERATIONS[kind])(subject)
+    elif subject in owner:
+        _change(log, owner[subject], kind, subject, rest)
+
+
+def _submit(
+    log: Log,
+    owner: dict[str, int],
+    uid: str,
+    record: int,
+    replaces: str | None,
+    visibility_only: bool,
+    hidden: bool,
+    type_code: str,
+) -> None:
+    if uid not in owner:
+        owner[uid] = record
+        log.submitted(
+            uid,
+            record,
+            replaces=replaces,
+            visibilityOnly=visibility_only,
+            invisiblePatient=hidden,
+            typeCode=type_code,
+            sourcePatientInfo=traits("19900101" if hidden else "19910101"),
+        )
+
+
+def _change(log: Log, record: int, kind: str, uid: str, rest: list[Any]) -> None:
+    if kind == "replace":
+        log.replaced(uid, rest[0], record)
+    elif kind == "flag":
+        log.flag(uid, rest[0], rest[1], record, by_patient=rest[2])
+    else:
+        getattr(log, _DOCUMENT_OPERATIONS[kind])(uid, record)
+
+
+_RECORD_OPERATIONS = {
+    "open": "opened",
+    "close": "closed",
+    "activate": "activated",
+    "declare": "declared",
+    "oppose": "opposed",
+}
+_DOCUMENT_OPERATIONS = {
+    "archive": "archived",
+    "unarchive": "unarchived",
+    "delete": "deleted",
+    "content": "content_added",
+}
+
+
+def erased(events: list[RecordedEvent], record: int) -> list[RecordedEvent]:
+    """The same log after the record's key was destroyed."""
+    return [replace(e, state=None) if e.record == record else e for e in events]
+
+
+def stream(uid: str) -> bytes:
+    return document_stream(uid)

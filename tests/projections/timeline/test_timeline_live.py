@@ -1,0 +1,119 @@
+"""The live timeline equals the fold of each person's events, however the log is cut."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.eventstore.batch import RecordedEvent
+from projections.opened import open_events
+from projections.persons import LINK_EVENTS, apply_link_events, persons_of
+from projections.timeline.compare import compare_builds
+from projections.timeline.fold import fold_person
+from projections.timeline.live import Timeline
+from projections.timeline.row import RecordRow, TimelineRow
+from projections.timeline.tables import RECORD_COLUMNS, TimelineTables, select_list
+from tests.projections.builds import ListedLog, apply_in_batches, fresh_build
+from tests.projections.histories import RECORDS, erased, histories
+
+Rows = dict[bytes, TimelineRow]
+Records = dict[int, RecordRow]
+sizes = st.lists(st.integers(1, 8), min_size=1, max_size=4)
+PERSISTENT = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def folded(events: list[RecordedEvent]) -> tuple[Rows, Records]:
+    """The oracle: who is who from the links, then one pure fold per person."""
+    opened = open_events(events)
+    edges: set[tuple[int, int]] = set()
+    apply_link_events(edges, (e for e in opened if e.name in LINK_EVENTS))
+    person_of = persons_of(edges)
+    by_person = defaultdict(list)
+    for event in opened:
+        by_person[person_of.get(event.record, event.record)].append(event)
+    states = [fold_person(his) for his in by_person.values()]
+    rows = {stream: row for state in states for stream, row in state.rows.items()}
+    records = {number: row for state in states for number, row in state.records.items()}
+    return rows, records
+
+
+def stored(conn: psycopg.Connection[Any], build: int) -> tuple[Rows, Records]:
+    tables = TimelineTables(build)
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(f"select {select_list()} from {tables.document}").fetchall()
+        records = cursor.execute(
+            f"select {', '.join(RECORD_COLUMNS)} from {tables.record}"
+        ).fetchall()
+    return {row[0]: TimelineRow(*row) for row in rows}, {r[0]: RecordRow(*r) for r in records}
+
+
+@PERSISTENT
+@given(events=histories(), sizes=sizes, twice=st.booleans())
+def test_any_split_equals_the_fold(
+    connection: psycopg.Connection[Any],
+    events: list[RecordedEvent],
+    sizes: list[int],
+    twice: bool,
+) -> None:
+    with fresh_build(connection, Timeline()) as build:
+        apply_in_batches(connection, Timeline(), build, events, sizes, twice=twice)
+        assert stored(connection, build) == folded(events)
+
+
+@PERSISTENT
+@given(events=histories(), record=st.sampled_from(RECORDS), late=st.booleans())
+def test_what_is_erased_folds_to_nothing(
+    connection: psycopg.Connection[Any], events: list[RecordedEvent], record: int, late: bool
+) -> None:
+    """Erased before it was read, or forgotten after: the same rows, none of them his."""
+    after = erased(events, record)
+    with fresh_build(connection, Timeline()) as build:
+        apply_in_batches(connection, Timeline(), build, events if late else after, [3])
+        if late:
+            log = ListedLog(after)
+            with connection.transaction(), connection.cursor(binary=True) as cursor:
+                Timeline().forget(cursor, build, log, [record], log.max_position())
+        rows, records = stored(connection, build)
+        assert all(row.record != record for row in rows.values())
+        if late:  # the links of the other side are known as they were
+            assert rows == _folded_with_links_of(events, after)
+        assert record not in records
+
+
+def _folded_with_links_of(events: list[RecordedEvent], after: list[RecordedEvent]) -> Rows:
+    edges: set[tuple[int, int]] = set()
+    apply_link_events(edges, (e for e in open_events(events) if e.name in LINK_EVENTS))
+    person_of = persons_of(edges)
+    by_person = defaultdict(list)
+    for event in open_events(after):
+        by_person[person_of.get(event.record, event.record)].append(event)
+    return {
+        stream: row for his in by_person.values() for stream, row in fold_person(his).rows.items()
+    }
+
+
+@PERSISTENT
+@given(events=histories(), other=histories(max_size=6))
+def test_comparison_finds_every_difference_and_no_other(
+    connection: psycopg.Connection[Any],
+    events: list[RecordedEvent],
+    other: list[RecordedEvent],
+) -> None:
+    with (
+        fresh_build(connection, Timeline()) as one,
+        fresh_build(connection, Timeline()) as two,
+        fresh_build(connection, Timeline()) as three,
+    ):
+        apply_in_batches(connection, Timeline(), one, events, [4])
+        apply_in_batches(connection, Timeline(), two, events, [7])
+        apply_in_batches(connection, Timeline(), three, other, [7])
+        with connection.transaction(), connection.cursor() as cursor:
+            assert compare_builds(cursor, one, two).differing == 0
+            differing = compare_builds(cursor, one, three).differing
+        assert (differing == 0) == (stored(connection, one) == stored(connection, three))
