@@ -38,6 +38,15 @@ class Run:
     documents: int
     period: tuple[int, int] = PERIOD
 
+    @property
+    def expected_messages(self) -> int:
+        """About how many messages it makes, for a progress bar."""
+        return int(self.documents * 1.04) + 3 * min(self.patients, self.documents)
+
+    def population(self) -> Population:
+        """The persons of the run. Raises ValueError for too many."""
+        return Population(self.seed, self.patients)
+
 
 @dataclass(slots=True)
 class _Life:
@@ -55,7 +64,7 @@ class Plan:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.population = Population(run.seed, run.patients)
+        self.population = run.population()
         self._documents = DocumentPlanner(run.seed, run.sectors, run.period)
         self._records = RecordPlanner(run.seed, self.population, run.period)
         self._patients = zipf(run.patients, ZIPF_EXPONENT)
@@ -141,6 +150,7 @@ class Plan:
             document=document,
             fields={},
             expected=life.expected,
+            followed=bool(life.steps),
         )
 
     def _operation(self, life: _Life, step: Step, at: int) -> Planned:

@@ -54,7 +54,8 @@ class PlannedDocument:
 class Planned:
     """One message: `what` is the document deposited, or the fields of another message.
 
-    `sent` orders the messages. `actor` None: the patient himself.
+    `sent` orders the messages. `actor` None: the patient himself. `followed`: other messages on
+    this document come later.
     """
 
     schema: str
@@ -67,3 +68,4 @@ class Planned:
     document: PlannedDocument | None
     fields: dict[str, Any]
     expected: Expected
+    followed: bool = False

@@ -1,0 +1,158 @@
+"""From a planned message to what is published: datum, encoded bytes, key, headers."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha1, sha256
+from time import gmtime, strftime
+from typing import Any, Final
+from uuid import UUID
+
+from ingest.runtime.feed.types import Headers, OutgoingRecord
+from schemas.codec import encode
+from schemas.messages import TOPIC_OF, Provenance, Software
+
+from .cda import CdaWriter
+from .metadata import document_metadata
+from .patients import Patient
+from .planned import Expected, Planned, PlannedDocument
+from .randomness import between, stream
+
+PATIENT_SPACE: Final[Software] = {
+    "id": "sim-mes",
+    "name": "Espace santé du patient (simulé)",
+    "version": "1.0",
+    "approval": None,
+}
+_SPEC: Final = ("ce_specversion", b"1.0")
+_TYPE: Final = ("content-type", b"application/avro")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message ready to be published, with what is to become of it.
+
+    `uid`: the document it is about. `then`: outcome of a later attempt, decided by itself.
+    `fault`: what was done to it on purpose.
+    """
+
+    planned: Planned
+    record: OutgoingRecord
+    uid: str | None
+    expected: Expected
+    then: Expected = ()
+    fault: str | None = None
+
+    @property
+    def message_id(self) -> bytes:
+        """The identifier the message carries."""
+        return self.planned.message_id
+
+
+class MessageMaker:
+    """Makes messages in order; the same bytes for the same seed and plan.
+
+    With `content` deposits carry the bytes of real documents; without, hashes and sizes that
+    documents of their kind might have.
+    """
+
+    def __init__(self, seed: int, *, content: bool) -> None:
+        self._cda = CdaWriter(seed) if content else None
+        self._hashes = stream(seed, "hashes")
+
+    def make_all(self, plan: Iterable[Planned]) -> Iterator[Message]:
+        """The messages of a plan."""
+        return map(self.make, plan)
+
+    def make(self, planned: Planned) -> Message:
+        """The message of one planned message."""
+        return message_of(planned, self.datum(planned))
+
+    def datum(self, planned: Planned) -> dict[str, Any]:
+        """What the message says, as a dict of the shape of its schema."""
+        datum: dict[str, Any] = {
+            "messageId": planned.message_id,
+            "provenance": provenance(planned),
+            "ins": ins(planned.patient),
+        }
+        if planned.schema == "DepositDocument" and planned.document is not None:
+            datum |= self._deposit(planned, planned.document)
+        else:
+            datum |= planned.fields
+        return datum
+
+    def _deposit(self, planned: Planned, document: PlannedDocument) -> dict[str, Any]:
+        content, digest1, digest256, size = self._bytes(document)
+        organisation = planned.sender.organisation
+        return {
+            "visibilityOnly": document.visibility_only,
+            "submissionSet": {
+                "uniqueId": f"{document.uid}.0",
+                "sourceId": f"{organisation.patient_root}.1",
+                "contentTypeCode": document.kind.content_type_code,
+                "title": None,
+            },
+            "document": document_metadata(document, digest1, digest256, size),
+            "content": content,
+        }
+
+    def _bytes(self, document: PlannedDocument) -> tuple[bytes | None, bytes, bytes, int]:
+        if self._cda is not None:
+            content = self._cda.write(document)
+            digest = sha1(content, usedforsecurity=False).digest()
+            return content, digest, sha256(content).digest(), len(content)
+        bits = self._hashes.getrandbits(416).to_bytes(52)
+        size = int(between(self._hashes, *document.kind.sizes))
+        return None, bits[:20], bits[20:], size
+
+
+def message_of(planned: Planned, datum: dict[str, Any]) -> Message:
+    """The message that says this; its key is the INS of the datum."""
+    uid = planned.document.uid if planned.document is not None else None
+    record = OutgoingRecord(
+        topic=TOPIC_OF[planned.schema],
+        key=f"{datum['ins']['oid']}|{datum['ins']['matricule']}".encode(),
+        value=encode(planned.schema, datum),
+        headers=headers(datum["messageId"], planned.schema, datum["provenance"]),
+    )
+    return Message(planned, record, uid, planned.expected)
+
+
+def ins(patient: Patient) -> dict[str, str]:
+    """The INS of a message; simulated identities are qualified."""
+    return {"oid": patient.oid, "matricule": patient.matricule, "status": "QUALIFIEE"}
+
+
+def provenance(planned: Planned) -> Provenance:
+    """By whom, with what and how: the professional, or the patient in his own space."""
+    at = planned.sent * 1000
+    if planned.actor is not None:
+        return planned.actor.provenance(planned.channel, at)
+    return {
+        "software": PATIENT_SPACE,
+        "actor": {
+            "id": f"{planned.patient.oid}^{planned.patient.matricule}",
+            "name": None,
+            "roleCode": "PATIENT",
+            "organisationId": None,
+            "organisationName": None,
+            "sectorCode": None,
+        },
+        "authenticationMode": "DIRECTE",
+        "purposeOfUse": "normal",
+        "channel": "DIRECT",
+        "occurredAt": at,
+    }
+
+
+def headers(message_id: bytes, schema: str, origin: Provenance) -> Headers:
+    """CloudEvents attributes in binary mode (DESIGN 5)."""
+    seconds, milliseconds = divmod(origin["occurredAt"], 1000)
+    at = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+    return (
+        _SPEC,
+        ("ce_id", str(UUID(bytes=message_id)).encode()),
+        ("ce_source", origin["software"]["id"].encode()),
+        ("ce_type", schema.encode()),
+        ("ce_time", f"{at}.{milliseconds:03d}Z".encode()),
+        _TYPE,
+    )

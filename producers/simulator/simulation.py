@@ -1,0 +1,195 @@
+"""A run of the simulator: ready-made batches handed to a publisher, or documents written as files.
+
+Batches are encoded before they are sent, and their intents are on the ledger before that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from ingest.runtime.feed.types import Acknowledgement, Publisher, PublishFailure
+from ingest.runtime.lifecycle import Clock, StopSignal
+
+from .cda import CdaWriter
+from .fault_rates import FaultRates
+from .faults import FaultInjector
+from .ledger import Ledger
+from .messages import Message, MessageMaker
+from .plan import Plan, Run
+
+READY_RECORDS: Final = 20_000
+READY_BYTES: Final = 64 * 1024 * 1024
+BATCH: Final = 500
+_PACES_PER_SECOND: Final = 10
+_FLUSH_SECONDS: Final = 60.0
+
+Advance = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did. `seconds` from start to end; `sending` the part spent publishing."""
+
+    sent: int = 0
+    acknowledged: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    seconds: float = 0.0
+    sending: float = 0.0
+    bytes: int = 0
+    by_schema: Counter[str] = field(default_factory=Counter)
+    by_fault: Counter[str] = field(default_factory=Counter)
+    complete: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "sent": self.sent,
+            "acknowledged": self.acknowledged,
+            "refused": self.refused,
+            "unanswered": self.unanswered,
+            "complete": self.complete,
+            "bytes": self.bytes,
+            "seconds": round(self.seconds, 3),
+            "per_second": rate(self.sent, self.seconds),
+            "per_second_while_sending": rate(self.sent, self.sending),
+            "by_schema": dict(sorted(self.by_schema.items())),
+            "by_fault": dict(sorted(self.by_fault.items())),
+        }
+
+
+def rate(count: int, seconds: float) -> int:
+    """So many a second, 0 for no time."""
+    return round(count / seconds) if seconds > 0 else 0
+
+
+def messages_of(run: Run, faults: FaultRates, *, content: bool) -> Iterator[Message]:
+    """All messages of a run in order of sending, faults included."""
+    maker = MessageMaker(run.seed, content=content)
+    messages = maker.make_all(Plan(run))
+    return FaultInjector(run.seed, faults, maker).inject(messages) if faults else messages
+
+
+class Sender:
+    """Hands messages to a publisher and counts what becomes of them."""
+
+    def __init__(
+        self, publisher: Publisher, clock: Clock, stop: StopSignal, ledger: Ledger | None = None
+    ) -> None:
+        self._publisher = publisher
+        self._clock = clock
+        self._stop = stop
+        self._ledger = ledger
+        self._lock = Lock()
+        self._begun = 0.0
+        self.summary = Summary()
+
+    def send_all(self, messages: Iterable[Message], per_second: float, advance: Advance) -> Summary:
+        """Send until the messages or the patience end (`stop`); `per_second` 0: at full speed.
+
+        Afterwards every message handed over is answered, or counted as `unanswered`.
+        """
+        begun = self._begun = self._clock.monotonic()
+        source = iter(messages)
+        for ready in _ready(source, per_second):
+            self._send_ready(ready, per_second, advance)
+            if self._stop.is_set():
+                break
+        summary = self.summary
+        sending = self._clock.monotonic()
+        flushed = self._publisher.flush(_FLUSH_SECONDS)
+        summary.sending += self._clock.monotonic() - sending
+        summary.seconds = self._clock.monotonic() - begun
+        with self._lock:
+            summary.unanswered = summary.sent - summary.acknowledged - summary.refused
+            summary.complete = flushed and not self._stop.is_set()
+        return summary
+
+    def _send_ready(self, ready: list[Message], per_second: float, advance: Advance) -> None:
+        begun = self._clock.monotonic()
+        size = BATCH if per_second <= 0 else _pace(per_second)
+        for start in range(0, len(ready), size):
+            if self._stop.is_set():
+                break
+            batch = ready[start : start + size]
+            self._hand_over(batch)
+            advance(len(batch))
+            if per_second > 0:
+                due = self._begun + self.summary.sent / per_second
+                self._stop.wait(max(0.0, due - self._clock.monotonic()))
+        self.summary.sending += self._clock.monotonic() - begun
+
+    def _hand_over(self, batch: list[Message]) -> None:
+        first = self.summary.sent + 1
+        if self._ledger is not None:
+            for seq, message in enumerate(batch, first):
+                self._ledger.intend(seq, message)
+            self._ledger.flush()
+        for seq, message in enumerate(batch, first):
+            self._count(message)
+            self._publisher.publish(message.record, self._answer(seq, message))
+
+    def _count(self, message: Message) -> None:
+        summary = self.summary
+        summary.sent += 1
+        summary.bytes += len(message.record.value)
+        summary.by_schema[message.planned.schema] += 1
+        if message.fault is not None:
+            summary.by_fault[message.fault] += 1
+
+    def _answer(
+        self, seq: int, message: Message
+    ) -> Callable[[Acknowledgement | PublishFailure], None]:
+        def done(answer: Acknowledgement | PublishFailure) -> None:
+            with self._lock:
+                if isinstance(answer, Acknowledgement):
+                    self.summary.acknowledged += 1
+                else:
+                    self.summary.refused += 1
+            if self._ledger is not None:
+                self._ledger.answer(seq, message, answer)
+
+        return done
+
+
+def write_documents(run: Run, folder: Path, advance: Advance) -> int:
+    """Write the documents of a run as files and publish nothing; how many were written.
+
+    Names say number, sector's kind and version, and nothing of the patient.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = CdaWriter(run.seed)
+    written = 0
+    for planned in Plan(run):
+        document = planned.document
+        if planned.schema != "DepositDocument" or document is None:
+            continue
+        name = f"{document.number:07d}-{document.kind.name}-v{document.version}.xml"
+        (folder / name).write_bytes(writer.write(document))
+        written += 1
+        advance(1)
+    return written
+
+
+def _ready(source: Iterator[Message], per_second: float) -> Iterator[list[Message]]:
+    """Chunks that are encoded before the first record of them is sent."""
+    wanted = READY_RECORDS if per_second <= 0 else min(READY_RECORDS, _pace(per_second))
+    for message in source:
+        size = len(message.record.value)
+        ready = [message]
+        for other in islice(source, wanted - 1):
+            ready.append(other)
+            size += len(other.record.value)
+            if size >= READY_BYTES:
+                break
+        yield ready
+
+
+def _pace(per_second: float) -> int:
+    return max(1, min(BATCH, int(per_second / _PACES_PER_SECOND)))
