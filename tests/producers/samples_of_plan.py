@@ -1,0 +1,28 @@
+"""Runs small enough for tests, planned once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from producers.simulator.plan import Plan, Run
+from producers.simulator.planned import Planned, PlannedDocument
+from producers.simulator.tables import read_sector
+
+SECTORS = ("lab", "hospital", "gp")
+
+
+def run_of(documents: int, *, seed: int = 7, patients: int = 400) -> Run:
+    return Run(seed, tuple(map(read_sector, SECTORS)), patients, documents)
+
+
+@cache
+def planned(documents: int, seed: int = 7, patients: int = 400) -> tuple[Planned, ...]:
+    return tuple(Plan(run_of(documents, seed=seed, patients=patients)))
+
+
+def documents_of(messages: tuple[Planned, ...]) -> list[PlannedDocument]:
+    return [
+        message.document
+        for message in messages
+        if message.schema == "DepositDocument" and message.document is not None
+    ]
