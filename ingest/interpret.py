@@ -26,10 +26,13 @@ _KEY_LENGTH_MAX: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What reading depends on beside the record: the environment and the shape of the feed."""
+    """What reading depends on beside the record: the environment and the shape of the feed.
+
+    `partitions`: how many each topic of the feed has.
+    """
 
     accepted_oids: frozenset[str]
-    partitions: int
+    partitions: Mapping[str, int]
     content_bytes_max: int
 
 
@@ -129,7 +132,7 @@ def _place_right(
         return Rejection("key_missing")
     if given != key.encode():
         return Rejection("key_mismatch")
-    if partition_of(given, context.partitions) != partition.number:
+    if partition_of(given, context.partitions[partition.topic]) != partition.number:
         return Rejection("partition_mismatch")
     return None
 

@@ -5,6 +5,7 @@ The state of a stream is what its head row holds (`Head`): the fold of its event
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha1
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -20,6 +21,7 @@ AuthorHash = Callable[[str], int]
 """The keyed hash of an author's or organisation's identifier (`stream.authors`)."""
 
 
+@lru_cache(maxsize=200_000)
 def record_stream(record: int) -> bytes:
     """The 16 bytes of uuid5(our constant, record number): the stream of a record's events."""
     digest = bytearray(sha1(_RECORDS + str(record).encode(), usedforsecurity=False).digest()[:16])

@@ -23,7 +23,8 @@ LAB = "1.2.250.1.71.4.2.2^1750100125"
 HOSPITAL = "1.2.250.1.71.4.2.2^1330781360"
 SOFTWARE = "1.2.250.1.999.7.1"
 PARTITIONS = 4
-CONTEXT = Context(accepted_oids("test"), PARTITIONS, 8 * 1024 * 1024)
+TOPICS = {"documents": PARTITIONS, "patients": PARTITIONS}
+CONTEXT = Context(accepted_oids("test"), TOPICS, 8 * 1024 * 1024)
 
 
 def ins(matricule: str = ANNA, status: str = "QUALIFIEE") -> dict[str, Any]:

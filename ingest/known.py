@@ -1,0 +1,185 @@
+"""Reads what the decisions of a batch rest on: a fixed number of queries, none per message.
+
+Successors of replaced documents and links between records are followed only where a message of the
+batch needs them, which is rare.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from ingest.eventstore import EventStore
+from ingest.eventstore.batch import PendingLink, WaitingLetter
+from schemas.codec import decode_event
+from schemas.events import DOCUMENT_REPLACED
+from schemas.unique_id import document_stream
+
+from .arrivals import Arrival, read_letters
+from .interpret import Context, Interpreted
+from .state import Known, Submitted, document_of_head, record_of_head, record_stream
+
+
+@dataclass(slots=True)
+class Basis:
+    """What was read for a batch. `bases`: versions of the streams that exist, as read.
+
+    `links`, `letters`: all that waits for a document that a deposit of the batch may bring.
+    """
+
+    known: Known
+    bases: dict[bytes, int] = field(default_factory=dict)
+    links: list[PendingLink] = field(default_factory=list)
+    letters: list[Arrival] = field(default_factory=list)
+    waits_for: dict[int, bytes] = field(default_factory=dict)
+
+
+class BasisReader:
+    """Reads a `Basis` from a store."""
+
+    def __init__(self, store: EventStore, context: Context) -> None:
+        self._store = store
+        self._context = context
+        self._author_hash = lru_cache(maxsize=65_536)(store.author_hash)
+
+    def read(self, arrivals: Sequence[Arrival]) -> Basis:
+        """All that deciding these records may ask for."""
+        basis = Basis(Known(self._author_hash))
+        messages = _interpreted(arrivals)
+        self._load_messages(basis, messages)
+        self._load_waiting(basis, messages)
+        messages += _interpreted(basis.letters)
+        self._load_documents(basis, messages)
+        self._load_persons(basis, messages)
+        return basis
+
+    def _load_messages(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """Records, heads of documents and records, and what was applied."""
+        known = basis.known
+        inses = {message.ins for message in messages}
+        inses.update(message.other_ins for message in messages if message.other_ins)
+        tokens = {ins: self._store.token(ins) for ins in inses.difference(known.refs)}
+        refs = self._store.resolve(tokens.values())
+        known.refs.update((ins, refs[token]) for ins, token in tokens.items())
+        streams = {message.stream for message in messages if message.stream}
+        streams.update(message.target for message in messages if message.target)
+        self._load_heads(basis, streams, {known.refs[ins].record for ins in inses})
+        asked = [m.message_id for m in messages if m.name != "DepositDocument"]
+        if asked:
+            known.applied.update(self._store.applied(asked))
+
+    def _load_heads(
+        self, basis: Basis, streams: Iterable[bytes], records: Iterable[int] = ()
+    ) -> None:
+        known = basis.known
+        record_of = {record_stream(record): record for record in records}
+        wanted = {*streams, *record_of}.difference(basis.bases)
+        if not wanted:
+            return
+        for stream, head in self._store.heads(wanted).items():
+            basis.bases[stream] = head.version
+            record = record_of.get(stream)
+            if record is None:
+                known.documents[stream] = document_of_head(head)
+            else:
+                known.records[record] = record_of_head(head)
+
+    def _load_waiting(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """What waits for the documents that are new: links, and letters with all they need."""
+        streams = {m.stream for m in messages if m.submitted and m.stream}.difference(basis.bases)
+        if not streams:
+            return
+        basis.links = self._store.pending_links(streams)
+        for link in basis.links:
+            before = basis.known.pending.get(link.target, ())
+            basis.known.pending[link.target] = (*before, link.by)
+        letters: list[WaitingLetter] = self._store.letters_waiting_for(streams)
+        basis.letters = read_letters(letters, self._context)
+        basis.waits_for = {a.letter: a.waits_for for a in letters if a.waits_for}
+        self._load_messages(basis, _interpreted(basis.letters))
+
+    def _load_documents(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """First events of documents deposited again, and the successors where masks may pass."""
+        known = basis.known
+        bys = {link.by for link in basis.links}
+        self._load_heads(basis, bys)
+        again = {m.stream for m in messages if m.submitted and m.stream in known.documents}
+        self._load_submitted(basis, {*bys, *(stream for stream in again if stream)})
+        masked = {
+            m.stream
+            for m in messages
+            if m.stream and m.name == "ChangeVisibility" and m.datum["masquePs"] is not None
+        }
+        todo = {stream for stream in bys | masked if _is_replaced(known, stream)}
+        while todo:
+            todo = self._follow(basis, todo)
+
+    def _follow(self, basis: Basis, streams: Iterable[bytes]) -> set[bytes]:
+        """The successors of replaced documents; those among them that are replaced themselves."""
+        known, found = basis.known, set[bytes]()
+        for stream in streams:
+            said = [
+                decode_event("DocumentReplaced", event.state)["replacedBy"]
+                for event in self._store.read_stream(stream)
+                if event.name == DOCUMENT_REPLACED and event.state is not None
+            ]
+            successors = tuple(dict.fromkeys(document_stream(unique_id) for unique_id in said))
+            known.successors[stream] = successors
+            found.update(successors)
+        self._load_heads(basis, found)
+        self._load_submitted(basis, found)
+        return {s for s in found if s not in known.successors and _is_replaced(known, s)}
+
+    def _load_submitted(self, basis: Basis, streams: set[bytes]) -> None:
+        known = basis.known
+        wanted = streams - known.submitted.keys()
+        if not wanted:
+            return
+        for stream, event in self._store.submitted(wanted).items():
+            datum = None if event.state is None else decode_event("DepositDocument", event.state)
+            known.submitted[stream] = Submitted(event.record, datum)
+
+    def _load_persons(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """Links of the records that must be one person's, with the heads of all of them."""
+        known = basis.known
+        todo = _records_to_compare(basis, messages)
+        while todo:
+            links = self._store.links(todo)
+            known.links.update(links)
+            todo = {other for others in links.values() for other in others} - known.links.keys()
+        if known.links:
+            self._load_heads(basis, (), known.links.keys() - known.records.keys())
+
+
+def _interpreted(arrivals: Sequence[Arrival]) -> list[Interpreted]:
+    return [arrival.read for arrival in arrivals if isinstance(arrival.read, Interpreted)]
+
+
+def _is_replaced(known: Known, stream: bytes) -> bool:
+    state = known.documents.get(stream)
+    return state is not None and state.replaced_by is not None
+
+
+def _records_to_compare(basis: Basis, messages: Sequence[Interpreted]) -> set[int]:
+    """Both records wherever a message and the document it is about are not of one record.
+
+    Documents that the batch itself brings count too.
+    """
+    known = basis.known
+    record_of = {stream: state.record for stream, state in known.documents.items()}
+    for message in messages:
+        if message.submitted and message.stream is not None:
+            record_of.setdefault(message.stream, known.refs[message.ins].record)
+    found = set[int]()
+    for message in messages:
+        record = known.refs[message.ins].record
+        for stream in (message.stream, message.target):
+            other = record_of.get(stream, record) if stream else record
+            if other != record:
+                found |= {record, other}
+        if message.other_ins is not None:
+            found |= {record, known.refs[message.other_ins].record}
+    for link in basis.links:
+        target, by = record_of.get(link.target), record_of.get(link.by)
+        if target is not None and by is not None and target != by:
+            found |= {target, by}
+    return found

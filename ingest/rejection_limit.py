@@ -1,0 +1,66 @@
+"""Stops a feed that turns into dead letters: a bad deploy must not be swallowed (DESIGN 6.7)."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from .arrivals import Arrival
+from .outcomes import answer_of
+from .state import REJECTED
+
+
+class TooManyRejections(Exception):
+    """The share of rejections is over the limit; nothing of this batch was committed."""
+
+    def __init__(self, rejected: int, window: int, codes: Sequence[str]) -> None:
+        super().__init__(
+            f"{rejected} of the last {window} messages would be rejected ({', '.join(codes)})"
+        )
+        self.rejected = rejected
+        self.window = window
+        self.codes = list(codes)
+
+
+class RejectionLimit:
+    """Counts rejections over the last `window` messages; `accepted`: so many are let through.
+
+    `check` looks at a decided batch and changes nothing, since it may be decided again; `count`
+    takes it in once it is committed.
+    """
+
+    def __init__(self, window: int, share: float, accepted: int = 0) -> None:
+        self._limit = window * share
+        self._window = window
+        self._recent: deque[bool] = deque(maxlen=window)
+        self._accepted = accepted
+
+    def check(self, arrivals: Sequence[Arrival]) -> None:
+        """Raises TooManyRejections when at any point of the batch the limit would be passed."""
+        most = sum(self._recent) + sum(answer_of(a).status == REJECTED for a in arrivals)
+        if most <= self._limit:
+            return
+        recent = deque(self._recent, maxlen=self._window)
+        rejected, accepted = sum(recent), self._accepted
+        for arrival in arrivals:
+            refused = answer_of(arrival).status == REJECTED
+            if refused and accepted > 0:
+                accepted -= 1
+                refused = False
+            if len(recent) == self._window:
+                rejected -= recent[0]
+            recent.append(refused)
+            rejected += refused
+            if rejected > self._limit:
+                raise TooManyRejections(rejected, self._window, _codes(arrivals))
+
+    def count(self, arrivals: Sequence[Arrival]) -> None:
+        """These are committed."""
+        for arrival in arrivals:
+            refused = answer_of(arrival).status == REJECTED
+            if refused and self._accepted > 0:
+                self._accepted -= 1
+                refused = False
+            self._recent.append(refused)
+
+
+def _codes(arrivals: Sequence[Arrival]) -> list[str]:
+    return sorted({code for arrival in arrivals if (code := answer_of(arrival).code)})

@@ -1,0 +1,54 @@
+"""An installation per test: a copy of one migrated database that holds store and embedded feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from feed_messages import PARTITIONS
+from ingest_site import Site
+from psycopg import conninfo
+from pydantic import SecretStr
+
+from ingest.eventstore import EventStore, migrate_store
+from ingest.runtime.feed import ensure_topics
+from ingest.runtime.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def installed(
+    new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """Name of a database with everything in it that nobody is connected to; its master key."""
+    key = tmp_path_factory.mktemp("installed") / "master.key"
+    dsn = new_database("template1")
+    settings = Settings(
+        database_dsn=SecretStr(dsn), master_key_file=key, topic_partitions=PARTITIONS
+    )
+    migrate_store(settings)
+    ensure_topics(settings)
+    return str(conninfo.conninfo_to_dict(dsn)["dbname"]), key
+
+
+@pytest.fixture
+def site(
+    installed: tuple[str, Path],
+    new_database: Callable[[str], str],
+    postgres: str,
+    tmp_path: Path,
+) -> Iterator[Site]:
+    """A fresh installation, dropped after the test."""
+    dsn = new_database(installed[0])
+    settings = Settings(
+        home=tmp_path,
+        database_dsn=SecretStr(dsn),
+        master_key_file=installed[1],
+        topic_partitions=PARTITIONS,
+    )
+    with EventStore.open(settings) as store:
+        yield Site(settings, store)
+    name = conninfo.conninfo_to_dict(dsn)["dbname"]
+    with psycopg.connect(postgres, autocommit=True) as conn:
+        conn.execute(f"drop database if exists {name} with (force)")

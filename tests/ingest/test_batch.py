@@ -1,0 +1,354 @@
+"""One batch, one transaction, on a real database: what is stored, repeated, refused, raced."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from feed_messages import ANNA, BRUNO, CONTEXT, deposit, mask, operation, record_message, unique_id
+from ingest_site import CLUSTER, Site, answers
+
+from ingest.arrivals import Arrival, source_of
+from ingest.batch import BatchWriter, Contention, HolesFound
+from ingest.eventstore import EventStore, UnknownCommit
+from ingest.eventstore.batch import AppendBatch, Appended, Head
+from ingest.evolve import (
+    DOCUMENT_EVENTS,
+    evolve_document,
+    evolve_record,
+    submit,
+)
+from ingest.patience import at_once
+from ingest.runtime.lifecycle import SystemClock
+from ingest.state import (
+    NO_RECORD,
+    DocumentState,
+    Event,
+    RecordHead,
+    document_of_head,
+    record_of_head,
+)
+from schemas.codec import decode_event
+from schemas.events import DOCUMENT_SUBMITTED, DocumentStatus, Flags
+from schemas.unique_id import document_stream
+
+
+def heads_are_folds(site: Site) -> None:
+    """Every head row is what `evolve` makes of the events of its stream."""
+    folded: dict[bytes, DocumentState | RecordHead] = {}
+    for stored in site.events():
+        event = Event(stored.stream, stored.record, stored.name, site.said(stored))
+        before = folded.get(stored.stream)
+        if stored.name == DOCUMENT_SUBMITTED:
+            folded[stored.stream] = submit(event, site.store.author_hash, False)
+        elif stored.name in DOCUMENT_EVENTS:
+            assert isinstance(before, DocumentState)
+            folded[stored.stream] = evolve_document(before, event)
+        else:
+            assert not isinstance(before, DocumentState)
+            folded[stored.stream] = evolve_record(before or NO_RECORD, event)
+    heads: dict[bytes, Head] = site.store.heads(folded)
+    for stream, state in folded.items():
+        if isinstance(state, DocumentState):
+            found = document_of_head(heads[stream])
+            assert found._replace(flags=found.flags & ~Flags.CONTENT) == state._replace(
+                flags=state.flags & ~Flags.CONTENT
+            )
+        else:
+            assert record_of_head(heads[stream]) == state
+    assert site.store.verify_streams() == []
+
+
+def test_a_batch_is_stored_in_message_order(site: Site) -> None:
+    assert site.write(deposit(1), mask(1), deposit(2, replaces=unique_id(1))) == ["accepted"] * 3
+    assert site.names() == [
+        "record_opened",
+        "document_submitted",
+        "document_visibility_changed",
+        "document_submitted",
+        "document_replaced",
+        "document_visibility_changed",
+    ]
+    assert site.balance() == {
+        "accepted": 3,
+        "duplicate": 0,
+        "unchanged": 0,
+        "rejected": 0,
+        "events": 6,
+        "holes": 0,
+        "fetched": 3,
+    }
+    heads_are_folds(site)
+
+
+def test_what_is_submitted_is_the_received_message_without_its_bytes(site: Site) -> None:
+    message = deposit(1, content=b"DICM bytes")
+    site.write(message)
+    submitted = site.events()[1]
+    assert site.said(submitted) == {**message[1], "content": None}
+    assert submitted.message_id == message[1]["messageId"]
+    assert site.store.content(submitted.record, message[1]["document"]["sha256"]) == b"DICM bytes"
+
+
+def test_the_same_message_twice_in_one_batch_and_in_the_next(site: Site) -> None:
+    first, masked = deposit(1), mask(1)
+    assert site.write(first, masked, first, masked) == [
+        "accepted",
+        "accepted",
+        "duplicate",
+        "duplicate",
+    ]
+    assert site.write(first, masked) == ["duplicate", "duplicate"]
+    assert len(site.events()) == 3
+
+
+def test_an_operation_on_a_deposit_of_the_batch_that_is_a_duplicate(site: Site) -> None:
+    site.write(deposit(1), mask(1))
+    assert site.write(deposit(1), mask(1, on=False)) == ["duplicate", "accepted"]
+    heads_are_folds(site)
+
+
+def test_an_operation_before_its_deposit_in_one_batch(site: Site) -> None:
+    assert site.write(mask(1), operation("ArchiveDocument", 1), deposit(1)) == ["accepted"] * 3
+    head = site.store.heads([document_stream(unique_id(1))])[document_stream(unique_id(1))]
+    assert head.status == DocumentStatus.ARCHIVED
+    assert head.flags & Flags.MASQUE_PS
+    heads_are_folds(site)
+
+
+def test_letters_are_decided_by_themselves_in_the_order_of_receipt(site: Site) -> None:
+    late = mask(1)
+    assert site.write(late, mask(1, on=False), late) == ["target_unknown"] * 3
+    assert site.write(deposit(2, replaces=unique_id(1))) == ["accepted"]
+    assert site.write(deposit(1)) == ["accepted"]
+    # Submitted and replaced come first; then both masks, each passing to the successor.
+    assert site.names()[2:] == [
+        "document_submitted",
+        "document_replaced",
+        *["document_visibility_changed"] * 4,
+    ]
+    letters = site.store.letters(status=None)
+    assert [(letter.status, letter.attempt) for letter in letters] == [
+        ("accepted", 2),
+        ("accepted", 2),
+        ("duplicate", 2),
+    ]
+    balance = site.balance()
+    assert (balance["rejected"], balance["accepted"]) == (3, 2)
+    assert balance["events"] == len(site.events())
+    heads_are_folds(site)
+
+
+def test_a_letter_decided_again_may_stay_refused_under_its_new_code(site: Site) -> None:
+    site.write(mask(1))
+    site.write(deposit(1, matricule=BRUNO))
+    (letter,) = site.store.letters()
+    assert (letter.code, letter.attempt, letter.status) == ("target_of_other_person", 2, "waiting")
+
+
+def test_the_outcomes_of_a_batch_are_one_row_per_partition(site: Site) -> None:
+    site.write(mask(1), deposit(2), record_message("LinkIns"))
+    rows = site.store.unpublished_outcomes(10)
+    found = {
+        row.source: [
+            (outcome["offset"], outcome["status"], outcome["code"])
+            for outcome in decode_event("OutcomeBatch", row.payload)["outcomes"]
+        ]
+        for row in rows
+    }
+    assert sorted(found.values()) == [
+        [(0, "ACCEPTED", None)],
+        [(0, "REJECTED", "target_unknown"), (1, "ACCEPTED", None)],
+    ]
+
+
+def test_linked_records_across_batches(site: Site) -> None:
+    site.write(deposit(1, matricule=BRUNO))
+    assert site.write(deposit(2, replaces=unique_id(1))) == ["target_of_other_person"]
+    site.write(record_message("LinkIns"))
+    assert site.write(deposit(2, replaces=unique_id(1))) == ["accepted"]
+    assert site.write(mask(1)) == ["accepted"]
+    site.write(record_message("UnlinkIns"))
+    assert site.write(mask(1, on=False)) == ["target_of_other_person"]
+    heads_are_folds(site)
+
+
+def test_masks_pass_along_stored_chains_and_forks(site: Site) -> None:
+    site.write(deposit(1))
+    site.write(deposit(2, replaces=unique_id(1)), deposit(3, replaces=unique_id(1)))
+    site.write(deposit(4, replaces=unique_id(2)))
+    before = len(site.events())
+    site.write(mask(1))
+    assert len(site.events()) - before == 4
+    heads_are_folds(site)
+
+
+def test_a_circle_over_batches_keeps_one_document(site: Site) -> None:
+    for number, replaced in ((1, 3), (3, 2), (2, 1)):
+        assert site.write(deposit(number, replaces=unique_id(replaced))) == ["accepted"]
+    heads = site.store.heads(document_stream(unique_id(n)) for n in (1, 2, 3))
+    assert sorted(head.status for head in heads.values()) == [0, 2, 2]
+    heads_are_folds(site)
+
+
+def test_after_erasure(site: Site) -> None:
+    site.write(deposit(1))
+    (record,) = {event.record for event in site.events()}
+    site.store.erase(record)
+    assert site.write(deposit(1), deposit(2), mask(1), deposit(1, matricule=BRUNO)) == [
+        "unique_id_used",
+        "record_erased",
+        "record_erased",
+        "unique_id_used",
+    ]
+
+
+def test_a_hole_on_the_feed_halts(site: Site) -> None:
+    parts = site.parts(deposit(1), deposit(2))
+    parts[0].arrivals.pop(0)
+    with pytest.raises(HolesFound):
+        site.writer().write(parts)
+    assert site.events() == []
+
+
+# Races: another writer is quicker, at the worst moment
+
+
+class Raced(EventStore):
+    """A store on which something else happens just before an append."""
+
+    before: Callable[[], None] | None = None
+
+    def append(self, batch: AppendBatch) -> Appended:
+        if self.before is not None:
+            before, self.before = self.before, None
+            before()
+        return super().append(batch)
+
+
+@pytest.fixture
+def raced(site: Site) -> Raced:
+    return Raced.open(site.settings)
+
+
+RACES = [
+    ("the same document", deposit(1), deposit(1), ["duplicate"]),
+    ("the target of an operation", deposit(1), mask(1), ["accepted"]),
+    ("the target of a replacement", deposit(1), deposit(2, replaces=unique_id(1)), ["accepted"]),
+    ("a waiting replacement", deposit(2, replaces=unique_id(1)), deposit(1), ["accepted"]),
+    ("a waiting letter", mask(1), deposit(1), ["accepted"]),
+    ("the record's state", record_message("OpposeFeeding"), deposit(1), ["opposed"]),
+    ("the record itself", deposit(2), deposit(1), ["accepted"]),
+]
+
+
+@pytest.mark.parametrize(("what", "theirs", "ours", "expected"), RACES, ids=[r[0] for r in RACES])
+def test_what_changed_meanwhile_is_decided_again(
+    site: Site, raced: Raced, what: str, theirs: object, ours: object, expected: list[str]
+) -> None:
+    parts = site.parts(ours)  # type: ignore[arg-type]
+    other = Site(site.settings, site.store)
+    if ours[0] == theirs[0] or "documents" in parts[0].source:  # type: ignore[index]
+        other.offsets[parts[0].partition] = 0
+
+    def quicker() -> None:
+        # From another source, as another process would be.
+        moved = [
+            replace(part, source=f"other/{part.partition.topic}/{part.partition.number}")
+            for part in other.parts(theirs)  # type: ignore[arg-type]
+        ]
+        for part in moved:
+            site.store.insert_source(part.source, "topic", 0)
+            for arrival in part.arrivals:
+                arrival.source = part.source
+        site.writer().write(moved)
+
+    raced.before = quicker
+    with raced:
+        written = site.writer(raced).write(parts)
+    assert answers(written) == expected
+    assert written.races >= 1
+    heads_are_folds(site)
+
+
+def test_another_owner_fences_us_out_and_the_rest_goes_on(site: Site, raced: Raced) -> None:
+    ours = site.parts(deposit(1), record_message("OpposeFeeding", matricule=BRUNO))
+    theirs = site.parts(deposit(1))
+    theirs[0].from_offset = 0
+    theirs[0].next_offset = 1
+    theirs[0].arrivals[0].record = replace(theirs[0].arrivals[0].record, offset=0)
+    raced.before = lambda: site.writer().write(theirs) and None
+    with raced:
+        written = site.writer(raced).write(ours)
+    assert [part.source for part in written.lost] == [source_of(CLUSTER, ours[0].partition)]
+    assert answers(written) == ["accepted"]
+    assert site.balance()["accepted"] == 2
+    assert site.names().count("document_submitted") == 1
+
+
+def test_a_batch_that_loses_every_race_halts(site: Site) -> None:
+    class Unlucky(EventStore):
+        def append(self, batch: AppendBatch) -> Appended:
+            from ingest.eventstore import LostRace
+
+            raise LostRace("always")
+
+    parts = site.parts(deposit(1))
+    with Unlucky.open(site.settings) as store, pytest.raises(Contention):
+        site.writer(store).write(parts)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_unknown_commit_is_settled_by_the_positions(site: Site, committed: bool) -> None:
+    class Cut(EventStore):
+        """Loses the connection at COMMIT, before or after it took effect."""
+
+        cut = False
+
+        def append(self, batch: AppendBatch) -> Appended:
+            if self.cut:
+                return super().append(batch)
+            self.cut = True
+            if committed:
+                super().append(batch)
+            raise UnknownCommit("cut")
+
+    parts = site.parts(deposit(1), mask(1))
+    with Cut.open(site.settings) as store:
+        written = BatchWriter(store, CONTEXT, SystemClock(), at_once).write(parts)
+    assert answers(written) == ["accepted", "accepted"]
+    assert written.unknown_commits == 1
+    assert len(site.events()) == 3
+    assert site.balance()["accepted"] == 2
+
+
+def test_the_gate_sees_the_answers_and_stops_the_batch(site: Site) -> None:
+    seen: list[str | None] = []
+
+    class Stop(Exception):
+        pass
+
+    def gate(arrivals: object) -> None:
+        assert isinstance(arrivals, list)
+        for arrival in arrivals:
+            assert isinstance(arrival, Arrival)
+            assert arrival.answer is not None
+            seen.append(arrival.answer.code)
+        raise Stop
+
+    with pytest.raises(Stop):
+        site.writer().write(site.parts(mask(1)), gate)
+    assert seen == ["target_unknown"]
+    assert site.store.letters() == []
+    assert site.balance()["rejected"] == 0
+
+
+def test_two_people_and_a_message_id_used_twice(site: Site) -> None:
+    message_id = uuid.uuid4().bytes
+    site.write(deposit(1), deposit(2, matricule=BRUNO))
+    assert site.write(mask(1, message_id=message_id)) == ["accepted"]
+    by_bruno = operation("DeleteDocument", 2, matricule=BRUNO, message_id=message_id)
+    assert site.write(by_bruno) == ["message_id_conflict"]
+    assert ANNA != BRUNO
