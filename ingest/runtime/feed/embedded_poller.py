@@ -99,10 +99,14 @@ class EmbeddedPoller:
         self._turn = 0
         self._share_due = 0.0
         self._membership: Membership | None = None
-        with feed_errors():
-            conn = self._connected()
-            self._cluster_id = log_cluster_id(conn)
-            self._look_up_topics(conn, missing_halts=True)
+        try:
+            with feed_errors():
+                conn = self._connected()
+                self._cluster_id = log_cluster_id(conn)
+                self._look_up_topics(conn, missing_halts=True)
+        except FeedError:
+            self._drop_session()
+            raise
 
     @property
     def cluster_id(self) -> str:

@@ -236,8 +236,12 @@ class EmbeddedPublisher:
     def _connected(self) -> Session:
         if self._session is None or self._session.closed:
             session = log_session(self._settings, self._client_id)
-            with feed_errors():
-                self._topics = log_topics(session, self._settings.topic_prefix)
+            try:
+                with feed_errors():
+                    self._topics = log_topics(session, self._settings.topic_prefix)
+            except FeedError:
+                session.close()
+                raise
             self._session = session
         return self._session
 

@@ -6,6 +6,9 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
 
 from ingest.runtime.feed import (
     Acknowledgement,
@@ -18,8 +21,10 @@ from ingest.runtime.feed import (
     Publisher,
     PublishFailure,
     Resume,
+    ensure_topics,
     open_poller,
     open_publisher,
+    trim,
 )
 from ingest.runtime.settings import Settings
 
@@ -99,6 +104,39 @@ class Feed:
         found = [answer for answer in slots if isinstance(answer, Acknowledgement)]
         assert len(found) == len(records), [a for a in slots if isinstance(a, PublishFailure)]
         return found
+
+    def recreate(self, topic: str) -> None:
+        """The topic is dropped with all it holds, and created again."""
+        name = self.settings.topic_prefix + topic
+        if self.embedded:
+            with self.sql() as conn:
+                conn.execute("delete from feed.topic where name = %s", (name,))
+        else:
+            from ingest.runtime.feed.kafka_connection import admin_client
+
+            with admin_client(self.settings, "test") as admin:
+                admin.delete_topics([name])
+                wait_for(lambda: name not in admin.list_topics())
+        ensure_topics(self.settings)
+
+    def cut_below(self, partition: Partition, offset: int) -> None:
+        """Retention removes everything below the offset."""
+        if self.embedded:
+            assert trim(self.settings, -1, {partition: offset}) == offset
+        else:
+            from kafka import TopicPartition
+
+            from ingest.runtime.feed.kafka_connection import admin_client
+
+            place = TopicPartition(self.settings.topic_prefix + partition.topic, partition.number)
+            with admin_client(self.settings, "test") as admin:
+                admin.delete_records({place: offset})
+
+    def sql(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A session of the embedded log's database."""
+        dsn = self.settings.database_dsn
+        assert dsn is not None
+        return psycopg.connect(dsn.get_secret_value(), autocommit=True)
 
     def close(self) -> None:
         for one in self.opened:

@@ -334,3 +334,47 @@ def test_a_publisher_is_full_until_it_is_answered(feed: Feed) -> None:
     gate.set()
     sender.join(60)
     assert publisher.flush(60)
+
+
+def test_a_recreated_topic_is_another_topic(feed: Feed) -> None:
+    feed.publish([record("k")])
+    before = topic_facts(feed.settings)["documents"]
+    feed.recreate("documents")
+    after = topic_facts(feed.settings)["documents"]
+    assert after.topic_id != before.topic_id
+    assert after.cluster_id == before.cluster_id
+    assert set(after.log_end) == {0}
+    positions = Positions()
+    feed.publish([record("k", b"new")])
+    (records,) = poll_until(feed.poller(positions), 1).values()
+    assert records[0].value == b"new"
+    assert {a.topic_id for a in positions.asked} == {after.topic_id}
+
+
+def test_what_retention_removed_is_told_and_a_position_there_halts(feed: Feed) -> None:
+    partition = feed.publish([record("k", b"%d" % n) for n in range(10)])[0].partition
+    feed.cut_below(partition, 6)
+    facts = topic_facts(feed.settings)["documents"]
+    assert (facts.log_start[partition.number], facts.log_end[partition.number]) == (6, 10)
+
+    stale = feed.poller(Positions({partition: 5}), group=None)
+    with pytest.raises(FeedMismatch, match="retention"):
+        poll_for_ever(stale)
+
+    positions = Positions({partition: 6})
+    found = poll_until(feed.poller(positions, group=None), 4)
+    assert [r.offset for r in found[partition]] == [6, 7, 8, 9]
+    told = next(a for a in positions.asked if a.partition == partition)
+    assert (told.log_start, told.log_end) == (6, 10)
+    assert told.identity_at(5) is None
+
+
+def test_a_publisher_goes_on_after_its_topic_was_recreated(feed: Feed) -> None:
+    publisher = feed.publisher()
+    answers = Answers()
+    publisher.publish(record("k", b"old"), answers)
+    assert publisher.flush(30)
+    feed.recreate("documents")
+    publisher.publish(record("k", b"new"), answers)
+    assert publisher.flush(60)
+    assert [a.offset for a in answers.acknowledged()] == [0, 0]
