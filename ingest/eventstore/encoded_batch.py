@@ -26,9 +26,8 @@ NO_UUID: Final = bytes(16)
 """Stands for NULL in a uuid[], whose elements are never null."""
 
 _PLACE: Final = Struct("!16si").pack
-_END: Final = Struct("!iqi16siiihi16si2s12s").pack
-_END_OF_NO_MESSAGE: Final = Struct("!iqi16siiihii2s12s").pack
-_BEFORE: Final = len(PREFIX) + NONCE_BYTES
+_END: Final = Struct("!iqi16siiihi16si").pack
+_END_OF_NO_MESSAGE: Final = Struct("!iqi16siiihii").pack
 
 
 class BatchRefused(StoreError):
@@ -149,15 +148,21 @@ def seal_events(
         stream, version, state = event.stream, event.version, event.state
         number, name = names.of_state(event.name, state[:10])
         nonce = nonces[at : at + NONCE_BYTES]
-        sealed = AESGCM(key).encrypt(nonce, state, _PLACE(stream, version) + name)
-        fixed = (8, event.record, 16, stream, 4, version, 2, number)
-        size = len(sealed) + _BEFORE
-        message_id = event.message_id
-        if message_id is None:
-            ends.append(_END_OF_NO_MESSAGE(*fixed, -1, size, PREFIX, nonce) + sealed)
-        else:
-            ends.append(_END(*fixed, 16, message_id, size, PREFIX, nonce) + sealed)
+        sealed = PREFIX + nonce + AESGCM(key).encrypt(nonce, state, _PLACE(stream, version) + name)
+        ends.append(row_end(event.record, stream, version, number, event.message_id, sealed))
     return ends
+
+
+def row_end(
+    record: int, stream: bytes, version: int, name: int, message_id: bytes | None, state: bytes
+) -> bytes:
+    """The columns of `event` from `record` on, for a binary COPY."""
+    size = len(state)
+    if message_id is None:
+        end = _END_OF_NO_MESSAGE(8, record, 16, stream, 4, version, 2, name, -1, size)
+    else:
+        end = _END(8, record, 16, stream, 4, version, 2, name, 16, message_id, size)
+    return end + state
 
 
 def head_columns(heads: Sequence[HeadChange]) -> HeadColumns:

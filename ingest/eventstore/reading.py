@@ -35,6 +35,12 @@ _EVENT: Final = (
     b" uuid_send(e.message_id), e.state FROM event e "
 )
 _AFTER: Final = _EVENT + b"WHERE e.position > %b::bigint ORDER BY e.position LIMIT %b::int"
+_SELECTED: Final = (
+    _EVENT
+    + b"""WHERE e.position >= %b::bigint AND e.position <= %b::bigint
+    AND (%b::smallint[] IS NULL OR e.name = ANY(%b)) ORDER BY e.position LIMIT %b::int"""
+)
+_LIBRARY_STREAM: Final = _EVENT + b"WHERE e.record = 0 AND e.stream = %b::uuid ORDER BY e.version"
 _RECORDS: Final = (
     _EVENT
     + b"""WHERE (e.record, e.position) > (%b::bigint, %b::bigint) AND e.record < %b::bigint
@@ -101,6 +107,20 @@ class Reading:
     def read_after(self, position: int, limit: int) -> list[RecordedEvent]:
         """The next events after a position, in order. Positions may have holes."""
         return self._open(self._session.rows(_AFTER, (position, limit)))
+
+    def select(
+        self, first: int, last: int, limit: int, names: Sequence[str] = ()
+    ) -> list[RecordedEvent]:
+        """At most `limit` events with first <= position <= last, of these names if any are given.
+
+        Names have no index: a rare one scans, so rather filter what was read.
+        """
+        numbers = Int2Array.of(self._names.ids_named(*names)) if names else None
+        return self._open(self._session.rows(_SELECTED, (first, last, numbers, numbers, limit)))
+
+    def read_library_stream(self, stream: UUID) -> list[RecordedEvent]:
+        """All events that the library wrote to a stream, in the order of their versions."""
+        return self._open(self._session.rows(_LIBRARY_STREAM, (stream,)))
 
     def read_record(self, record: int) -> list[RecordedEvent]:
         """All events of a record, in order."""

@@ -46,15 +46,15 @@ from .migrations import KEYS, STORE, check_migrated
 from .outcomes import Outcomes, UnpublishedOutcomes, write_outcomes
 from .positions import Positions
 from .reading import NO_LIMIT, PAGE, Reading
+from .room import Room
 from .sessions import Session
 from .store_secrets import Migrated, StoreSecrets, migrate, read_secrets
-
-AHEAD: Final = 10_000_000
-"""Positions for which there must be room beyond the last one given."""
 
 
 class EventStore:
     """Appends batches and reads what was appended.
+
+    `writer`, `room`, `reading` and `names` are for the recorder of this package.
 
     One thread may append while another reads. A psycopg error that `database.is_transient` accepts
     may be tried again: the connection is opened anew by the next call.
@@ -74,9 +74,11 @@ class EventStore:
         """Raises MigrationError unless both databases are migrated, MasterKeyError when the master
         key is not theirs.
         """
-        self._writer: Final = Session(dsn, f"{instance}-append")
+        self.writer: Final = Session(dsn, f"{instance}-append")
         self._reader: Final = Session(dsn, f"{instance}-read")
         self._keys: Final = Session(keys_dsn, f"{instance}-keys")
+        self._dsn: Final = dsn
+        self._instance: Final = instance
         self._session_timeout: Final = session_timeout
         self._entropy: Final = entropy
         try:
@@ -87,9 +89,9 @@ class EventStore:
             self.close()
             raise
         self._ring: Final = KeyRing(self._keys, master, entropy=entropy)
-        self._names: Final = EventNames(self._reader)
+        self.names: Final = EventNames(self._reader)
         self._identities: Final = Identities(self._reader, self._ring)
-        self._reading: Final = Reading(self._reader, self._ring, self._names)
+        self.reading: Final = Reading(self._reader, self._ring, self.names)
         self._letters: Final = Letters(self._reader, self._ring, self.secrets.letter)
         self._outcomes: Final = Outcomes(self._reader)
         self._auditing: Final = Auditing(self._reader)
@@ -97,8 +99,7 @@ class EventStore:
         self.contents: Final = ContentStore(
             open_home(content_url), self._ring.load, entropy=entropy
         )
-        self._room = 0
-        self._last = 0
+        self.room: Final = Room(self.writer)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -112,9 +113,13 @@ class EventStore:
             session_timeout=settings.session_timeout_seconds,
         )
 
+    def listening(self) -> Session:
+        """A new session on the store, to LISTEN on; its user closes it."""
+        return Session(self._dsn, f"{self._instance}-listen")
+
     def close(self) -> None:
         """All connections are closed."""
-        for session in (self._writer, self._reader, self._keys):
+        for session in (self.writer, self._reader, self._keys):
             session.close()
 
     def __enter__(self) -> Self:
@@ -133,15 +138,15 @@ class EventStore:
         """
         check_batch(batch)
         ready = encode_batch(
-            batch, self._ring, self._names, self.secrets.letter, entropy=self._entropy
+            batch, self._ring, self.names, self.secrets.letter, entropy=self._entropy
         )
         self.contents.put(batch.contents)
-        with self._writer.lock:
-            self._make_room(len(batch.events))
+        with self.writer.lock:
+            self.room.ensure(len(batch.events))
             return self._commit(batch, ready)
 
     def _commit(self, batch: AppendBatch, ready: EncodedBatch) -> Appended:
-        conn = self._writer.connection
+        conn = self.writer.connection
         count = len(ready.events)
         try:
             with transaction(conn), conn.cursor(binary=True) as cursor:
@@ -160,21 +165,8 @@ class EventStore:
                 write_links(cursor, batch)
         except database.UnknownCommit as error:
             raise UnknownCommit(str(error)) from error
-        self._last = before + count
+        self.room.given(before + count)
         return answer
-
-    def _make_room(self, count: int) -> None:
-        # In a transaction of its own, long before it is needed: no other writer can use up AHEAD
-        # positions between this and the commit.
-        last = self._last
-        if last + count + AHEAD > self._room:
-            conn = self._writer.connection
-            row = conn.execute(
-                "select make_event_partitions(position + %s), position from log_head",
-                (count + 2 * AHEAD,),
-            ).fetchone()
-            assert row is not None, "log_head has one row"
-            self._room, self._last = row
 
     def resolve(self, tokens: Iterable[bytes]) -> dict[bytes, RecordRef]:
         """A record for every token; missing ones are created, committed (see `Identities`)."""
@@ -210,7 +202,7 @@ class EventStore:
     def sweep_contents(self, older_than: datetime, *, newer_than: datetime | None = None) -> int:
         """Document bytes no event refers to are removed; see `ContentStore.sweep`."""
         return self.contents.sweep(
-            older_than, self._reading.content_references, newer_than=newer_than
+            older_than, self.reading.content_references, newer_than=newer_than
         )
 
     # Keyed hashes
@@ -240,57 +232,57 @@ class EventStore:
 
     def heads(self, streams: Iterable[bytes]) -> dict[bytes, Head]:
         """Heads of those streams that exist."""
-        return self._reading.heads(streams)
+        return self.reading.heads(streams)
 
     def submitted(self, streams: Iterable[bytes]) -> dict[bytes, RecordedEvent]:
         """The first event of those streams that exist."""
-        return self._reading.submitted(streams)
+        return self.reading.submitted(streams)
 
     def applied(self, message_ids: Iterable[bytes]) -> dict[bytes, bytes]:
         """Digests of those messages that were applied."""
-        return self._reading.applied(message_ids)
+        return self.reading.applied(message_ids)
 
     def pending_links(self, targets: Iterable[bytes]) -> list[PendingLink]:
         """Replacements that wait for one of these documents."""
-        return self._reading.pending_links(targets)
+        return self.reading.pending_links(targets)
 
     def links(self, records: Iterable[int]) -> dict[int, frozenset[int]]:
         """For each record those it is linked to now."""
-        return self._reading.links(records)
+        return self.reading.links(records)
 
     def person(self, record: int) -> frozenset[int]:
         """The records of the same person, `record` among them."""
-        return self._reading.person(record)
+        return self.reading.person(record)
 
     def read_after(self, position: int, limit: int) -> list[RecordedEvent]:
         """The next events after a position, in order. Positions may have holes."""
-        return self._reading.read_after(position, limit)
+        return self.reading.read_after(position, limit)
 
     def read_record(self, record: int) -> list[RecordedEvent]:
         """All events of a record, in order."""
-        return self._reading.read_record(record)
+        return self.reading.read_record(record)
 
     def read_stream(self, stream: bytes) -> list[RecordedEvent]:
         """All events of a stream, in order."""
-        return self._reading.read_stream(stream)
+        return self.reading.read_stream(stream)
 
     def read_records(
         self, low: int, high: int, *, until: int = NO_LIMIT, page: int = PAGE
     ) -> Iterator[list[RecordedEvent]]:
         """Events of records low <= record < high by pages of whole records; for replays."""
-        return self._reading.read_records(low, high, until=until, page=page)
+        return self.reading.read_records(low, high, until=until, page=page)
 
     def max_position(self) -> int:
         """Position of the last event, 0 when there is none."""
-        return self._reading.max_position()
+        return self.reading.max_position()
 
     def max_record(self) -> int:
         """The highest record that has an event, 0 when there is none."""
-        return self._reading.max_record()
+        return self.reading.max_record()
 
     def position_at(self, moment: datetime) -> int:
         """Position of the last event recorded at or before the moment, 0 when there is none."""
-        return self._reading.position_at(moment)
+        return self.reading.position_at(moment)
 
     def source_positions(self) -> dict[str, SourcePosition]:
         """Every source ever assigned, by its key."""

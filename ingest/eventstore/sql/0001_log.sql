@@ -47,7 +47,7 @@ CREATE TABLE stream (
     stream uuid PRIMARY KEY,
     record bigint NOT NULL,
     first_position bigint NOT NULL,
-    version integer NOT NULL CHECK (version > 0),
+    version integer NOT NULL CHECK (version >= 0),
     status smallint NOT NULL,
     flags smallint NOT NULL,
     authors bigint[] NOT NULL,

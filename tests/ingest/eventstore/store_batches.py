@@ -53,6 +53,51 @@ def archived(uid: str, reason: str | None = None) -> bytes:
     return encode("DocumentArchived", {"provenance": PROVENANCE, "uniqueId": uid, "reason": reason})
 
 
+def submitted(uid: str, digest: bytes) -> bytes:
+    document: dict[str, Any] = {
+        "uniqueId": uid,
+        "replaces": None,
+        "setId": None,
+        "versionNumber": 1,
+        "typeCode": "11502-2",
+        "classCode": "31",
+        "formatCode": "urn:ihe:lab:xd-lab:2008",
+        "mimeType": "text/xml",
+        "hash": bytes(20),
+        "sha256": digest,
+        "size": 12_345,
+        "languageCode": "fr-FR",
+        "title": "CR d'examens biologiques",
+        "comments": None,
+        "sourcePatientId": None,
+        "sourcePatientInfo": None,
+        "authors": [],
+        "legalAuthenticatorId": "1.2.250.1.71.4.2.1^899700000001",
+        "legalAuthenticatorName": None,
+        "legalAuthenticationTime": None,
+        "custodianId": None,
+        "creationTime": "20251231110000+0100",
+        "serviceStartTime": "20251230083000+0100",
+        "serviceStopTime": None,
+        "healthcareFacilityTypeCode": "SA25",
+        "practiceSettingCode": "AMBULATOIRE",
+        "confidentialityCode": "N",
+        "masquePs": False,
+        "invisiblePatient": False,
+        "invisibleRepresentantsLegaux": False,
+        "eventCodeList": [],
+        "referenceIdList": [],
+    }
+    ins = {
+        "oid": "1.2.250.1.213.1.4.10",
+        "matricule": "180017500000012",
+        "status": "QUALIFIEE",
+    }
+    message = {"messageId": uuid4().bytes, "provenance": PROVENANCE, "ins": ins}
+    rest = {"visibilityOnly": False, "submissionSet": None, "document": document, "content": None}
+    return encode("DepositDocument", message | rest)
+
+
 def content_added(uid: str, data: bytes) -> bytes:
     said = {"uniqueId": uid, "sha256": sha256(data).digest(), "size": len(data)}
     return encode("DocumentContentAdded", {"provenance": PROVENANCE, **said})

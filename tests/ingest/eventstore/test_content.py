@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from store_batches import Batch, Place, content_added, records
+from store_batches import Batch, Place, content_added, records, submitted
 
 from ingest.eventstore import EventStore, LostRace, NewContent
 from ingest.eventstore.content import ContentDamaged, ContentMissing, ContentStore
@@ -143,7 +143,7 @@ def test_an_orphan_that_is_needed_again_meanwhile_is_kept(home: ContentHome) -> 
     assert sweep(contents, {SHA}) == 0
     assert contents.get(1, SHA) == DATA
     contents.put([content(2)])
-    sweep(contents, {SHA} if False else set())
+    sweep(contents, set())
     assert sweep(contents, {SHA}) == 0, "put back: an event refers to it now"
     assert contents.get(2, SHA) == DATA
 
@@ -152,7 +152,10 @@ def test_the_store_sweeps_what_a_refused_batch_left(store: EventStore, place: Pl
     kept, orphan = records(store, 2)
     first = Batch()
     first.add("1.2.3.1", kept, name="document_content_added", state=content_added("1.2.3.1", DATA))
-    first.contents = [NewContent(kept, SHA, DATA)]
+    told = b"told by the deposit itself"
+    state = submitted("1.2.3.3", sha256(told).digest())
+    first.add("1.2.3.3", kept, name="document_submitted", state=state)
+    first.contents = [NewContent(kept, SHA, DATA), content(kept, told)]
     store.append(first)
     second = Batch()
     second.add("1.2.3.2", orphan)
@@ -169,6 +172,7 @@ def test_the_store_sweeps_what_a_refused_batch_left(store: EventStore, place: Pl
     assert store.sweep_contents(at(1)) == 0
     assert store.sweep_contents(at(2)) == 1
     assert store.content(kept, SHA) == DATA
+    assert store.content(kept, sha256(told).digest()) == told
     with pytest.raises(ContentMissing):
         store.content(orphan, SHA)
     store.erase(kept)

@@ -1,0 +1,138 @@
+"""Our events as the eventsourcing library sees them: a class per stable name, and its Mapper.
+
+For analysts: `MAPPER_TOPIC=ingest.eventstore.library_events:HistoireMapper`. The library's own
+Mapper takes a topic for a Python path; ours knows the names of the log, and leaves the rest to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, StoredEvent
+
+from schemas import events as names
+from schemas.codec import decode_event
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """An event of the log. `said`: its Avro record, resolved to the newest version.
+
+    Dispatch on the subclass (`functools.singledispatchmethod` works).
+    """
+
+    originator_id: UUID
+    originator_version: int
+    said: Mapping[str, Any]
+
+
+class Erased(LogEvent):
+    """An event of a person who was erased: that it was is known, not what it said."""
+
+
+class DocumentSubmitted(LogEvent):
+    """document_submitted."""
+
+
+class DocumentReplaced(LogEvent):
+    """document_replaced."""
+
+
+class DocumentVisibilityChanged(LogEvent):
+    """document_visibility_changed."""
+
+
+class DocumentArchived(LogEvent):
+    """document_archived."""
+
+
+class DocumentUnarchived(LogEvent):
+    """document_unarchived."""
+
+
+class DocumentDeleted(LogEvent):
+    """document_deleted."""
+
+
+class DocumentContentAdded(LogEvent):
+    """document_content_added."""
+
+
+class RecordOpened(LogEvent):
+    """record_opened."""
+
+
+class RecordActivated(LogEvent):
+    """record_activated."""
+
+
+class IdentityDeclared(LogEvent):
+    """identity_declared."""
+
+
+class IdentityRevoked(LogEvent):
+    """identity_revoked."""
+
+
+class RecordOpposed(LogEvent):
+    """record_opposed."""
+
+
+class OppositionWithdrawn(LogEvent):
+    """opposition_withdrawn."""
+
+
+class RecordClosed(LogEvent):
+    """record_closed."""
+
+
+class RecordLinked(LogEvent):
+    """record_linked."""
+
+
+class RecordUnlinked(LogEvent):
+    """record_unlinked."""
+
+
+CLASS_OF: Final[Mapping[str, type[LogEvent]]] = {
+    names.DOCUMENT_SUBMITTED: DocumentSubmitted,
+    names.DOCUMENT_REPLACED: DocumentReplaced,
+    names.DOCUMENT_VISIBILITY_CHANGED: DocumentVisibilityChanged,
+    names.DOCUMENT_ARCHIVED: DocumentArchived,
+    names.DOCUMENT_UNARCHIVED: DocumentUnarchived,
+    names.DOCUMENT_DELETED: DocumentDeleted,
+    names.DOCUMENT_CONTENT_ADDED: DocumentContentAdded,
+    names.RECORD_OPENED: RecordOpened,
+    names.RECORD_ACTIVATED: RecordActivated,
+    names.IDENTITY_DECLARED: IdentityDeclared,
+    names.IDENTITY_REVOKED: IdentityRevoked,
+    names.RECORD_OPPOSED: RecordOpposed,
+    names.OPPOSITION_WITHDRAWN: OppositionWithdrawn,
+    names.RECORD_CLOSED: RecordClosed,
+    names.RECORD_LINKED: RecordLinked,
+    names.RECORD_UNLINKED: RecordUnlinked,
+}
+"""Stable name to class; the same names as `schemas.events.SCHEMA_OF`."""
+
+
+class HistoireMapper(Mapper[UUID]):
+    """Opens events of the log by name; events of the library as the library does."""
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
+        """A `LogEvent` for a name of the log (`Erased` when it can't be read any more)."""
+        cls = CLASS_OF.get(stored_event.topic)
+        if cls is None:
+            return super().to_domain_event(stored_event)
+        said: Mapping[str, Any] = {}
+        if stored_event.state:
+            said = decode_event(names.SCHEMA_OF[stored_event.topic], stored_event.state)
+        else:
+            cls = Erased
+        stream = stored_event.originator_id
+        if isinstance(stream, str):
+            stream = UUID(stream)
+        return cls(stream, stored_event.originator_version, said)

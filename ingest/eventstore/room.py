@@ -1,0 +1,41 @@
+"""Room for positions: partitions of `event` made long before they are needed (STORE 1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .sessions import Session
+
+AHEAD: Final = 10_000_000
+"""Positions for which there is room beyond those about to be given."""
+
+
+class Room:
+    """What this process knows of the partitions. There is no default partition: rows in it would
+    block the making of later ones.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session: Final = session
+        self._end = 0
+        self._last = 0
+
+    def ensure(self, count: int) -> None:
+        """There are partitions for `count` more events and AHEAD more beyond them.
+
+        In a transaction of its own: no other writer can use up AHEAD positions between this and the
+        commit, and each makes room for itself.
+        """
+        if self._last + count + AHEAD <= self._end:
+            return
+        with self._session.lock:
+            row = self._session.connection.execute(
+                "select make_event_partitions(position + %s), position from log_head",
+                (count + 2 * AHEAD,),
+            ).fetchone()
+        assert row is not None, "log_head has one row"
+        self._end, self._last = row
+
+    def given(self, last: int) -> None:
+        """Positions were given up to `last`."""
+        self._last = last
