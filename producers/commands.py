@@ -1,10 +1,12 @@
-"""Commands of those who feed: simulate, and later send and outcomes."""
+"""Commands of those who feed: simulate, send, and the answers that come back."""
 
 import typer
 
+from .outcomes_command import register_outcomes
 from .simulate_command import register_simulate
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this package to `app`."""
     register_simulate(app)
+    register_outcomes(app)

@@ -1,0 +1,70 @@
+"""`histoire outcomes`: what became of the messages sent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+from rich.text import Text
+
+from ingest.runtime.console import note, out, print_json
+from ingest.runtime.feed import ensure_topics
+from ingest.runtime.lifecycle import StopSignal
+from ingest.runtime.settings import Settings
+
+from .answers import Answer, AnswerReader
+
+_WAIT_SECONDS: Final = 0.5
+_COLOURS: Final = {"ACCEPTED": "green", "REJECTED": "red"}
+
+
+def outcomes(
+    software: Annotated[
+        str | None, typer.Option(help="Only answers to the software with this id.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with the answers to come, until Ctrl-C.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """Show the answers on the topic `outcomes`, oldest first within each partition.
+
+    Exit codes: 0 shown, also when there are none; 4 the feed is away.
+    """
+    settings = Settings.load()
+    ensure_topics(settings)
+    stop = StopSignal()
+    reader = AnswerReader(settings, client_id="histoire-outcomes", from_end=False)
+    shown = 0
+    try:
+        with stop.installed():
+            while not stop.is_set() and (follow or not reader.at_end):
+                for answer in reader.read(_WAIT_SECONDS):
+                    if software is None or answer.outcome["softwareId"] == software:
+                        print_json(answer.as_json()) if as_json else _show(answer)
+                        shown += 1
+    finally:
+        reader.close()
+    if reader.unreadable:
+        note(f"{reader.unreadable} records of the topic could not be read")
+    if not shown and not follow:
+        note("no outcomes")
+
+
+def _show(answer: Answer) -> None:
+    outcome = answer.outcome
+    place = f"{outcome['topic']}/{outcome['partition']}/{outcome['offset']}"
+    field = f" ({outcome['path']})" if outcome["path"] else ""
+    code = f" {outcome['code']}{field}" if outcome["code"] else ""
+    out().print(
+        Text.assemble(
+            (f"{outcome['status']:<9}", _COLOURS.get(outcome["status"], "yellow")),
+            f" {answer.message_id or '-'} {outcome['softwareId']} {place}{code}",
+            f"\n          {answer.english} {answer.repair}\n          {answer.french}",
+        )
+    )
+
+
+def register_outcomes(app: typer.Typer) -> None:
+    """Add `outcomes` to the application."""
+    app.command("outcomes")(outcomes)
