@@ -1,5 +1,12 @@
 """Projections: read models folded from the log (DESIGN 7)."""
 
-from .registry import PROJECTIONS, migrate_projections
+from .audit import ProjectionCheck, timeline_audit
+from .registry import PROJECTIONS, forget_in_projections, migrate_projections
 
-__all__ = ["PROJECTIONS", "migrate_projections"]
+__all__ = [
+    "PROJECTIONS",
+    "ProjectionCheck",
+    "forget_in_projections",
+    "migrate_projections",
+    "timeline_audit",
+]

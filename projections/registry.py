@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from ingest.eventstore import EventStore
+from ingest.runtime.console import CommandError, Exit
+
 from .builds import migrate
+from .forgetting import forget_records
 from .notifications.live import Notifications
 from .projection import Projection
 from .statistics.live import Statistics
@@ -16,3 +20,17 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (Timeline(), Notifications(), Stati
 def migrate_projections(dsn: str) -> list[str]:
     """Every projection has its tables and a live build; the names of those made now."""
     return migrate(dsn, PROJECTIONS)
+
+
+def forget_in_projections(dsn: str, store: EventStore, records: list[int]) -> None:
+    """Nothing is left of these erased records in any projection; call it after the erasure."""
+    forget_records(dsn, store, PROJECTIONS, records)
+
+
+def projection_named(name: str) -> Projection:
+    """The projection of that name. Raises CommandError."""
+    for projection in PROJECTIONS:
+        if projection.name == name:
+            return projection
+    names = ", ".join(projection.name for projection in PROJECTIONS)
+    raise CommandError("there is no projection of that name", f"There are: {names}.", Exit.USAGE)

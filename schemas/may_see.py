@@ -26,6 +26,8 @@ from .valuesets import TECHNICAL_TYPES
 MAJORITY: Final = 18
 _PARIS: Final = ZoneInfo("Europe/Paris")
 _KOS_TYPES: Final = frozenset({"IMG-KOS"})
+NEVER_LISTED: Final = TECHNICAL_TYPES | _KOS_TYPES
+"""Types of documents that serve others: the signature of a submission set, the KOS of a report."""
 _NOBODY: Final[frozenset[str]] = frozenset()
 
 
@@ -128,7 +130,7 @@ def is_technical(type_code: str) -> bool:
     """True for documents that serve others and are never listed nor counted: the signature of a
     submission set, the KOS of an imaging report (TRAPS 25).
     """
-    return type_code in TECHNICAL_TYPES or type_code in _KOS_TYPES
+    return type_code in NEVER_LISTED
 
 
 def is_minor(birth_date: date | None, now: datetime) -> bool:

@@ -13,6 +13,7 @@ import psycopg
 from ingest.runtime.arrays import UuidArray
 from ingest.runtime.feed.types import (
     Acknowledgement,
+    Done,
     FeedError,
     Headers,
     OutgoingRecord,
@@ -64,50 +65,54 @@ def notices(conn: Connection, *, due: bool, limit: int | None = None) -> list[No
         return [Notice(*row) for row in cursor.execute(query.encode(), (limit,)).fetchall()]
 
 
-def relay_notifications(
-    conn: Connection, publisher: Publisher, timeout_seconds: float = 10.0
-) -> int:
-    """Up to a page of due notifications is published and marked so; how many.
-
-    Those not acknowledged in time stay due. Raises NotificationRefused when the feed refuses one.
+class NotificationRelay:
+    """Publishes pages of due notifications; a page is answered before the next is handed over, so a
+    feed that is away is never handed the same ones twice.
     """
-    page = notices(conn, due=True, limit=PAGE)
-    if not page:
-        return 0
-    answers = _Answers()
-    for notice in page:
-        publisher.publish(_outgoing(notice), answers.collector(notice.notification_id))
-    publisher.flush(timeout_seconds)
-    acknowledged, refused = answers.taken()
-    _mark(conn, acknowledged)
-    if refused:
-        raise NotificationRefused(
-            f"the feed refused {len(refused)} notifications ({', '.join(sorted(set(refused)))})"
-        )
-    return len(acknowledged)
 
-
-class _Answers:
-    """Answers come on the publisher's thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher: Final = publisher
+        self._lock: Final = threading.Lock()  # answers come on the publisher's thread
+        self._in_flight: set[UUID] = set()
         self._acknowledged: list[UUID] = []
-        self._refused: list[str] = []
+        self._refused: list[tuple[UUID, str]] = []
 
-    def collector(self, notification_id: UUID) -> Any:
+    def step(self, conn: Connection, timeout_seconds: float = 10.0) -> int:
+        """How many were acknowledged by now, and are marked so; the others stay due.
+
+        Raises NotificationRefused when the feed refuses one for itself.
+        """
+        if not self._in_flight:
+            page = notices(conn, due=True, limit=PAGE)
+            if not page:
+                return 0
+            self._in_flight = {notice.notification_id for notice in page}
+            for notice in page:
+                self._publisher.publish(_outgoing(notice), self._done(notice.notification_id))
+        self._publisher.flush(timeout_seconds)
+        with self._lock:
+            acknowledged, self._acknowledged = self._acknowledged, []
+            refused, self._refused = self._refused, []
+        self._in_flight -= {*acknowledged, *(notification_id for notification_id, _ in refused)}
+        _mark(conn, acknowledged)
+        if refused:
+            codes = ", ".join(sorted({code for _, code in refused}))
+            raise NotificationRefused(f"the feed refused {len(refused)} notifications ({codes})")
+        return len(acknowledged)
+
+    def close(self) -> None:
+        """The publisher is closed."""
+        self._publisher.close()
+
+    def _done(self, notification_id: UUID) -> Done:
         def done(answer: Acknowledgement | PublishFailure) -> None:
             with self._lock:
                 if isinstance(answer, PublishFailure):
-                    self._refused.append(answer.code)
+                    self._refused.append((notification_id, answer.code))
                 else:
                     self._acknowledged.append(notification_id)
 
         return done
-
-    def taken(self) -> tuple[list[UUID], list[str]]:
-        with self._lock:
-            return list(self._acknowledged), list(self._refused)
 
 
 def _outgoing(notice: Notice) -> OutgoingRecord:

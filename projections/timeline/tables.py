@@ -152,6 +152,11 @@ class TimelineTables:
         """These rows are in the table; none of their records was."""
         copy_rows(cursor, self.record, RECORD_COLUMNS, map(encoded_record, rows))
 
+    def copy_encoded(self, cursor: Cursor, rows: Sequence[bytes], records: Sequence[bytes]) -> None:
+        """Rows encoded by `encoded` and `encoded_record` are in the tables."""
+        copy_rows(cursor, self.document, COLUMNS, rows)
+        copy_rows(cursor, self.record, RECORD_COLUMNS, records)
+
     def delete(self, cursor: Cursor, streams: Iterable[bytes]) -> None:
         """No row of these documents."""
         query = f"delete from {self.document} where stream = any(%b::uuid[])"

@@ -1,0 +1,108 @@
+"""The projections' part of `histoire audit`: everything in the log has reached its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from ingest.eventstore import EventStore
+from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.settings import Settings
+from schemas.events import DOCUMENT_SUBMITTED
+from schemas.may_see import NEVER_LISTED
+
+from .builds import live_build
+from .registry import PROJECTIONS
+from .statistics.tables import StatisticsTables
+from .timeline.tables import TimelineTables
+
+Cursor = psycopg.Cursor[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionCheck:
+    """One line of the audit. `detail` names record numbers at most."""
+
+    name: str
+    expected: int
+    found: int
+    detail: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it balances."""
+        return self.expected == self.found and not self.detail
+
+
+def timeline_audit(settings: Settings) -> list[ProjectionCheck]:
+    """All checks, each projection at its own checkpoint, all in one snapshot.
+
+    A projection that is behind does not balance: run `histoire project --until-idle` before.
+    Raises NotMigrated, the store's errors, psycopg errors.
+    """
+    with (
+        EventStore.open(settings) as store,
+        connect(store_dsn(settings), application_name=f"{settings.instance}-audit") as conn,
+        conn.transaction(),
+        conn.cursor() as cursor,
+    ):
+        cursor.execute("set transaction isolation level repeatable read, read only")
+        end = _number(cursor, "select coalesce(max(position), 0) from event")
+        checks = [
+            ProjectionCheck(
+                f"position of {projection.name}", end, live_build(cursor, projection.name).position
+            )
+            for projection in PROJECTIONS
+        ]
+        checks.append(_documents(cursor, store))
+        checks.append(_figures(cursor))
+    return checks
+
+
+def _documents(cursor: Cursor, store: EventStore) -> ProjectionCheck:
+    """Documents of the log up to the checkpoint = rows of the timeline, record by record."""
+    build = live_build(cursor, "timeline")
+    table = TimelineTables(build.number).document
+    rows = cursor.execute(
+        f"with log as (select record, count(*) as documents from event where name in"
+        " (select id from event_name where name = %s) and position <= %s and record <> 0"
+        f" group by record), rows as (select record, count(*) as documents from {table}"
+        " group by record)"
+        " select record, coalesce(log.documents, 0), coalesce(rows.documents, 0)"
+        " from log full join rows using (record)"
+        " where log.documents is distinct from rows.documents order by record".encode(),
+        (DOCUMENT_SUBMITTED, build.position),
+    ).fetchall()
+    erased = store.erased(record for record, _, found in rows if found == 0)
+    wrong = [(record, count, found) for record, count, found in rows if record not in erased]
+    found = _number(cursor, f"select count(*) from {table}")
+    expected = found + sum(count - found_there for _, count, found_there in wrong)
+    numbers = ", ".join(str(record) for record, _, _ in wrong[:20])
+    detail = f"records {numbers}" if wrong else ""
+    return ProjectionCheck("documents in timelines", expected, found, detail)
+
+
+def _figures(cursor: Cursor) -> ProjectionCheck:
+    """Documents counted = documents on timelines, technical ones apart, when both are as far."""
+    timeline, statistics = live_build(cursor, "timeline"), live_build(cursor, "statistics")
+    if timeline.position != statistics.position:
+        detail = "timeline and statistics stand at different positions"
+        return ProjectionCheck("documents in figures", 0, 0, detail)
+    expected = _number(
+        cursor,
+        f"select count(*) from {TimelineTables(timeline.number).document}"
+        " where type_code <> all(%s)",
+        (sorted(NEVER_LISTED),),
+    )
+    cells = StatisticsTables(statistics.number).cell
+    found = _number(cursor, f"select coalesce(sum(fed), 0) from {cells}")
+    return ProjectionCheck("documents in figures", expected, found)
+
+
+def _number(cursor: Cursor, query: str, parameters: Sequence[Any] = ()) -> int:
+    row = cursor.execute(query.encode(), parameters).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return int(row[0])

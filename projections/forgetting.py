@@ -1,0 +1,32 @@
+"""Erased persons leave the projections too: rows, contributions to figures, notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ingest.runtime.arrays import Int8Array
+from ingest.runtime.database import connect, transaction
+
+from .builds import all_builds, hold_live
+from .projection import EventLog, Projection
+
+
+def forget_records(
+    dsn: str, log: EventLog, projections: Sequence[Projection], records: Iterable[int]
+) -> None:
+    """Nothing is left of these records in any build, now or later. Call it after
+    `EventStore.erase`; again does no harm. Raises psycopg errors.
+    """
+    given = sorted(set(records))
+    with connect(dsn, application_name="histoire-forget") as conn:
+        for projection in projections:
+            with transaction(conn), conn.cursor(binary=True) as cursor:
+                hold_live(cursor, projection.name, exclusive=True)
+                cursor.execute(
+                    "insert into projection.forgotten (record) select unnest(%b::bigint[])"
+                    " on conflict do nothing",
+                    (Int8Array.of(given),),
+                )
+                for build in all_builds(cursor, projection.name):
+                    if build.complete and build.version == projection.version:
+                        projection.forget(cursor, build.number, log, given, build.position)

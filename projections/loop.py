@@ -1,0 +1,191 @@
+"""The loop of `histoire project`: all projections of a process, and the relay of notifications."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+
+from ingest.eventstore import EventStore
+from ingest.runtime.database import UnknownCommit, connect, is_transient, store_dsn
+from ingest.runtime.feed.types import FeedUnavailable, Publisher
+from ingest.runtime.lifecycle import StopSignal, delays, retry
+from ingest.runtime.logs import get_logger
+from ingest.runtime.metrics import Metrics
+from ingest.runtime.settings import Settings
+
+from .notifications.relay import NotificationRelay
+from .projection import Projection
+from .runner import CheckpointMoved, Halted, NotOwner, Runner
+from .subscription import Subscription, WakeUp
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+POLL_SECONDS: Final = 1.0
+"""How long an append may go unnoticed when its wake-up was lost."""
+RELAY_SECONDS: Final = 0.5
+"""How long one turn waits for the feed: the projections must not wait for it."""
+
+OWN_SECONDS: Final = 5.0
+
+OpenPublisher = Callable[[], Publisher]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run did. `halted`: one sentence for each projection that stands still."""
+
+    applied: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+    notified: int = 0
+    halted: list[str] = field(default_factory=list)
+
+
+class ProjectionLoop:
+    """Runs projections in turn until stopped or, with `until_idle`, until the log has no more.
+
+    A projection that halts is left where it stands; the others go on. A database that is away is
+    waited for.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        projections: Sequence[Projection],
+        stop: StopSignal,
+        *,
+        metrics: Metrics | None = None,
+        open_publisher: OpenPublisher | None = None,
+        on_batch: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """`open_publisher`: where notifications go; None: they stay due. `on_batch(done, end)` is
+        told the lowest position and that of the newest event.
+        """
+        self._settings: Final = settings
+        self._projections: Final = projections
+        self._stop: Final = stop
+        self._metrics: Final = metrics
+        self._open_publisher: Final = open_publisher
+        self._on_batch: Final = on_batch
+        self._relay: NotificationRelay | None = None
+        self.progress: Final = Progress()
+
+    def run(self, *, until_idle: bool = False) -> Progress:
+        """See the class. Raises NotOwner, NotMigrated, OtherVersion and the store's errors."""
+        waits = delays()
+        try:
+            while not self._stop.is_set():
+                try:
+                    if self._run_session(until_idle):
+                        break
+                    waits = delays()
+                except (psycopg.Error, UnknownCommit) as error:
+                    if not isinstance(error, UnknownCommit) and not is_transient(error):
+                        raise
+                    get_logger().warning("projection_waits", error=type(error).__name__)
+                    self._stop.wait(next(waits))
+        finally:
+            if self._relay is not None:
+                self._relay.close()
+        return self.progress
+
+    def _run_session(self, until_idle: bool) -> bool:
+        """One life of the connections; True when there is nothing more to do."""
+        dsn = store_dsn(self._settings)
+        with ExitStack() as stack:
+            store = stack.enter_context(EventStore.open(self._settings))
+            subscription = Subscription(store, self._settings.projection_batch)
+            wake_up = WakeUp(dsn)
+            stack.callback(wake_up.close)
+            runners = []
+            for projection in self._projections:
+                conn = stack.enter_context(
+                    connect(dsn, application_name=f"{self._settings.instance}-{projection.name}")
+                )
+                runner = Runner(projection, conn, store, subscription, self._metrics)
+                self._own(runner)
+                runners.append(runner)
+            relay = stack.enter_context(
+                connect(dsn, application_name=f"{self._settings.instance}-notify")
+            )
+            return self._turn(store, runners, relay, wake_up, until_idle)
+
+    def _own(self, runner: Runner) -> None:
+        # The session of a process that was killed may outlive it for a moment.
+        retry(
+            runner.own,
+            passing=lambda error: isinstance(error, NotOwner),
+            seconds=OWN_SECONDS,
+            stop=self._stop,
+        )
+
+    def _turn(
+        self,
+        store: EventStore,
+        runners: list[Runner],
+        relay: Connection,
+        wake_up: WakeUp,
+        until_idle: bool,
+    ) -> bool:
+        while not self._stop.is_set():
+            end = store.max_position()
+            moved = sum([self._step(runner) for runner in list(runners)])
+            self._observe(runners, end)
+            moved += self._notify(relay)
+            if moved:
+                continue
+            if until_idle and all(r.position >= end or self._has_halted(r) for r in runners):
+                return True
+            wake_up.wait(POLL_SECONDS)
+        return True
+
+    def _step(self, runner: Runner) -> int:
+        name = runner.projection.name
+        try:
+            count = runner.step()
+        except CheckpointMoved:
+            return 1  # read the checkpoint and go on from there
+        except Halted as halt:
+            if str(halt) not in self.progress.halted:
+                self.progress.halted.append(str(halt))
+                get_logger().error("projection_halted", projection=name, position=halt.position)
+            return 0
+        self.progress.applied[name] = self.progress.applied.get(name, 0) + count
+        self.progress.positions[name] = runner.position
+        return count
+
+    def _has_halted(self, runner: Runner) -> bool:
+        return any(f"projection {runner.projection.name} " in line for line in self.progress.halted)
+
+    def _observe(self, runners: Sequence[Runner], end: int) -> None:
+        lowest = min((runner.position for runner in runners), default=end)
+        if self._on_batch is not None:
+            self._on_batch(lowest, end)
+        if self._metrics is None:
+            return
+        self._metrics.log_position.set(end)
+        self._metrics.heartbeat.labels("project").set(time.time())
+        for runner in runners:
+            lag = max(0, end - runner.position)
+            self._metrics.projection_lag.labels(runner.projection.name).set(lag)
+
+    def _notify(self, conn: Connection) -> int:
+        if self._open_publisher is None:
+            return 0
+        if not any(projection.name == "notifications" for projection in self._projections):
+            return 0
+        try:
+            if self._relay is None:
+                self._relay = NotificationRelay(self._open_publisher())
+            done = self._relay.step(conn, RELAY_SECONDS)
+        except FeedUnavailable:
+            get_logger().warning("notifications_wait", error="FeedUnavailable")
+            return 0
+        self.progress.notified += done
+        if self._metrics is not None and done:
+            self._metrics.relay_published.labels("notifications").inc(done)
+        return done

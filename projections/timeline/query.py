@@ -1,0 +1,145 @@
+"""A person's timeline as one reader may see it: by day, newest act first (SPEC h.2, TRAPS 10, 17).
+
+What he may not see is in neither rows nor counts. Archived documents come apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+import orjson
+import psycopg
+
+from ingest.runtime.arrays import Int8Array
+from projections.builds import live_build
+from schemas.may_see import Reader, ReaderKind, RecordFacts, may_see
+from schemas.valuesets import FACILITIES, type_label
+
+from .row import RecordRow, TimelineRow
+from .tables import TimelineTables, select_list
+
+Connection = psycopg.Connection[Any]
+
+_NOBODY: Final[frozenset[str]] = frozenset()
+IDENTITY_ERROR: Final = "IDENTITY_ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document on the timeline. `day`: of the act as written, YYYY-MM-DD, YYYY-MM or YYYY."""
+
+    day: str
+    row: TimelineRow
+    authors: tuple[Mapping[str, Any], ...]
+
+    @property
+    def type_label(self) -> str:
+        """The French label of its type, the code when no list has it."""
+        return type_label(self.row.type_code) or self.row.type_code
+
+    @property
+    def sector_label(self) -> str:
+        """The French label of the place of care, the code when no list has it."""
+        listed = FACILITIES.get(self.row.facility_type)
+        return listed.label if listed else self.row.facility_type
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTimeline:
+    """What one reader sees of one person. `position`: of the last event it takes account of."""
+
+    person: int
+    position: int
+    current: list[Entry]
+    archived: list[Entry]
+
+
+def timeline_of(conn: Connection, record: int, reader: Reader, now: datetime) -> PersonTimeline:
+    """The timeline of the person of this record, for this reader, at this moment (aware).
+
+    Sorted by the act, newest first; of two acts at the same moment the document deposited later
+    first. Raises NotMigrated.
+    """
+    try:
+        return _read(conn, record, reader, now)
+    except psycopg.errors.UndefinedTable:
+        return _read(conn, record, reader, now)  # a replay dropped the build after we looked it up
+
+
+def _read(conn: Connection, record: int, reader: Reader, now: datetime) -> PersonTimeline:
+    with conn.transaction(), conn.cursor(binary=True) as cursor:
+        cursor.execute("set transaction isolation level repeatable read, read only")
+        build = live_build(cursor, "timeline")
+        tables = TimelineTables(build.number)
+        person = tables.persons.persons(cursor, [record]).get(record, record)
+        records = [*tables.persons.members(cursor, [person])] or [record]
+        facts = record_facts(tables.load_records(cursor, records))
+        rows = cursor.execute(
+            f"select {select_list()} from {tables.document} where record = any(%b::bigint[])"
+            " order by act_key desc, position desc".encode(),
+            (Int8Array.of(records),),
+            prepare=True,
+        ).fetchall()
+    seen = _seen((TimelineRow(*row) for row in rows), facts, reader, now)
+    return PersonTimeline(
+        person,
+        build.position,
+        [entry for entry in seen if not entry.row.archived],
+        [entry for entry in seen if entry.row.archived],
+    )
+
+
+def record_facts(rows: Iterable[RecordRow]) -> dict[int, RecordFacts]:
+    """What decides, per record of one person.
+
+    A record closed as an identity error hides its own documents; one closed for another motive
+    closes the person. The birth date is the declared one, else the earliest that documents claim:
+    a representative's access ends too early rather than too late.
+    """
+    rows = list(rows)
+    person_closed = any(row.closed and row.closure != IDENTITY_ERROR for row in rows)
+    birth_date = _earliest(row.birth_date for row in rows) or _earliest(
+        row.claimed_birth_date for row in rows
+    )
+    return {row.record: RecordFacts(row.closed or person_closed, birth_date) for row in rows}
+
+
+def _earliest(dates: Iterable[date | None]) -> date | None:
+    return min((day for day in dates if day is not None), default=None)
+
+
+def _seen(
+    rows: Iterable[TimelineRow], facts: Mapping[int, RecordFacts], reader: Reader, now: datetime
+) -> list[Entry]:
+    by_identity = reader.kind in (ReaderKind.PROFESSIONAL, ReaderKind.REGULATION)
+    entries = []
+    for row in rows:
+        authors = tuple(orjson.loads(row.authors))
+        ids = _identifiers(authors) if by_identity else _NOBODY
+        if may_see(reader, facts.get(row.record, RecordFacts()), row.facts(ids), now):
+            entries.append(Entry(day_of(row.act), row, authors))
+    return entries
+
+
+def _identifiers(authors: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    found = {author["id"] for author in authors}
+    found |= {author["organisationId"] for author in authors}
+    return frozenset(found - {None})
+
+
+def day_of(literal: str) -> str:
+    """The calendar day a literal names, as precise as it is: never shifted (TRAPS 8, 9)."""
+    digits = literal[:8]
+    parts = (digits[:4], digits[4:6], digits[6:8])
+    return "-".join(part for part in parts if part.isdigit())
+
+
+def by_day(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """The entries of each day, days in the order of their first entry."""
+    days: dict[str, list[Entry]] = {}
+    for entry in entries:
+        days.setdefault(entry.day, []).append(entry)
+    return days

@@ -1,0 +1,169 @@
+"""The timeline of all persons at once, by several processes: fold per person, COPY per page.
+
+Each process takes ranges of records. A record with links is put aside, since its person may reach
+into another range; those persons are folded at the end from their own events (STORE 7).
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final
+
+import psycopg
+
+from ingest.eventstore import EventStore, RecordedEvent
+from ingest.runtime.database import connect, store_dsn, transaction
+from ingest.runtime.settings import Settings
+from projections.opened import OpenedEvent, open_events
+from projections.persons import LINK_EVENTS, apply_link_events, persons_of
+
+from .fold import TAKES, PersonFold
+from .live import events_of
+from .tables import TimelineTables, encoded, encoded_record
+
+RANGES_PER_WORKER: Final = 12
+ROWS_PER_COPY: Final = 20_000
+PAGE: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class RangeJob:
+    """Records low <= record < high, events up to `upto`, into the tables of `build`."""
+
+    settings: Settings
+    build: int
+    low: int
+    high: int
+    upto: int
+
+
+@dataclass(slots=True)
+class RangeDone:
+    """What a range had. `links`: its link events; `linked`: records put aside."""
+
+    events: int = 0
+    links: list[RecordedEvent] = field(default_factory=list)
+    linked: set[int] = field(default_factory=set)
+
+
+def rebuild_timeline(
+    settings: Settings, build: int, upto: int, workers: int, advance: Callable[[int], None]
+) -> int:
+    """The rows of all events up to position `upto` are in the build's tables, which were empty; how
+    many events there were. `advance(count)` is told of events done.
+    """
+    with EventStore.open(settings) as store:
+        jobs = _jobs(settings, build, upto, workers, store.max_record())
+        done = RangeDone()
+        # Spawned: a forked child would share our sessions and copy our pages (STORE 9.6).
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(workers) as pool:
+            for part in pool.imap_unordered(build_range, jobs):
+                done.events += part.events
+                done.links += part.links
+                done.linked |= part.linked
+                advance(part.events)
+        _fold_linked(settings, store, build, upto, done)
+    return done.events
+
+
+def build_range(job: RangeJob) -> RangeDone:
+    """Runs in a process of its own; one transaction per range."""
+    gc.disable()  # a page is freed by reference counts; the collector would walk it (STORE 8)
+    done = RangeDone()
+    tables = TimelineTables(job.build)
+    dsn = store_dsn(job.settings)
+    with (
+        EventStore.open(job.settings) as store,
+        connect(dsn, application_name=f"{job.settings.instance}-replay") as conn,
+        transaction(conn),
+        conn.cursor() as cursor,
+    ):
+        conn.execute("set local synchronous_commit = off")  # lost: the build is incomplete anyway
+        writer = _Writer(cursor, tables)
+        for page in store.read_records(job.low, job.high, until=job.upto, page=PAGE):
+            _fold_page(page, writer, done)
+        writer.flush()
+    return done
+
+
+class _Writer:
+    """Collects folded persons and copies many at once."""
+
+    def __init__(self, cursor: psycopg.Cursor[Any], tables: TimelineTables) -> None:
+        self._cursor: Final = cursor
+        self._tables: Final = tables
+        self._rows: list[bytes] = []
+        self._records: list[bytes] = []
+
+    def write(self, state: PersonFold) -> None:
+        self._rows.extend(encoded(state.rows.values()))
+        self._records.extend(map(encoded_record, state.records.values()))
+        if len(self._rows) >= ROWS_PER_COPY:
+            self.flush()
+
+    def flush(self) -> None:
+        self._tables.copy_encoded(self._cursor, self._rows, self._records)
+        self._rows, self._records = [], []
+
+
+def _fold_page(page: Sequence[RecordedEvent], writer: _Writer, done: RangeDone) -> None:
+    done.events += len(page)
+    at, end = 0, len(page)
+    while at < end:
+        record, begin = page[at].record, at
+        linked = False
+        while at < end and page[at].record == record:
+            linked = linked or page[at].name in LINK_EVENTS
+            at += 1
+        if linked:
+            done.linked.add(record)
+            done.links += [event for event in page[begin:at] if event.name in LINK_EVENTS]
+            continue
+        state = PersonFold()
+        for event in page[begin:at]:
+            if event.name in TAKES:
+                state.apply(OpenedEvent(event))
+        writer.write(state)
+
+
+def _fold_linked(
+    settings: Settings, store: EventStore, build: int, upto: int, done: RangeDone
+) -> None:
+    edges: set[tuple[int, int]] = set()
+    links = open_events(done.links)
+    apply_link_events(edges, sorted(links, key=lambda event: event.position))
+    person_of = persons_of(edges)
+    by_person: dict[int, list[int]] = defaultdict(list)
+    for record in sorted(done.linked):
+        by_person[person_of.get(record, record)].append(record)
+    tables = TimelineTables(build)
+    dsn = store_dsn(settings)
+    with (
+        connect(dsn, application_name=f"{settings.instance}-replay") as conn,
+        transaction(conn),
+        conn.cursor() as cursor,
+    ):
+        tables.persons.replace_all(cursor, edges)
+        writer = _Writer(cursor, tables)
+        for records in by_person.values():
+            state = PersonFold()
+            for event in events_of(store, records, upto):
+                state.apply(event)
+            writer.write(state)
+        writer.flush()
+
+
+def _jobs(
+    settings: Settings, build: int, upto: int, workers: int, max_record: int
+) -> list[RangeJob]:
+    count = min(max(1, max_record), workers * RANGES_PER_WORKER)
+    bounds = [1 + max_record * n // count for n in range(count + 1)]
+    return [
+        RangeJob(settings, build, low, high, upto) for low, high in pairwise(bounds) if low < high
+    ]
