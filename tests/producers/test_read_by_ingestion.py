@@ -1,0 +1,50 @@
+"""What ingestion reads in simulated messages is what the simulator announces in its ledger."""
+
+from __future__ import annotations
+
+import pytest
+from samples_of_plan import run_of
+
+from ingest.interpret import Context, Interpreted, Refused, interpret
+from ingest.runtime.feed import partition_of
+from ingest.runtime.feed.types import FeedRecord, Partition
+from producers.simulator.fault_rates import parse_faults
+from producers.simulator.messages import Message
+from producers.simulator.simulation import messages_of
+from schemas.codec import CONTENT_BYTES_MAX
+from schemas.identity import accepted_oids
+
+PARTITIONS = 24
+CONTEXT = Context(
+    accepted_oids("test"), {"documents": PARTITIONS, "patients": PARTITIONS}, CONTENT_BYTES_MAX
+)
+DECIDED_LATER = {"target_unknown", "unique_id_conflict", "opposed", "record_closed"} | {
+    "identity_revoked",
+    "record_unknown",
+}
+"""Codes that need the store: reading alone lets such messages pass."""
+
+
+def read(message: Message) -> Interpreted | Refused:
+    record = message.record
+    place = Partition(record.topic, partition_of(record.key, PARTITIONS))
+    fed = FeedRecord(0, 0, 0, record.key, record.value, record.headers)
+    return interpret(fed, place, CONTEXT)
+
+
+@pytest.mark.parametrize(("content", "documents"), [(False, 3000), (True, 300)])
+def test_messages_pass_or_are_refused_as_announced(content: bool, documents: int) -> None:
+    refused = 0
+    for message in messages_of(run_of(documents), parse_faults("0.1"), content=content):
+        codes = {code for _, code in message.expected}
+        if message.fault == "oversize_refused":
+            continue
+        found = read(message)
+        if isinstance(found, Refused):
+            refused += 1
+            assert found.rejection.code in codes, message.fault
+        else:
+            assert found.message_id == message.message_id
+            assert found.name == message.planned.schema
+            assert codes <= DECIDED_LATER | {None}, message.fault
+    assert refused > documents / 100
