@@ -1,0 +1,33 @@
+"""Runs commands of `histoire` one after another in one process, since each start costs a second.
+
+Reads one JSON object per line, `{"arguments": [...], "given": "..."}`, answers `{"code", "out"}`.
+Started by `answers.Terminal` with the environment of an installation.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import BinaryIO
+
+import orjson
+
+from deploy.cli import run
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Until the requests end."""
+    for line in requests:
+        asked = orjson.loads(line)
+        said = io.BytesIO()
+        sys.stdin = io.TextIOWrapper(io.BytesIO(asked["given"].encode()), encoding="utf-8")
+        sys.stdout = io.TextIOWrapper(said, encoding="utf-8", write_through=True)
+        code = run(asked["arguments"])
+        sys.stdout.flush()
+        answer = {"code": int(code), "out": said.getvalue().decode()}
+        answers.write(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE))
+        answers.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)
