@@ -8,12 +8,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from ingest.runtime.feed.types import Headers, OutgoingRecord
-from schemas.codec import encode
 from schemas.messages import TOPIC_OF, Provenance, Software
 
 from .cda import CdaWriter
+from .encoding import encode_repeating
 from .metadata import document_metadata
-from .patients import Patient
 from .planned import Expected, Planned, PlannedDocument
 from .randomness import between, stream
 
@@ -72,7 +71,7 @@ class MessageMaker:
         datum: dict[str, Any] = {
             "messageId": planned.message_id,
             "provenance": provenance(planned),
-            "ins": ins(planned.patient),
+            "ins": planned.patient.ins,
         }
         if planned.schema == "DepositDocument" and planned.document is not None:
             datum |= self._deposit(planned, planned.document)
@@ -111,15 +110,10 @@ def message_of(planned: Planned, datum: dict[str, Any]) -> Message:
     record = OutgoingRecord(
         topic=TOPIC_OF[planned.schema],
         key=f"{datum['ins']['oid']}|{datum['ins']['matricule']}".encode(),
-        value=encode(planned.schema, datum),
+        value=encode_repeating(planned.schema, datum),
         headers=headers(datum["messageId"], planned.schema, datum["provenance"]),
     )
     return Message(planned, record, uid, planned.expected)
-
-
-def ins(patient: Patient) -> dict[str, str]:
-    """The INS of a message; simulated identities are qualified."""
-    return {"oid": patient.oid, "matricule": patient.matricule, "status": "QUALIFIEE"}
 
 
 def provenance(planned: Planned) -> Provenance:

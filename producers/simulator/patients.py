@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Final
 
 from schemas.identity import INS_NIR_TEST, ins_key, matricule_key
-from schemas.messages import Traits
+from schemas.messages import Ins, Traits
 
 from .moments import moment
 from .randomness import pick, stream
@@ -59,6 +59,11 @@ class Patient:
     def key(self) -> bytes:
         """The key of the person's messages."""
         return ins_key(self.oid, self.matricule).encode()
+
+    @cached_property
+    def ins(self) -> Ins:
+        """The INS of messages; simulated identities are qualified."""
+        return {"oid": self.oid, "matricule": self.matricule, "status": "QUALIFIEE"}
 
     @cached_property
     def traits(self) -> Traits:

@@ -5,10 +5,10 @@ department 99.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
-from typing import Final
+from typing import Final, Literal
 
-from schemas import valuesets
 from schemas.messages import Actor, Author, Provenance, Software
 
 from .moments import Offset, zone_of
@@ -45,7 +45,7 @@ class Organisation:
         return f"{ORGANISATION_ROOT}^{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Professional:
     """A professional of an organisation."""
 
@@ -58,51 +58,56 @@ class Professional:
     organisation: Organisation
     actor_role: str
 
-    @property
+    @cached_property
     def identifier(self) -> str:
         """PS_IdNat as root^extension."""
         return f"{PERSON_ROOT}^{self.id}"
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Family and given name."""
         return f"{self.family} {self.given}"
 
-    @property
-    def specialty_label(self) -> str:
-        """The label of the specialty (J01)."""
-        return valuesets.AUTHOR_SPECIALTIES[self.specialty].label
-
     def author(self, function: str | None) -> Author:
-        """As author of a document, in this function."""
+        """As author of a document, in this function: the same object each time."""
+        found = self._authors.get(function)
+        if found is None:
+            found = self._authors[function] = {
+                "id": self.identifier,
+                "name": self.name,
+                "functionCode": function,
+                "specialtyCode": self.specialty,
+                "organisationId": self.organisation.identifier,
+                "organisationName": self.organisation.name,
+                "isDevice": False,
+            }
+        return found
+
+    def provenance(self, channel: Literal["DIRECT", "HISTORICAL"], at_ms: int) -> Provenance:
+        """As the one who answers for a message."""
         return {
-            "id": self.identifier,
-            "name": self.name,
-            "functionCode": function,
-            "specialtyCode": self.specialty,
-            "organisationId": self.organisation.identifier,
-            "organisationName": self.organisation.name,
-            "isDevice": False,
+            "software": self.organisation.software,
+            "actor": self._actor,
+            "authenticationMode": "INDIRECTE",
+            "purposeOfUse": "normal",
+            "channel": channel,
+            "occurredAt": at_ms,
         }
 
-    def provenance(self, channel: str, occurred_at_ms: int) -> Provenance:
-        """As the one who answers for a message."""
+    @cached_property
+    def _authors(self) -> dict[str | None, Author]:
+        return {}
+
+    @cached_property
+    def _actor(self) -> Actor:
         organisation = self.organisation
-        actor: Actor = {
+        return {
             "id": self.identifier,
             "name": self.name,
             "roleCode": self.actor_role,
             "organisationId": organisation.identifier,
             "organisationName": organisation.name,
             "sectorCode": organisation.facility_type,
-        }
-        return {
-            "software": organisation.software,
-            "actor": actor,
-            "authenticationMode": "INDIRECTE",
-            "purposeOfUse": "normal",
-            "channel": "HISTORICAL" if channel == "HISTORICAL" else "DIRECT",
-            "occurredAt": occurred_at_ms,
         }
 
 

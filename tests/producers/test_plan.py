@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples_of_plan import documents_of, planned, run_of
 
+from producers.simulator.encoding import encode_repeating
 from producers.simulator.fault_rates import parse_faults
+from producers.simulator.messages import MessageMaker
 from producers.simulator.moments import literal, moment, zone_of
 from producers.simulator.patients import Population
 from producers.simulator.plan import LIFE_CYCLE_SHARE, PERIOD, Plan, Run
@@ -28,12 +30,15 @@ from producers.simulator.tables import (
     read_sector,
     sector_names,
 )
+from schemas.codec import encode
 from schemas.identity import INS_NIR_TEST, key_is_valid
 
 _DIGEST = """
 import sys
 from hashlib import sha256
+from producers.simulator.encoding import encode_repeating
 from producers.simulator.fault_rates import parse_faults
+from producers.simulator.messages import MessageMaker
 from producers.simulator.plan import Run
 from producers.simulator.simulation import messages_of
 from producers.simulator.tables import read_sector
@@ -251,3 +256,10 @@ def test_a_wrong_table_says_where(change: dict[str, object], words: str) -> None
 def test_an_unknown_sector_is_named() -> None:
     with pytest.raises(TableError, match="no sector 'bank'"):
         read_sector("bank")
+
+
+def test_encoding_with_repeated_parts_is_that_of_the_codec() -> None:
+    maker = MessageMaker(3, content=False)
+    for message in planned(8000, 3, 1500):
+        datum = maker.datum(message)
+        assert encode_repeating(message.schema, datum) == encode(message.schema, datum)

@@ -1,0 +1,120 @@
+"""Encoding for batches of thousands: parts that come again are encoded once.
+
+The bytes are those of `schemas.codec.encode` (a test compares them), made from the same schemas.
+What repeats from message to message is one object here - a software, an actor, a person's INS and
+traits, an author - and is recognised by being the same object.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
+
+from schemas.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
+from schemas.codec import MARKER
+from schemas.registry import registry
+
+Write = Callable[[Any], bytes]
+
+_REPEATED: Final = frozenset({"Software", "Actor", "Ins", "Traits", "Author"})
+_SMALL: Final = tuple(bytes((number << 1,)) for number in range(64))
+
+
+def encode_repeating(name: str, datum: Mapping[str, Any]) -> bytes:
+    """The message, encoded. Dicts of repeated parts must never be changed, only replaced.
+
+    Raises KeyError, TypeError or AttributeError for a datum of another shape: it is ours.
+    """
+    head, write = _message(name)
+    return head + write(datum)
+
+
+@cache
+def _message(name: str) -> tuple[bytes, Write]:
+    schema = registry().newest(name)
+    return MARKER + schema.fingerprint, _writer(registry().tree(schema))
+
+
+def _number(value: int) -> bytes:
+    """A varint, zigzag (Avro int and long)."""
+    if 0 <= value < 64:
+        return _SMALL[value]
+    rest = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while rest > 0x7F:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+def _text(value: str) -> bytes:
+    data = value.encode()
+    return _number(len(data)) + data
+
+
+def _data(value: bytes) -> bytes:
+    return _number(len(value)) + value
+
+
+_PRIMITIVES: Final[Mapping[str, Write]] = {
+    "null": lambda value: b"",
+    "boolean": lambda value: b"\x01" if value else b"\x00",
+    "int": _number,
+    "long": _number,
+    "string": _text,
+    "bytes": _data,
+}
+
+
+def _writer(node: AvroType) -> Write:
+    match node:
+        case Primitive(kind=kind):
+            return _PRIMITIVES[kind]
+        case Fixed():
+            return bytes
+        case Enum(symbols=symbols):
+            indexes = {symbol: _number(place) for place, symbol in enumerate(symbols)}
+            return indexes.__getitem__
+        case Record():
+            return _record(node)
+        case Array(items=items):
+            return _array(_writer(items))
+        case Union(branches=(Primitive(kind="null"), other)):
+            return _optional(_writer(other))
+        case _:
+            raise NotImplementedError(f"messages of the feed have no {type(node).__name__}")
+
+
+def _optional(write: Write) -> Write:
+    return lambda value: b"\x00" if value is None else b"\x02" + write(value)
+
+
+def _array(write: Write) -> Write:
+    def items(values: list[Any]) -> bytes:
+        if not values:
+            return b"\x00"
+        return _number(len(values)) + b"".join(map(write, values)) + b"\x00"
+
+    return items
+
+
+def _record(node: Record) -> Write:
+    fields = tuple((field.name, _writer(field.type)) for field in node.fields)
+
+    def record(datum: Mapping[str, Any]) -> bytes:
+        return b"".join([write(datum[name]) for name, write in fields])
+
+    return _remembered(record) if short(node.name) in _REPEATED else record
+
+
+def _remembered(write: Write) -> Write:
+    # The object is kept beside its bytes: as long as it lives, its id is nobody else's.
+    kept: dict[int, tuple[Any, bytes]] = {}
+
+    def remembered(datum: Any) -> bytes:
+        found = kept.get(id(datum))
+        if found is None:
+            found = kept[id(datum)] = (datum, write(datum))
+        return found[1]
+
+    return remembered
