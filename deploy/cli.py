@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
-import importlib.util
 import sys
 from typing import Annotated
 
 import psycopg
 import typer
 
+import deploy.commands
+import ingest.commands
+import producers.commands
+import projections.commands
+import schemas.commands
 from deploy.broker import BrokerError, MissingProgramError
 from ingest.runtime.console import CommandError, Exit, err
+from ingest.runtime.database import store_dsn
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
 from ingest.runtime.feed.types import FeedError, FeedMismatch
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.settings import Settings, SettingsError
-
-COMMAND_MODULES = (
-    "producers.commands",
-    "ingest.commands",
-    "projections.commands",
-    "schemas.commands",
-    "deploy.commands",
-)
-"""In the order of the help: what a document goes through, then what serves it."""
+from projections import migrate_projections, timeline_audit
 
 EPILOG = (
     "Settings come from HISTOIRE_* variables: see `histoire config`. "
@@ -80,10 +76,17 @@ def make_app() -> typer.Typer:
         """Document events of a national health space: feed, event store, patient timelines."""
         _configure_logs()
 
-    for name in COMMAND_MODULES:
-        if importlib.util.find_spec(name) is not None:
-            importlib.import_module(name).register(composed)
+    # In the order of the help: what a document goes through, then what serves it.
+    producers.commands.register(composed)
+    ingest.commands.register(composed, audits=[timeline_audit], migrations=[_projection_tables])
+    projections.commands.register(composed)
+    schemas.commands.register(composed)
+    deploy.commands.register(composed)
     return composed
+
+
+def _projection_tables(settings: Settings) -> list[str]:
+    return migrate_projections(store_dsn(settings))
 
 
 app = make_app()
