@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaError, RetriableError, for_code
+from kafka.net.compat import KafkaNetClient
 
 from ..settings import Settings
 from .types import FeedError, FeedUnavailable
+
+C = TypeVar("C")
 
 BOOTSTRAP_MS = 10_000
 REQUEST_MS = 10_000
@@ -54,11 +57,7 @@ def client_options(settings: Settings, client_id: str) -> dict[str, Any]:
 
 
 def reachable(settings: Settings) -> bool:
-    """Whether any bootstrap address accepts a connection.
-
-    Asked before every client is made: each one that fails to start leaks its thread and its
-    descriptors (KAFKA 3).
-    """
+    """Whether any bootstrap address accepts a connection: asked before a client is made."""
     for address in (settings.kafka_bootstrap or "").split(","):
         host, _, port = address.rpartition(":")
         try:
@@ -69,38 +68,41 @@ def reachable(settings: Settings) -> bool:
     return False
 
 
-@contextmanager
-def starting(settings: Settings) -> Iterator[None]:
-    """A client is made inside; FeedUnavailable says why it could not be.
+def start_client(kind: Callable[..., C], settings: Settings, client_id: str, **options: Any) -> C:
+    """A client of the library (producer, consumer, admin) that has reached a broker.
 
-    A wrong password, a wrong authority, plain text to TLS and nobody there all look the same to
-    the caller (KAFKA 8): the reason is only in the client's log, of which the last line is shown.
+    FeedUnavailable says why it could not. A wrong password, a wrong authority, plain text to TLS
+    and nobody there all look the same to the caller (KAFKA 8): the reason is only in the client's
+    log, of which the last line is shown.
     """
     if not reachable(settings):
         raise FeedUnavailable(
             f"no Kafka broker answers at {settings.kafka_bootstrap}; start it "
             "(`histoire broker start`) or correct HISTOIRE_KAFKA_BOOTSTRAP"
         )
-    last = _LastLine()
-    logger = logging.getLogger("kafka")
-    logger.addHandler(last)
-    try:
-        yield
-    except KafkaError as error:
-        reason = last.line or type(error).__name__
-        raise FeedUnavailable(
-            f"Kafka at {settings.kafka_bootstrap} does not take us ({reason}); check the "
-            "HISTOIRE_KAFKA_* settings of security"
-        ) from error
-    finally:
-        logger.removeHandler(last)
+    begun: list[KafkaNetClient] = []
+
+    def network(**given: Any) -> KafkaNetClient:
+        begun.append(KafkaNetClient(**given))
+        return begun[-1]
+
+    with _last_line() as last:
+        try:
+            return kind(**client_options(settings, client_id), **options, kafka_client=network)
+        except KafkaError as error:
+            for client in begun:  # else its thread goes on for ever, a socket each second
+                client.close()
+            reason = last.line or type(error).__name__
+            raise FeedUnavailable(
+                f"Kafka at {settings.kafka_bootstrap} does not take us ({reason}); check the "
+                "HISTOIRE_KAFKA_* settings of security"
+            ) from error
 
 
 @contextmanager
 def admin_client(settings: Settings, client_id: str) -> Iterator[KafkaAdminClient]:
     """An admin client, closed afterwards; errors become FeedUnavailable or FeedError."""
-    with starting(settings):
-        admin = KafkaAdminClient(**client_options(settings, client_id))
+    admin = start_client(KafkaAdminClient, settings, client_id)
     try:
         yield admin
     except KafkaError as error:
@@ -132,6 +134,17 @@ def describe(
             str(row["topic_id"]), len(row["partitions"]), None if code == 0 else for_code(code)
         )
     return found
+
+
+@contextmanager
+def _last_line() -> Iterator[_LastLine]:
+    last = _LastLine()
+    logger = logging.getLogger("kafka")
+    logger.addHandler(last)
+    try:
+        yield last
+    finally:
+        logger.removeHandler(last)
 
 
 class _LastLine(logging.Handler):

@@ -22,9 +22,8 @@ from ..settings import Settings
 from .kafka_connection import (
     BrokerTopic,
     admin_client,
-    client_options,
     describe,
-    starting,
+    start_client,
     translated,
 )
 from .kafka_halts import corrupt, out_of_range, truncated
@@ -154,18 +153,19 @@ class KafkaPoller:
                 "session_timeout_ms": session_ms,
                 "heartbeat_interval_ms": session_ms // HEARTBEATS_PER_SESSION,
             }
-        with starting(settings):
-            consumer = KafkaConsumer(
-                **client_options(settings, self._client_id),
-                **group,
-                group_id=self._group,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                isolation_level="read_committed",
-                max_partition_fetch_bytes=FAIR_BYTES,
-                fetch_max_bytes=int(settings.batch_max_bytes),
-                allow_auto_create_topics=False,
-            )
+        consumer = start_client(
+            KafkaConsumer,
+            settings,
+            self._client_id,
+            **group,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=FAIR_BYTES,
+            fetch_max_bytes=int(settings.batch_max_bytes),
+            allow_auto_create_topics=False,
+        )
         names = [settings.topic_prefix + topic for topic in self._topics]
         # Metadata first: else the first assignment is empty and a second rebalance follows.
         known = {name: consumer.partitions_for_topic(name) or set() for name in names}

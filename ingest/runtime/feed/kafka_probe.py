@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from ..settings import Settings
-from .kafka_connection import client_options, starting, translated
+from .kafka_connection import start_client, translated
 from .types import FeedUnavailable, RecordIdentity
 
 _REQUEST_MS = 5_000
@@ -97,16 +97,17 @@ class KafkaProbe:
 
     def _connected(self) -> KafkaConsumer:
         if self._consumer is None:
-            with starting(self._settings):
-                self._consumer = KafkaConsumer(
-                    **client_options(self._settings, self._client_id),
-                    group_id=None,
-                    enable_auto_commit=False,
-                    auto_offset_reset="none",
-                    isolation_level="read_committed",
-                    max_partition_fetch_bytes=1024,
-                    allow_auto_create_topics=False,
-                )
+            self._consumer = start_client(
+                KafkaConsumer,
+                self._settings,
+                self._client_id,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                isolation_level="read_committed",
+                max_partition_fetch_bytes=1024,
+                allow_auto_create_topics=False,
+            )
         return self._consumer
 
 

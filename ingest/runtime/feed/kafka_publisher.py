@@ -42,7 +42,7 @@ from ..lifecycle import Clock, SystemClock
 from ..settings import Settings
 from .admission import refusal, size_of
 from .backpressure import Outstanding
-from .kafka_connection import admin_client, client_options, describe, reachable, starting
+from .kafka_connection import admin_client, describe, reachable, start_client
 from .kafka_topics import BATCH_OVERHEAD_BYTES
 from .partitioning import partition_of
 from .types import (
@@ -371,19 +371,20 @@ class KafkaPublisher:
         return PublishFailure("no_such_topic", "the feed has no such topic")
 
     def _new_producer(self) -> KafkaProducer:
-        with starting(self._settings):
-            return KafkaProducer(
-                **client_options(self._settings, self._client_id),
-                acks="all",
-                enable_idempotence=True,
-                delivery_timeout_ms=float("inf"),
-                compression_type="lz4",
-                linger_ms=5,
-                batch_size=128 * 1024,
-                max_block_ms=5_000,
-                max_request_size=self._settings.max_message_bytes + BATCH_OVERHEAD_BYTES,
-                allow_auto_create_topics=False,
-            )
+        return start_client(
+            KafkaProducer,
+            self._settings,
+            self._client_id,
+            acks="all",
+            enable_idempotence=True,
+            delivery_timeout_ms=float("inf"),
+            compression_type="lz4",
+            linger_ms=5,
+            batch_size=128 * 1024,
+            max_block_ms=5_000,
+            max_request_size=self._settings.max_message_bytes + BATCH_OVERHEAD_BYTES,
+            allow_auto_create_topics=False,
+        )
 
 
 def _give_up(producer: KafkaProducer) -> None:
