@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, Self
 
 from ingest.runtime import database
-from ingest.runtime.database import keys_dsn, store_dsn, transaction, transaction_timeouts
+from ingest.runtime.database import connect, keys_dsn, store_dsn, transaction, transaction_timeouts
 from ingest.runtime.settings import Settings
 
 from .append import (
@@ -103,9 +103,15 @@ class EventStore:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """The store of these settings; starts the embedded server when none is configured."""
+        """The store of these settings; starts the embedded server when none is configured.
+
+        Raises MigrationError first of all: before `histoire migrate` there is no master key either.
+        """
+        dsn = store_dsn(settings)
+        with connect(dsn, application_name=f"{settings.instance}-open") as conn:
+            check_migrated(conn, STORE)
         return cls(
-            store_dsn(settings),
+            dsn,
             keys_dsn(settings),
             read_master_key(settings.master_key_path),
             settings.content_url,

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
-from ingest.eventstore import EventStore, migrate
+from ingest.eventstore import EventStore, migrate, migrate_store
 from ingest.eventstore.master_key import MasterKeyError, create_master_key, read_master_key
 from ingest.eventstore.migrations import MigrationError, migrations
+from ingest.runtime.settings import Settings
 
 
 def test_migrate_is_idempotent_and_says_what_it_did(database: str, tmp_path: Path) -> None:
@@ -76,6 +78,19 @@ def test_an_unmigrated_database_says_what_to_run(database: str, tmp_path: Path) 
         EventStore(
             database, database, read_master_key(tmp_path / "master.key"), str(tmp_path / "c")
         )
+
+
+def test_opening_by_settings_asks_for_the_migration_before_the_key(
+    database: str, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home", database_dsn=SecretStr(database))
+    with pytest.raises(MigrationError, match="histoire migrate"):
+        EventStore.open(settings)
+    done = migrate_store(settings)
+    assert done.master_key_created
+    assert settings.master_key_path.exists()
+    with EventStore.open(settings) as store:
+        assert store.max_position() == 0
 
 
 def test_a_lost_master_key_is_never_replaced(database: str, tmp_path: Path) -> None:
