@@ -38,6 +38,16 @@ class ChildrenCollector(Collector):
         return merged.values()
 
 
+def samples_of(port: int, name: str) -> list[tuple[dict[str, str], float]]:
+    """Labels and values of one metric on an endpoint of this machine; empty when none answers."""
+    return [
+        (dict(sample.labels), sample.value)
+        for family in _families(port)
+        for sample in family.samples
+        if sample.name == name
+    ]
+
+
 def _families(port: int) -> list[Metric]:
     # Loopback only, and the port is one we gave to a child of our own.
     address = f"http://127.0.0.1:{port}/metrics"
