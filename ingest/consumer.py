@@ -7,7 +7,7 @@ after the one before it.
 import gc
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +63,7 @@ class Consumer:
         self._report = report
         self._next: dict[Partition, int] = {}
         self._batches = 0
+        self._on_messages: Callable[[int], None] | None = None
 
     def run_once(self) -> Written | None:
         """One poll and its batch, committed; None when the poll brought nothing.
@@ -77,7 +78,13 @@ class Consumer:
         self._finish(written, started)
         return written
 
-    def run(self, stop: StopSignal, *, until_idle: bool = False) -> None:
+    def run(
+        self,
+        stop: StopSignal,
+        *,
+        until_idle: bool = False,
+        on_messages: Callable[[int], None] | None = None,
+    ) -> None:
         """Ingest until stopped, or until every owned partition is at its end.
 
         When it is to stop, the batch under way is ended, and nothing else is begun. Raises as
@@ -85,6 +92,7 @@ class Consumer:
         """
         with _tuned(), ThreadPoolExecutor(1, thread_name_prefix="writer") as pool:
             started = self._clock.monotonic()
+            self._on_messages = on_messages
             under_way: tuple[Future[Written], float] | None = None
             while not stop.is_set():
                 polled_at = self._clock.monotonic()
@@ -147,6 +155,8 @@ class Consumer:
 
     def _log(self, written: Written, seconds: float) -> None:
         arrivals = [arrival for part in written.parts for arrival in part.arrivals]
+        if self._on_messages is not None:
+            self._on_messages(len(arrivals))
         counts = counts_of(arrivals)
         get_logger().info(
             "batch_stored",

@@ -1,7 +1,7 @@
 """Publishes the outcomes of committed batches, keyed by software, at least once (DESIGN 5)."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ingest.eventstore import EventStore
@@ -57,13 +57,20 @@ class Relay:
         return len(outcomes)
 
     def run(
-        self, stop: StopSignal, *, until_idle: bool = False, metrics: Metrics | None = None
+        self,
+        stop: StopSignal,
+        *,
+        until_idle: bool = False,
+        metrics: Metrics | None = None,
+        on_outcomes: Callable[[int], None] | None = None,
     ) -> int:
         """Relay until stopped, or until nothing is left; how many outcomes were published."""
         total = 0
         while not stop.is_set():
             count = self.relay_once()
             total += count
+            if on_outcomes is not None:
+                on_outcomes(count)
             if metrics is not None:
                 self._report(metrics, count)
             if count == 0:

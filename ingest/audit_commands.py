@@ -1,0 +1,213 @@
+"""`histoire audit`, `histoire positions`, `histoire document`."""
+
+import getpass
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ingest.eventstore import EventStore
+from ingest.runtime.console import CommandError, Exit, out, print_json, progress
+from ingest.runtime.feed import topic_facts
+from ingest.runtime.settings import Settings
+from schemas.messages import FEED_TOPICS
+from schemas.unique_id import unique_id_is_well_formed
+
+from .audit import Audit, AuditCheck, balance_checks, fetched
+from .documents import read_document
+from .faults import told_to_people
+from .positions import PartitionPosition, accept_position, positions_of
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+
+
+def register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
+    """Add `audit`, `document` and `positions show|accept` to `app`."""
+    _register_audit(app, audits)
+    _register_document(app)
+    _register_positions(app)
+
+
+def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
+    @app.command()
+    def audit(
+        at_end: Annotated[
+            bool,
+            typer.Option("--at-end", help="Also require that nothing is on its way any more."),
+        ] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Prove the balance sheet from the feed's offsets to the events and timelines.
+
+        fetched = accepted + duplicate + unchanged + rejected for every partition; events counted =
+        events stored; every stream sound; a dead letter for every rejection. Exit code 1 when
+        something does not balance.
+        """
+        settings = Settings.load()
+        with told_to_people(), EventStore.open(settings) as store, progress("audit"):
+            facts = topic_facts(settings)
+            positions, checks = balance_checks(store, list(facts.values()), at_end=at_end)
+            for further in audits:
+                checks += further(settings)
+        failed = [check for check in checks if not check.holds]
+        if as_json:
+            _print_audit_json(positions, checks)
+        else:
+            _print_audit(positions, checks, failed)
+        if failed:
+            raise typer.Exit(Exit.FAILED)
+
+
+def _print_audit_json(positions: Sequence[PartitionPosition], checks: Sequence[AuditCheck]) -> None:
+    for position in positions:
+        print_json({"kind": "partition", **described(position)})
+    for check in checks:
+        print_json(
+            {
+                "kind": "check",
+                "name": check.name,
+                "expected": check.expected,
+                "found": check.found,
+                "holds": check.holds,
+            }
+        )
+    failed = sum(not check.holds for check in checks)
+    print_json({"kind": "audit", "checks": len(checks), "failed": failed, "balances": not failed})
+
+
+def _print_audit(
+    positions: Sequence[PartitionPosition],
+    checks: Sequence[AuditCheck],
+    failed: Sequence[AuditCheck],
+) -> None:
+    columns = ("fetched", "accepted", "duplicate", "unchanged", "rejected", "events", "lag")
+    table = Table("partition", *columns)
+    totals = dict.fromkeys(columns, 0)
+    for position in positions:
+        row = described(position)
+        if not row["fetched"] and not row["lag"]:
+            continue
+        for column in columns:
+            totals[column] += row[column] or 0
+        table.add_row(row["partition"], *(f"{row[column] or 0:,}" for column in columns))
+    table.add_section()
+    table.add_row("all", *(f"{totals[column]:,}" for column in columns))
+    console = out()
+    console.print(table)
+    for check in checks:
+        if not check.holds:
+            console.print(f"does not hold: {check.name}: {check.expected:,}, found {check.found:,}")
+    verdict = "balances" if not failed else f"DOES NOT BALANCE: {len(failed)} check(s) failed"
+    console.print(f"{len(checks)} checks: {verdict}")
+
+
+def described(position: PartitionPosition) -> dict[str, Any]:
+    """A partition with its line of the balance sheet, for people and programs."""
+    stored = position.stored
+    names = ("accepted", "duplicate", "unchanged", "rejected", "events", "holes")
+    counts = asdict(stored) if stored is not None else {}
+    return {
+        "partition": f"{position.partition.topic}/{position.partition.number}",
+        "log_start": position.log_start,
+        "log_end": position.log_end,
+        "first_offset": counts.get("first_offset"),
+        "next_offset": counts.get("next_offset"),
+        "lag": position.lag if stored is not None else position.log_end,
+        "fetched": fetched(stored) if stored is not None else 0,
+        **{name: counts.get(name, 0) for name in names},
+    }
+
+
+def _register_document(app: typer.Typer) -> None:
+    @app.command()
+    def document(
+        unique_id: Annotated[
+            str, typer.Argument(metavar="UID", help="uniqueId; - reads it from standard input.")
+        ],
+        output: Annotated[
+            Path | None, typer.Option("--out", help="Write the bytes to this file.")
+        ] = None,
+    ) -> None:
+        """Give back the bytes of a document, verified against the hash of its deposit."""
+        wanted = sys.stdin.readline().strip() if unique_id == "-" else unique_id
+        if not unique_id_is_well_formed(wanted):
+            raise CommandError("this is no uniqueId", "Give an OID, or root^extension.", Exit.USAGE)
+        with told_to_people(), EventStore.open(Settings.load()) as store:
+            found = read_document(store, wanted)
+        if output is not None:
+            output.write_bytes(found.data)
+            return
+        if sys.stdout.isatty():
+            raise CommandError(
+                "the bytes of a document do not belong on a terminal", "Use --out FILE.", Exit.USAGE
+            )
+        sys.stdout.buffer.write(found.data)
+        sys.stdout.buffer.flush()
+
+
+def _register_positions(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="How far each partition of the feed was read.")
+    app.add_typer(group, name="positions")
+
+    @group.command()
+    def show(as_json: Json = False) -> None:
+        """Show the position of every partition, and what does not fit the feed."""
+        settings = Settings.load()
+        with told_to_people(), EventStore.open(settings) as store:
+            positions = _positions(settings, store)
+        if as_json:
+            for position in positions:
+                print_json({**described(position), "misfit": position.misfit})
+            return
+        table = Table("partition", "position", "log", "lag", "misfit")
+        for position in positions:
+            row = described(position)
+            log = f"{row['log_start']} .. {row['log_end']}"
+            at = "" if row["next_offset"] is None else str(row["next_offset"])
+            table.add_row(row["partition"], at, log, str(row["lag"]), position.misfit or "")
+        out().print(table)
+
+    @group.command()
+    def accept(
+        partition: Annotated[str, typer.Argument(help="TOPIC/NUMBER, for example documents/3.")],
+        reason: Annotated[str, typer.Option(help="Why; kept with the gap.")],
+        yes: Annotated[bool, typer.Option("--yes", help="Really do it.")] = False,
+    ) -> None:
+        """Go on reading a partition that halted: at the begin of its log, or at its end.
+
+        What is skipped is kept as a gap, with the reason. Without --yes only says what would be
+        done.
+        """
+        settings = Settings.load()
+        with told_to_people(), EventStore.open(settings) as store:
+            found = [
+                p for p in _positions(settings, store) if described(p)["partition"] == partition
+            ]
+            if not found:
+                raise CommandError(f"there is no partition {partition}", None, Exit.NOT_FOUND)
+            _accept(store, found[0], partition, reason.strip(), yes)
+
+
+def _accept(
+    store: EventStore, position: PartitionPosition, name: str, reason: str, yes: bool
+) -> None:
+    if not reason:
+        raise CommandError("the reason is empty", None, Exit.USAGE)
+    if not yes:
+        raise CommandError(
+            f"{name}: {position.misfit or 'the offsets fit'} Nothing was done.",
+            "Stop ingestion and add --yes.",
+            Exit.USAGE,
+        )
+    offset = accept_position(store, position, reason=reason, by=getpass.getuser())
+    out().print(f"{name}: reading goes on at offset {offset}")
+
+
+def _positions(settings: Settings, store: EventStore) -> list[PartitionPosition]:
+    facts = topic_facts(settings)
+    feed = [fact for fact in facts.values() if fact.topic in FEED_TOPICS]
+    return positions_of(store.source_positions(), feed)

@@ -1,0 +1,152 @@
+"""Commands of ingestion: `migrate`, `ingest`, `relay`, and, each in its module, the others."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from ingest.eventstore import EventStore, migrate_store
+from ingest.runtime.console import note, out, progress
+from ingest.runtime.feed import ensure_topics, open_poller, open_publisher
+from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.runtime.logs import get_logger
+from ingest.runtime.metrics import Metrics
+from ingest.runtime.settings import Settings
+from schemas.messages import FEED_TOPICS
+
+from .audit import Audit
+from .audit_commands import register_audit
+from .batch import BatchWriter
+from .consumer import Consumer, Limits
+from .dead_letter_commands import register_dead_letters
+from .dead_letters import Retry, of_schemas_known_now
+from .faults import told_to_people
+from .ingestion_metrics import IngestionMetrics
+from .interpret import Context
+from .patience import patience
+from .positions import StoredPositions
+from .rejection_limit import RejectionLimit
+from .relay import Relay
+from .startup import context_of, feed_facts, long_running
+
+UntilIdle = Annotated[bool, typer.Option("--until-idle", help="End when nothing is left to do.")]
+Port = Annotated[
+    int | None,
+    typer.Option("--metrics-port", min=0, max=65_535, help="Port of the metrics; 0: none."),
+]
+Migration = Callable[[Settings], Sequence[str]]
+"""A further migration another package contributes; gives the names of what it applied."""
+
+
+def register(
+    app: typer.Typer, *, audits: Sequence[Audit] = (), migrations: Sequence[Migration] = ()
+) -> None:
+    """Add the commands of this package to `app`.
+
+    `audits`: further checks of `histoire audit`. `migrations`: further steps of `histoire migrate`.
+    """
+
+    @app.command()
+    def migrate() -> None:
+        """Make or update the tables, the topics of the feed and the master key; safe to repeat."""
+        settings = Settings.load()
+        with told_to_people():
+            run_migrate(settings, migrations)
+
+    @app.command()
+    def ingest(
+        until_idle: UntilIdle = False,
+        accept_rejections: Annotated[
+            int, typer.Option(min=0, metavar="N", help="Let N rejections pass the limit.")
+        ] = 0,
+        metrics_port: Port = None,
+    ) -> None:
+        """Validate the messages of the feed and append them to the store, exactly once.
+
+        Ends cleanly on SIGTERM after the batch under way. Exit code 3: too many messages would be
+        rejected; 5: a person must decide (a topic recreated, a key missing).
+        """
+        settings = Settings.load()
+        with told_to_people(), long_running(settings, "ingest", metrics_port) as metrics:
+            run_ingest(settings, metrics, until_idle=until_idle, accepted=accept_rejections)
+
+    @app.command()
+    def relay(until_idle: UntilIdle = False, metrics_port: Port = None) -> None:
+        """Publish the outcomes of committed batches on topic `outcomes`, at least once."""
+        settings = Settings.load()
+        with told_to_people(), long_running(settings, "relay", metrics_port) as metrics:
+            run_relay(settings, metrics, until_idle=until_idle)
+
+    register_dead_letters(app)
+    register_audit(app, audits)
+
+
+def run_migrate(settings: Settings, migrations: Sequence[Migration] = ()) -> None:
+    """Everything exists afterwards; says what was done, and warns of a new master key."""
+    migrated = migrate_store(settings)
+    applied = list(migrated.applied)
+    for further in migrations:
+        applied += further(settings)
+    ensure_topics(settings)
+    out().print(f"applied: {', '.join(applied)}" if applied else "nothing to apply: up to date")
+    if migrated.master_key_created:
+        note(
+            f"A new master key was written to {settings.master_key_path.absolute()}. Back it up"
+            " now, apart from the databases: without it nothing that is stored can ever be read."
+        )
+
+
+def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accepted: int) -> None:
+    """Ingest until stopped, or until idle."""
+    clock = SystemClock()
+    with StopSignal().installed() as stop, EventStore.open(settings) as store:
+        patient = patience(stop, metrics)
+        context = context_of(settings, feed_facts(settings, store))
+        _retry_schemas(store, context)
+        poller = open_poller(
+            settings,
+            FEED_TOPICS,
+            group=settings.consumer_group,
+            resume=StoredPositions(store, patient),
+            client_id=f"{settings.instance}-ingest",
+        )
+        consumer = Consumer(
+            poller,
+            BatchWriter(store, context, clock, patient),
+            context,
+            Limits(
+                settings.batch_max_records,
+                settings.batch_max_bytes,
+                settings.poll_timeout_seconds,
+            ),
+            RejectionLimit(settings.rejection_window, settings.rejection_share, accepted),
+            clock,
+            IngestionMetrics(metrics, store, clock),
+        )
+        get_logger().info("ingestion_started", cluster_id=poller.cluster_id)
+        try:
+            with progress("ingest", show=until_idle) as bar:
+                consumer.run(stop, until_idle=until_idle, on_messages=bar.advance)
+        finally:
+            poller.close()
+        get_logger().info("ingestion_ended")
+
+
+def _retry_schemas(store: EventStore, context: Context) -> None:
+    """Letters of a schema that was unknown and is in the folder now are decided again."""
+    letters = of_schemas_known_now(store)
+    for done in Retry(store, context, SystemClock())(letters):
+        get_logger().info("letters_decided_again", letters=len(done), reason_code="schema_unknown")
+
+
+def run_relay(settings: Settings, metrics: Metrics, *, until_idle: bool) -> None:
+    """Publish outcomes until stopped, or until none is left."""
+    client = f"{settings.instance}-relay"
+    with StopSignal().installed() as stop, EventStore.open(settings) as store:
+        publisher = open_publisher(settings, client_id=client)
+        relay = Relay(store, publisher, settings.instance, SystemClock())
+        try:
+            with progress("relay", show=until_idle) as bar:
+                relay.run(stop, until_idle=until_idle, metrics=metrics, on_outcomes=bar.advance)
+        finally:
+            publisher.close()

@@ -1,0 +1,256 @@
+"""The loop over the embedded feed, end to end."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from feed_messages import ANNA, BRUNO, deposit, feed_record, key_of, mask, record_message, unique_id
+from ingest_site import Site
+from prometheus_client import CollectorRegistry
+
+from ingest.consumer import Consumer
+from ingest.eventstore import EventStore
+from ingest.eventstore.batch import SourcePosition
+from ingest.ingestion_metrics import IngestionMetrics
+from ingest.patience import at_once
+from ingest.positions import (
+    PartitionPosition,
+    StoredPositions,
+    accept_position,
+    position_misfit,
+    positions_of,
+)
+from ingest.rejection_limit import RejectionLimit, TooManyRejections
+from ingest.runtime.feed import (
+    Assignment,
+    FeedMismatch,
+    OutgoingRecord,
+    Partition,
+    RecordIdentity,
+    topic_facts,
+    trim,
+)
+from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.runtime.metrics import Metrics
+
+
+def garbage(count: int, key: bytes = b"k") -> list[OutgoingRecord]:
+    return [OutgoingRecord("documents", key, b"garbage") for _ in range(count)]
+
+
+def test_everything_on_the_feed_gets_exactly_one_answer(site: Site) -> None:
+    messages = [
+        *(deposit(n, matricule=(ANNA, BRUNO)[n % 2]) for n in range(200)),
+        record_message("ActivateRecord"),
+        mask(2),
+        mask(999),
+    ]
+    site.publish(*messages, *messages[:50])
+    site.publish_records(*garbage(3))
+    site.ingest(records=60)
+    balance = site.balance()
+    assert balance["fetched"] == len(messages) + 50 + 3
+    assert balance["fetched"] == sum(
+        balance[kind] for kind in ("accepted", "duplicate", "unchanged", "rejected")
+    )
+    assert balance["duplicate"] == 50
+    assert balance["events"] == len(site.events())
+    assert {letter.code for letter in site.store.letters()} == {
+        "not_single_object",
+        "target_unknown",
+    } or balance["rejected"] == 5
+    assert site.names().count("document_submitted") == 200
+
+
+def test_it_goes_on_where_it_stopped_and_reads_nothing_twice(site: Site) -> None:
+    site.publish(*(deposit(n) for n in range(30)))
+    site.ingest()
+    site.publish(*(deposit(n) for n in range(30, 50)))
+    site.ingest()
+    assert site.balance()["accepted"] == 50
+    assert site.balance()["duplicate"] == 0
+
+
+def test_run_once_is_one_poll_and_one_transaction(site: Site) -> None:
+    site.publish(deposit(1), deposit(2))
+    poller = site.poller()
+    consumer = site.consumer(poller)
+    written = None
+    while written is None:
+        written = consumer.run_once()
+    assert sum(len(part.arrivals) for part in written.parts) == 2
+    poller.close()
+
+
+def test_a_stop_ends_the_loop_after_the_batch_under_way(site: Site) -> None:
+    site.publish(*(deposit(n) for n in range(500)))
+    poller = site.poller()
+    stop = StopSignal()
+    consumer = site.consumer(poller, records=20)
+    consumer.run(stop, on_messages=lambda _: stop.set())
+    poller.close()
+    balance = site.balance()
+    assert 0 < balance["fetched"] < 500
+    assert balance["fetched"] == balance["accepted"]
+    assert balance["events"] == len(site.events())
+    site.ingest()
+    assert site.balance()["accepted"] == 500
+    assert site.balance()["duplicate"] == 0
+
+
+def test_two_consumers_of_one_group_store_everything_once(site: Site) -> None:
+    site.publish(
+        *(deposit(n, matricule=(ANNA, BRUNO)[n % 2]) for n in range(300)),
+        *(record_message("DeclareIdentity") for _ in range(20)),
+    )
+    stop = StopSignal()
+
+    def work() -> None:
+        with EventStore.open(site.settings) as store:
+            poller = site.poller(store)
+            consumer: Consumer = site.consumer(poller, records=10, writer=site.writer(store))
+            while not stop.is_set():
+                consumer.run_once()
+            poller.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        working = [pool.submit(work) for _ in range(2)]
+        for _ in range(400):
+            if site.balance().get("fetched") == 320 or any(w.done() for w in working):
+                break
+            stop.wait(0.05)
+        stop.set()
+        for future in working:
+            future.result()
+    balance = site.balance()
+    assert (balance["fetched"], balance["accepted"], balance["duplicate"]) == (320, 320, 0)
+    assert site.store.verify_streams() == []
+
+
+# The limit of rejections
+
+
+def test_too_many_rejections_stop_the_consumer_and_nothing_of_the_batch_is_committed(
+    site: Site,
+) -> None:
+    site.publish_records(*garbage(11))
+    with pytest.raises(TooManyRejections) as stopped:
+        site.ingest(rejections=RejectionLimit(20, 0.5))
+    assert stopped.value.codes == ["not_single_object"]
+    assert site.balance()["fetched"] == 0
+    site.ingest(rejections=RejectionLimit(20, 0.5, accepted=5))
+    assert site.balance()["rejected"] == 11
+
+
+def test_rejections_are_counted_over_the_last_messages_only(site: Site) -> None:
+    limit = RejectionLimit(4, 0.5)
+    for _ in range(5):
+        site.publish_records(*garbage(2, key_of(deposit(0)[1])))
+        site.publish(deposit(1), deposit(2))
+        site.ingest(rejections=limit)
+    assert site.balance()["rejected"] == 10
+
+
+# Positions
+
+
+def fake(log_start: int = 0, log_end: int = 10, topic_id: str = "t", **record: int) -> Assignment:
+    identity = {"leader_epoch": 1, "timestamp_ms": 99, **record}
+    return Assignment(
+        Partition("documents", 0),
+        "c",
+        topic_id,
+        log_start,
+        log_end,
+        lambda offset: RecordIdentity(offset, identity["leader_epoch"], identity["timestamp_ms"]),
+    )
+
+
+STORED = SourcePosition("c/documents/0", "t", 5, 0, 4, 1, 99, 5, 0, 0, 0, 5, 0)
+
+
+def test_a_position_that_fits() -> None:
+    assert position_misfit(STORED, fake()) is None
+    assert position_misfit(STORED, fake(log_start=5)) is None
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        fake(topic_id="other"),
+        fake(log_end=4),
+        fake(log_start=6),
+        fake(leader_epoch=2),
+        fake(timestamp_ms=98),
+        replace(fake(), identity_at=lambda offset: None),
+    ],
+)
+def test_a_position_that_does_not_fit_says_why(assignment: Assignment) -> None:
+    sentence = position_misfit(STORED, assignment)
+    assert sentence is not None
+    assert sentence.endswith(".")
+
+
+def test_a_log_that_was_cut_before_it_was_ever_read_halts(site: Site) -> None:
+    resume = StoredPositions(site.store, at_once)
+    with pytest.raises(FeedMismatch, match="histoire positions accept documents/0"):
+        resume([fake(log_start=3)])
+    assert site.store.source_positions() == {}
+
+
+def test_the_row_of_a_partition_is_inserted_at_its_first_assignment(site: Site) -> None:
+    resume = StoredPositions(site.store, at_once)
+    assert resume([fake()]) == {Partition("documents", 0): 0}
+    assert site.store.source_positions()["c/documents/0"].topic_id == "t"
+
+
+def position_on_feed(site: Site, partition: Partition) -> PartitionPosition:
+    positions = positions_of(site.store.source_positions(), topic_facts(site.settings).values())
+    return next(position for position in positions if position.partition == partition)
+
+
+def test_a_gap_is_accepted_with_a_reason_and_counted_as_holes(site: Site) -> None:
+    (first, *_) = site.publish(*(deposit(n) for n in range(5)))
+    position = position_on_feed(site, first.partition)
+    assert position.log_end == 5
+    # The feed lost its first messages before anybody read them.
+    trim(site.settings, -1.0, {first.partition: 3})
+    position = position_on_feed(site, first.partition)
+    assert position.log_start == 3
+    assert position.misfit is not None
+    with pytest.raises(FeedMismatch):
+        site.ingest()
+    assert accept_position(site.store, position, reason="tested", by="me") == 3
+    site.ingest()
+    assert site.balance()["accepted"] == 2
+    assert position_on_feed(site, first.partition).misfit is None
+
+
+def test_metrics_tell_what_was_stored(site: Site) -> None:
+    metrics = Metrics(CollectorRegistry())
+    site.publish(deposit(1), deposit(1), mask(7), deposit(2, replaces=unique_id(1)))
+    report = IngestionMetrics(metrics, site.store, SystemClock())
+    site.ingest(report=report)
+
+    def value(metric: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"histoire_{metric}", labels)
+
+    count = {"topic": "documents"}
+    assert value("messages_total", outcome="accepted", code="", **count) == 2
+    assert value("messages_total", outcome="duplicate", code="", **count) == 1
+    assert value("messages_total", outcome="rejected", code="target_unknown", **count) == 1
+    assert value("events_total", name="document_replaced") == 1
+    assert value("dead_letters_waiting", code="target_unknown") == 1
+
+
+def test_the_key_of_a_message_is_what_its_partition_is_made_of(site: Site) -> None:
+    message = deposit(1)
+    wrong = OutgoingRecord(
+        "documents", b"another key", feed_record(message).value or b"", feed_record(message).headers
+    )
+    site.publish_records(wrong)
+    site.ingest()
+    (letter,) = site.store.letters()
+    assert letter.code == "key_mismatch"

@@ -1,0 +1,89 @@
+"""Dead letters: decided again against the store, marked in the same transaction."""
+
+from __future__ import annotations
+
+from feed_messages import CONTEXT, deposit, mask, record_message, unique_id
+from ingest_site import Site
+
+from ingest.dead_letters import Retry, of_schemas_known_now, waiting
+from ingest.outcomes import answer_of
+from ingest.runtime.feed import OutgoingRecord
+from ingest.runtime.lifecycle import SystemClock
+from schemas.codec import decode_event
+
+
+def retry(site: Site, *letters: int) -> list[str]:
+    again = Retry(site.store, CONTEXT, SystemClock())
+    chosen = letters or [letter.letter for letter in waiting(site.store)]
+    return [
+        answer_of(arrival).code or answer_of(arrival).status
+        for done in again(chosen)
+        for arrival in done
+    ]
+
+
+def test_a_deposit_refused_for_an_opposition_is_accepted_after_its_withdrawal(site: Site) -> None:
+    site.write(record_message("OpposeFeeding"))
+    site.write(deposit(1), deposit(2, replaces=unique_id(1)), mask(1))
+    assert retry(site) == ["opposed", "opposed", "target_unknown"]
+    site.write(record_message("WithdrawOpposition"))
+    assert retry(site) == ["accepted", "accepted", "accepted"]
+    assert retry(site) == []
+    letters = site.store.letters(status=None)
+    assert [(letter.status, letter.attempt) for letter in letters] == [("accepted", 3)] * 3
+    assert site.balance()["events"] == len(site.events())
+    assert site.balance()["rejected"] == 3
+    assert site.store.verify_streams() == []
+
+
+def test_each_attempt_has_an_outcome_of_its_own(site: Site) -> None:
+    site.write(record_message("OpposeFeeding"))
+    site.write(deposit(1))
+    retry(site)
+    site.write(record_message("WithdrawOpposition"))
+    retry(site)
+    outcomes = [
+        (outcome["outcomeId"].rsplit("/", 1)[1], outcome["status"], outcome["code"])
+        for row in site.store.unpublished_outcomes(100)
+        for outcome in decode_event("OutcomeBatch", row.payload)["outcomes"]
+        if outcome["topic"] == "documents"
+    ]
+    assert outcomes == [
+        ("1", "REJECTED", "opposed"),
+        ("2", "REJECTED", "opposed"),
+        ("3", "ACCEPTED", None),
+    ]
+
+
+def test_a_letter_retried_while_its_target_is_in_the_same_retry(site: Site) -> None:
+    site.write(record_message("OpposeFeeding"))
+    site.write(mask(1), deposit(1))
+    site.write(record_message("WithdrawOpposition"))
+    assert retry(site) == ["accepted", "accepted"]
+    assert site.names()[-2:] == ["document_submitted", "document_visibility_changed"]
+
+
+def test_letters_of_a_schema_that_is_known_now(site: Site) -> None:
+    unknown = OutgoingRecord("documents", b"k", b"\xc3\x01" + b"\x07" * 8 + b"rest")
+    site.publish_records(unknown)
+    site.ingest()
+    (letter,) = site.store.letters(code="schema_unknown")
+    assert letter.fingerprint == b"\x07" * 8
+    assert of_schemas_known_now(site.store) == []
+
+
+def test_a_message_can_be_deposited_anew_instead_of_retried(site: Site) -> None:
+    site.write(record_message("OpposeFeeding"))
+    site.write(deposit(1))
+    site.write(record_message("WithdrawOpposition"))
+    assert site.write(deposit(1)) == ["accepted"]
+    assert retry(site) == ["duplicate"]
+
+
+def test_a_discarded_letter_is_not_decided_again(site: Site) -> None:
+    site.write(mask(1))
+    (letter,) = site.store.letters()
+    site.store.discard(letter.letter, "a mistake", "operator")
+    assert retry(site, letter.letter) == []
+    site.write(deposit(1))
+    assert site.names() == ["record_opened", "document_submitted"]

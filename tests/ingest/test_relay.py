@@ -1,0 +1,71 @@
+"""Outcomes on their topic: keyed by software, at least once, the same id when published again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from feed_messages import SOFTWARE, deposit, mask
+from ingest_site import Site
+
+from ingest.eventstore import EventStore
+from ingest.relay import Relay
+from ingest.runtime.feed import FeedRecord, open_poller, open_publisher
+from ingest.runtime.lifecycle import StopSignal, SystemClock
+from schemas.codec import Decoded, decode
+
+
+def outcomes(site: Site) -> list[FeedRecord]:
+    poller = open_poller(
+        site.settings,
+        ["outcomes"],
+        group=None,
+        resume=lambda assignments: {a.partition: 0 for a in assignments},
+        client_id="reader",
+    )
+    try:
+        found: list[FeedRecord] = []
+        while polled := poller.poll(0.3, 1000, 1_000_000):
+            found += [record for part in polled for record in part.records]
+        return found
+    finally:
+        poller.close()
+
+
+def test_every_outcome_is_published_once_and_marked(site: Site) -> None:
+    site.write(deposit(1), deposit(1), mask(9))
+    publisher = open_publisher(site.settings, client_id="relay")
+    relay = Relay(site.store, publisher, "test", SystemClock())
+    assert relay.run(StopSignal(), until_idle=True) == 3
+    assert relay.relay_once() == 0
+    publisher.close()
+    records = outcomes(site)
+    assert [record.key for record in records] == [SOFTWARE.encode()] * 3
+    decoded = [decode(record.value) for record in records]
+    said = [d.datum for d in decoded if isinstance(d, Decoded)]
+    assert [(o["status"], o["code"], o["ruleId"]) for o in said] == [
+        ("ACCEPTED", None, None),
+        ("DUPLICATE", None, None),
+        ("REJECTED", "target_unknown", "LIFE-05"),
+    ]
+    headers = dict(records[0].headers)
+    assert headers["ce_id"] == said[0]["outcomeId"].encode()
+
+
+def test_an_outcome_published_again_has_the_same_id(site: Site) -> None:
+    site.write(deposit(1))
+    publisher = open_publisher(site.settings, client_id="relay")
+
+    class CutOff(EventStore):
+        """The process ends between publishing and marking."""
+
+        def mark_outcomes_published(self, ids: Iterable[int]) -> None:
+            raise ConnectionError
+
+    with CutOff.open(site.settings) as store, pytest.raises(ConnectionError):
+        Relay(store, publisher, "test", SystemClock()).relay_once()
+    assert Relay(site.store, publisher, "test", SystemClock()).relay_once() == 1
+    publisher.close()
+    found = [dict(record.headers)["ce_id"] for record in outcomes(site)]
+    assert len(found) == 2
+    assert len(set(found)) == 1
