@@ -1,0 +1,116 @@
+"""Outcomes on the feed become answers with sentences."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+import typer
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from ingest.runtime.feed import (
+    Acknowledgement,
+    OutgoingRecord,
+    PublishFailure,
+    ensure_topics,
+    open_publisher,
+)
+from ingest.runtime.settings import Settings
+from producers.answers import AnswerReader, answer_of
+from producers.commands import register
+from schemas.codec import encode
+from schemas.outcomes import Outcome
+from schemas.rejections import REJECTIONS
+
+
+def outcome(number: int, *, software: str = "lab-1", code: str | None = None) -> Outcome:
+    return {
+        "outcomeId": f"documents/0/{number}/1",
+        "messageId": number.to_bytes(16),
+        "softwareId": software,
+        "topic": "documents",
+        "partition": 0,
+        "offset": number,
+        "attempt": 1,
+        "status": "REJECTED" if code else "ACCEPTED",
+        "code": code,
+        "ruleId": REJECTIONS[code].rule_id if code else None,
+        "path": "ins.matricule" if code else None,
+        "decidedAt": 1_700_000_000_000,
+    }
+
+
+def publish(settings: Settings, *outcomes: Outcome) -> None:
+    answers: list[Acknowledgement | PublishFailure] = []
+    publisher = open_publisher(settings, client_id="test")
+    for found in outcomes:
+        record = OutgoingRecord("outcomes", found["softwareId"].encode(), encode("Outcome", found))
+        publisher.publish(record, answers.append)
+    assert publisher.flush(20)
+    publisher.close()
+    assert all(isinstance(answer, Acknowledgement) for answer in answers)
+
+
+@pytest.fixture
+def settings(database: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    made = Settings(database_dsn=SecretStr(database), topic_partitions=4)
+    ensure_topics(made)
+    monkeypatch.setenv("HISTOIRE_DATABASE_DSN", database)
+    monkeypatch.setenv("HISTOIRE_TOPIC_PARTITIONS", "4")
+    return made
+
+
+@pytest.mark.parametrize("code", sorted(REJECTIONS))
+def test_every_rejection_has_both_sentences_and_a_repair(code: str) -> None:
+    answer = answer_of(outcome(1, code=code))
+    assert (answer.english, answer.french) == (REJECTIONS[code].english, REJECTIONS[code].french)
+    assert answer.repair
+    assert not answer.is_good
+
+
+def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
+    unknown: Outcome = {**outcome(1, code="opposed"), "code": "invented_later"}
+    assert "invented_later" in answer_of(unknown).english
+
+
+def test_all_answers_are_read_once_and_the_end_is_known(settings: Settings) -> None:
+    publish(settings, *(outcome(n, software=f"s-{n % 5}") for n in range(200)))
+    reader = AnswerReader(settings, client_id="test", from_end=False)
+    answers = []
+    while not reader.at_end:
+        answers += reader.read(1.0)
+    reader.close()
+    assert sorted(a.outcome["offset"] for a in answers) == list(range(200))
+    assert reader.unreadable == 0
+
+
+def test_from_the_end_only_later_answers_come(settings: Settings) -> None:
+    publish(settings, outcome(1), outcome(2))
+    reader = AnswerReader(settings, client_id="test", from_end=True)
+    while not reader.is_ready:
+        assert reader.read(0.2) == []
+    publish(settings, outcome(3))
+    answers = []
+    while not answers:
+        answers = reader.read(1.0)
+    reader.close()
+    assert [answer.outcome["offset"] for answer in answers] == [3]
+
+
+def test_command_prints_one_object_per_answer_of_the_software_asked_for(
+    settings: Settings,
+) -> None:
+    publish(settings, outcome(1), outcome(2, code="ins_key_wrong"), outcome(3, software="gp-1"))
+    app = typer.Typer()
+    register(app)
+    app.command("nothing")(lambda: None)
+    result = CliRunner().invoke(app, ["outcomes", "--software", "lab-1", "--json"])
+    assert result.exit_code == 0, result.output
+    lines = sorted(map(orjson.loads, result.stdout.splitlines()), key=lambda line: line["offset"])
+    assert [line["status"] for line in lines] == ["ACCEPTED", "REJECTED"]
+    assert lines[1]["english"] == REJECTIONS["ins_key_wrong"].english
+    assert lines[1]["messageId"] == "00000000-0000-0000-0000-000000000002"
+    shown = CliRunner().invoke(app, ["outcomes"])
+    assert shown.exit_code == 0
+    assert REJECTIONS["ins_key_wrong"].french in shown.stdout
+    assert shown.stdout.count("ACCEPTED") == 2
