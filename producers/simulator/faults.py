@@ -157,10 +157,14 @@ def _target(message: Message) -> str | None:
 
 
 def _too_early(message: Message) -> Message:
-    """Sent before what it is about: a replacement waits linked, an operation as a dead letter."""
+    """Sent before what it is about: a replacement waits linked, an operation as a dead letter.
+
+    When both are in one batch of ingestion, the operation is decided again before it is answered.
+    """
     if message.planned.schema == "DepositDocument":
         return replace(message, fault="reorder")
-    return replace(message, fault="reorder", expected=rejected("target_unknown"), then=ACCEPTED)
+    expected = rejected("target_unknown") + ACCEPTED
+    return replace(message, fault="reorder", expected=expected, then=ACCEPTED)
 
 
 def _again(message: Message) -> Message:

@@ -7,8 +7,8 @@ JSON lines, UTF-8, appended, one object each, told apart by `line`:
   (messageId, UUID), `patient` (a token of the record's key: HMAC-SHA-256 under the seed, 16 hex
   digits; never the INS), `topic`, `schema`, `uid` (uniqueId of the document, or null), `sha256` and
   `bytes` of the value, `fault` (or null), `expected` (list of [status, code], one of which is
-  right; status REFUSED: the publisher refuses it), `then` (the same for a later attempt decided by
-  itself, empty if none comes).
+  right; status REFUSED: the publisher refuses it), `then` (where the first outcome was REJECTED and
+  this is not empty, a later attempt comes by itself and has one of these).
 - `acked`: `seq`, `id`, `topic`, `partition`, `offset`.
 - `refused`, by the publisher: `seq`, `id`, `code`.
 - `end`: `sent`, `acked`, `refused`. Without it the run was cut short.

@@ -30,7 +30,8 @@ _TYPE: Final = ("content-type", b"application/avro")
 class Message:
     """A message ready to be published, with what is to become of it.
 
-    `uid`: the document it is about. `then`: outcome of a later attempt, decided by itself.
+    `uid`: the document it is about. `then`: after a rejection, the outcome of a later attempt
+    decided by itself.
     `fault`: what was done to it on purpose.
     """
 

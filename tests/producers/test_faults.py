@@ -118,7 +118,9 @@ def test_reordered_messages_come_before_what_they_need() -> None:
                 assert message.fault == "reorder"
                 early["replacement" if deposit else "operation"] += 1
                 assert message.expected == (
-                    (("ACCEPTED", None),) if deposit else (("REJECTED", "target_unknown"),)
+                    (("ACCEPTED", None),)
+                    if deposit
+                    else (("REJECTED", "target_unknown"), ("ACCEPTED", None))
                 )
                 assert message.then == (() if deposit else (("ACCEPTED", None),))
         if deposit:
