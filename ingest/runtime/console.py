@@ -23,6 +23,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+WIDTH_WITHOUT_TERMINAL = 160
+"""Columns of tables in a file or pipe: rich would assume 80."""
+
 
 class Exit(enum.IntEnum):
     """Exit codes of `histoire`; part of its interface, documented in the help."""
@@ -74,8 +77,10 @@ def print_json(obj: Any) -> None:
 
 
 def out() -> Console:
-    """A rich console on stdout for tables and text; plain when stdout is not a terminal."""
-    return Console(highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    """A rich console on stdout for tables and text; plain and wide when that is no terminal."""
+    if sys.stdout.isatty():
+        return Console(highlight=False, emoji=False)
+    return Console(highlight=False, emoji=False, soft_wrap=True, width=WIDTH_WITHOUT_TERMINAL)
 
 
 def err(sentence: str, repair: str | None = None) -> None:

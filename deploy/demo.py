@@ -1,0 +1,222 @@
+"""`make demo`: the whole path on this machine, each step by the command a person would type.
+
+Everything lives in a home of its own, made anew each time and left in place afterwards, so that one
+can look around in it. The exit code is 0 only when every step did what it should and the audit
+balances.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ingest.runtime.embedded_postgres import stop_embedded
+from ingest.runtime.settings import Settings, child_environment
+from producers.simulator.patients import Population
+
+from .broker import start_broker, stop_broker
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+OFFICIAL: Final = ROOT.parent / "shared" / "cda"
+SECTORS: Final = "lab,hospital,gp"
+PATIENTS: Final = 400
+SEED_WITH_BYTES: Final = 1
+SEED_METADATA: Final = 2
+SEED_SAMPLES: Final = 3
+FAULTS: Final = "0.02"
+SAMPLES: Final = 12
+LOOKED_AT: Final = 25
+"""Busiest patients among whom the one is chosen whose history differs most by reader."""
+
+console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+class StepFailed(Exception):
+    """A step ended with another exit code than it should."""
+
+
+class Demo:
+    """Runs `histoire` commands in one home."""
+
+    def __init__(self, home: Path, kafka: bool) -> None:
+        self.home = home
+        self._settings = {"home": str(home), "metrics_port": "0", "log_level": "warning"}
+        if kafka:
+            with console.status("starting Kafka on the JVM"):
+                self._settings["kafka_bootstrap"] = start_broker(home, port=0).bootstrap
+            console.print(f"Kafka answers at {self._settings['kafka_bootstrap']}")
+
+    def run(self, *arguments: str, allowed: tuple[int, ...] = (0,)) -> None:
+        """Show the command, run it, show what it prints. Raises StepFailed."""
+        shown = " ".join(a if " " not in a and "|" not in a else f"'{a}'" for a in arguments)
+        if len(shown) > 160:
+            shown = shown[:150] + " ..."
+        console.print(f"\n[bold]$ histoire {shown}[/bold]")
+        sys.stdout.flush()
+        code = subprocess.run(
+            self._command(arguments), env=child_environment(**self._settings), check=False
+        ).returncode
+        if code not in allowed:
+            raise StepFailed(f"histoire {arguments[0]} ended with exit code {code}")
+
+    def lines(self, *arguments: str) -> list[dict[str, object]]:
+        """The JSON lines that a command prints."""
+        done = subprocess.run(
+            self._command(arguments),
+            env=child_environment(**self._settings),
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """`histoire run` in the background while the block runs."""
+        console.print("\n[bold]$ histoire run &[/bold]")
+        process = subprocess.Popen(self._command(("run",)), env=child_environment(**self._settings))
+        try:
+            yield
+        finally:
+            process.terminate()
+            code = process.wait(60)
+        if code:
+            raise StepFailed(f"histoire run ended with exit code {code}")
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "deploy", *arguments]
+
+
+def title(text: str) -> None:
+    """A heading between the parts."""
+    console.rule(f"[bold]{text}[/bold]", align="left")
+
+
+def feed(demo: Demo) -> None:
+    """2,000 documents with their bytes, 18,000 metadata only, both with faults."""
+    title("Professional software feeds documents")
+    practice = ("--sector", SECTORS, "--patients", str(PATIENTS), "--faults", FAULTS)
+    demo.run("simulate", *practice, "--documents", "2000", "--seed", str(SEED_WITH_BYTES))
+    seed = str(SEED_METADATA)
+    demo.run("simulate", *practice, "--documents", "18000", "--metadata-only", "--seed", seed)
+    demo.run("ingest", "--until-idle")
+
+
+def send(demo: Demo) -> None:
+    """Samples made here, and the official ones where they lie beside the project."""
+    title("Files are sent, and answered")
+    made = demo.home / "samples"
+    count = ("--documents", str(SAMPLES), "--seed", str(SEED_SAMPLES))
+    demo.run("simulate", "--sector", SECTORS, *count, "--cda", str(made))
+    with demo.group():
+        demo.run("send", "--wait", *_files(made))
+        official = _files(OFFICIAL) if OFFICIAL.is_dir() else []
+        if official:
+            console.print("\nThe official samples: those with a fault of their own are refused.")
+            demo.run("send", "--wait", *official, allowed=(0, 1))
+        else:
+            console.print("The official samples do not lie beside the project: not sent.")
+
+
+def _files(folder: Path) -> list[str]:
+    return [str(path) for path in sorted(folder.rglob("*.xml"))]
+
+
+def look(demo: Demo) -> None:
+    """One person's history as two readers see it, the notifications, the answers by reason."""
+    title("One person's history, as the patient and as a professional see it")
+    ins = _interesting(demo)
+    for reader in ("patient", "professional"):
+        demo.run("timeline", "--ins", ins, "--reader", reader)
+    title("What became of every message")
+    _print_counts("outcome", ("status", "code"), demo.lines("outcomes", "--json"))
+    title("Notifications due to patients")
+    notices = demo.lines("notifications", "--json")
+    _print_counts("notification", ("rule", "audience", "typeCode"), notices)
+
+
+def _interesting(demo: Demo) -> str:
+    """`oid|matricule` of a test patient whose history differs by reader."""
+    population = Population(SEED_WITH_BYTES, PATIENTS)
+    best, most = population[0].key.decode(), -1
+    for number in range(LOOKED_AT):
+        ins = population[number].key.decode()
+        try:
+            seen = [
+                len(json.dumps(demo.lines("timeline", "--ins", ins, "--reader", reader, "--json")))
+                for reader in ("patient", "professional")
+            ]
+        except subprocess.CalledProcessError:
+            continue
+        if abs(seen[0] - seen[1]) > 0 and seen[0] < 20_000:
+            return ins
+        if seen[0] > most and seen[0] < 20_000:
+            best, most = ins, seen[0]
+    return best
+
+
+def _print_counts(what: str, names: tuple[str, ...], rows: list[dict[str, object]]) -> None:
+    counts = Counter(tuple(str(row.get(name) or "") for name in names) for row in rows)
+    table = Table(*names, "number", title=f"{len(rows):,} {what}s", title_justify="left")
+    for key, count in sorted(counts.items(), key=lambda item: -item[1])[:30]:
+        table.add_row(*key, f"{count:,}")
+    console.print(table)
+
+
+def prove(demo: Demo) -> None:
+    """Rebuild, compare, and balance."""
+    title("The timeline is built again from the first event, and proved equal")
+    demo.run("replay", "timeline")
+    title("The balance sheet")
+    demo.run("audit", "--at-end")
+
+
+def clear(home: Path) -> None:
+    """Nothing of an earlier demo runs or is there."""
+    if home.exists():
+        stop_broker(home)
+        stop_embedded(home)
+        shutil.rmtree(home)
+
+
+def main(
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Over a real Kafka on the JVM (Java 17, Maven).")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the servers running.")] = False,
+) -> None:
+    """Simulate, send, ingest, project, replay and audit; exit 0 only when all of it balances."""
+    home = Settings.load().home.absolute() / ("demo-kafka" if kafka else "demo")
+    began = time.monotonic()
+    clear(home)
+    try:
+        demo = Demo(home, kafka)
+        demo.run("migrate")
+        feed(demo)
+        send(demo)
+        demo.run("relay", "--until-idle")
+        demo.run("project", "--until-idle")
+        look(demo)
+        prove(demo)
+    except StepFailed as failure:
+        console.print(f"\n[bold red]The demo failed: {failure}[/bold red]")
+        raise typer.Exit(1) from None
+    finally:
+        if not keep:
+            stop_broker(home)
+            stop_embedded(home)
+    seconds = time.monotonic() - began
+    console.print(f"\nAll of it balances, in {seconds:.0f} s. Everything is in {home}.")
+
+
+if __name__ == "__main__":
+    typer.run(main)
