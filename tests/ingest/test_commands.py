@@ -1,0 +1,145 @@
+"""The commands as a person or a program uses them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import typer
+from feed_messages import ANNA, deposit, mask, unique_id
+from ingest_site import Site
+from pydantic import SecretStr
+from typer.testing import CliRunner, Result
+
+from ingest.commands import register
+from ingest.runtime.console import CommandError, Exit
+from ingest.runtime.feed import OutgoingRecord
+
+
+@pytest.fixture
+def command(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs `histoire ...` on the site."""
+    settings = site.settings
+    assert isinstance(settings.database_dsn, SecretStr)
+    monkeypatch.setenv("HISTOIRE_DATABASE_DSN", settings.database_dsn.get_secret_value())
+    monkeypatch.setenv("HISTOIRE_HOME", str(settings.home))
+    monkeypatch.setenv("HISTOIRE_MASTER_KEY_FILE", str(settings.master_key_path))
+    monkeypatch.setenv("HISTOIRE_TOPIC_PARTITIONS", str(settings.topic_partitions))
+    monkeypatch.setenv("HISTOIRE_METRICS_PORT", "0")
+    app = typer.Typer()
+    register(app, migrations=[lambda _: ["timelines"]])
+
+    def run(*arguments: str, input: str | None = None) -> Result:  # noqa: A002 - CliRunner's name
+        return CliRunner().invoke(app, arguments, input=input)
+
+    return run
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return [json.loads(line) for line in result.stdout.splitlines() if line]
+
+
+def fault(result: Result) -> CommandError:
+    assert isinstance(result.exception, CommandError)
+    return result.exception
+
+
+def test_migrate_twice(command: Callable[..., Result]) -> None:
+    assert "timelines" in command("migrate").stdout
+    assert command("migrate").exit_code == 0
+
+
+def test_the_whole_path(site: Site, command: Callable[..., Result], tmp_path: Path) -> None:
+    site.publish(deposit(1, content=b"DICM bytes"), mask(9), deposit(2))
+    assert command("ingest", "--until-idle").exit_code == 0
+    assert command("audit", "--at-end").exit_code == Exit.FAILED
+    assert command("relay", "--until-idle").exit_code == 0
+    audited = command("audit", "--at-end", "--json")
+    assert audited.exit_code == 0
+    assert lines(audited)[-1]["balances"] is True
+    (letter,) = lines(command("dead-letters", "list", "--json"))
+    assert (letter["code"], letter["software"]) == ("target_unknown", "1.2.250.1.999.7.1")
+    assert letter["schema"] is None or letter["schema"].startswith("ChangeVisibility")
+
+    out = tmp_path / "document"
+    assert command("document", unique_id(1), "--out", str(out)).exit_code == 0
+    assert out.read_bytes() == b"DICM bytes"
+    assert command("document", "-", input=unique_id(1)).stdout_bytes == b"DICM bytes"
+    assert fault(command("document", unique_id(2))).code == Exit.NOT_FOUND
+    assert fault(command("document", unique_id(3))).code == Exit.NOT_FOUND
+    assert fault(command("document", "nonsense")).code == Exit.USAGE
+
+
+def test_dead_letters(site: Site, command: Callable[..., Result]) -> None:
+    site.publish(mask(1), mask(2))
+    command("ingest", "--until-idle")
+    assert command("dead-letters", "list").exit_code == 0
+    first, second = (
+        letter["letter"] for letter in lines(command("dead-letters", "list", "--json"))
+    )
+    shown = command("dead-letters", "show", str(first))
+    assert "target_unknown" in shown.stdout
+    assert ANNA not in shown.stdout
+    assert unique_id(1) not in shown.stdout
+    assert command("dead-letters", "retry", str(first)).exit_code == Exit.FAILED
+    site.publish(deposit(1))
+    command("ingest", "--until-idle")
+    assert (
+        lines(command("dead-letters", "list", "--code", "target_unknown", "--json"))[0]["letter"]
+        == second
+    )
+    assert command("dead-letters", "discard", str(second), "--reason", "sent twice").exit_code == 0
+    assert lines(command("dead-letters", "list", "--json")) == []
+    every = lines(command("dead-letters", "list", "--all", "--json"))
+    assert [letter["status"] for letter in every] == ["accepted", "discarded"]
+    assert every[1]["discard_reason"] == "sent twice"
+    assert fault(command("dead-letters", "show", "999")).code == Exit.NOT_FOUND
+    assert fault(command("dead-letters", "retry")).code == Exit.USAGE
+    assert fault(command("dead-letters", "list", "--code", "nonsense")).code == Exit.USAGE
+
+
+def test_ingestion_that_stops_itself(
+    site: Site, command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HISTOIRE_REJECTION_WINDOW", "10")
+    site.publish_records(*(OutgoingRecord("documents", b"k", b"garbage") for _ in range(6)))
+    stopped = fault(command("ingest", "--until-idle"))
+    assert stopped.code == Exit.STOPPED
+    assert stopped.repair is not None
+    assert "--accept-rejections" in stopped.repair
+    assert command("ingest", "--until-idle", "--accept-rejections", "6").exit_code == 0
+    assert len(site.store.letters()) == 6
+
+
+def test_positions(site: Site, command: Callable[..., Result]) -> None:
+    (sent,) = site.publish(deposit(1))
+    name = f"{sent.partition.topic}/{sent.partition.number}"
+    before = {row["partition"]: row for row in lines(command("positions", "show", "--json"))}
+    assert (before[name]["log_end"], before[name]["lag"]) == (1, 1)
+    command("ingest", "--until-idle")
+    after = {row["partition"]: row for row in lines(command("positions", "show", "--json"))}
+    assert (after[name]["next_offset"], after[name]["lag"], after[name]["misfit"]) == (1, 0, None)
+    assert command("positions", "show").exit_code == 0
+    assert fault(command("positions", "accept", name, "--reason", "x")).code == Exit.USAGE
+    assert command("positions", "accept", name, "--reason", "x", "--yes").exit_code == 0
+    missing = command("positions", "accept", "documents/99", "--reason", "x", "--yes")
+    assert fault(missing).code == Exit.NOT_FOUND
+
+
+def test_a_store_that_was_not_migrated_says_so(
+    command: Callable[..., Result], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HISTOIRE_DATABASE_DSN", database)
+    assert "histoire migrate" in str(fault(command("ingest", "--until-idle")))
+
+
+def test_json_is_one_object_per_line(site: Site, command: Callable[..., Result]) -> None:
+    site.publish(deposit(1))
+    command("ingest", "--until-idle")
+    for line in command("audit", "--json").stdout_bytes.splitlines():
+        assert isinstance(orjson.loads(line), dict)
