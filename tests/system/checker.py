@@ -20,13 +20,14 @@ from evidence import Answered, Evidence, Fed, Letter, Place, Sent, Stored
 from reference import Decided, Reference, act_moment, stream_of
 
 STATUSES: Final = ("ACCEPTED", "DUPLICATE", "UNCHANGED", "REJECTED")
+NO_FLAGS: Final[frozenset[str]] = frozenset()
 CLOSED: Final = {"accepted": "ACCEPTED", "duplicate": "DUPLICATE", "unchanged": "UNCHANGED"}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong. `kind`: lost, doubled, altered, reordered, invented, unexplained,
-    unexpected, uncounted, shown, notified, rebuilt, unbalanced, untrue.
+    unexpected, uncounted, shown, flags, notified, rebuilt, unbalanced, untrue.
     """
 
     invariant: str
@@ -88,10 +89,20 @@ class Case:
         return found
 
     @cached_property
+    def deposited(self) -> dict[str, Place]:
+        """Where the accepted deposit of each document lies, by stream."""
+        found: dict[str, Place] = {}
+        for place, fed in sorted(self.fed.items()):
+            accepted = place in self.answers and self.last(place).status == "ACCEPTED"
+            if accepted and fed.schema == "DepositDocument" and fed.datum is not None:
+                found.setdefault(stream_of(fed.datum["document"]["uniqueId"]), place)
+        return found
+
+    @cached_property
     def reference(self) -> Reference:
         return Reference(
-            Decided(self.fed[place], self.last(place).status, late=len(attempts) > 1)
-            for place, attempts in self.answers.items()
+            Decided(self.fed[place], self.last(place).status)
+            for place in self.answers
             if place in self.fed
         )
 
@@ -129,6 +140,8 @@ def _as_foreseen(case: Case, sent: Sent, place: Place) -> Findings:
         yield Finding("I1", "unexplained", str(place), "its first outcome was never published")
         return
     first, last = attempts[1], case.last(place)
+    if (first.status, first.code) in sent.then:
+        return  # it waited for its document within its batch, and was no dead letter
     if (first.status, first.code) not in sent.expected:
         foreseen = sorted(sent.expected, key=str)
         detail = f"{first.status} {first.code} (fault {sent.fault}), foreseen {foreseen}"
@@ -289,7 +302,7 @@ def order(case: Case, now: datetime) -> Findings:
         if not events:
             continue
         first = min(event.position for event in events)
-        late = len(case.answers[place]) > 1
+        late = len(case.answers[place]) > 1 or place < case.deposited.get(_target(fed), place)
         line = (fed.key, f"waiting for {_target(fed)}" if late else place.topic)
         position, other = last.get(line, (0, place))
         if first <= position:
@@ -356,6 +369,11 @@ def timelines(case: Case, now: datetime) -> Findings:
                 yield Finding("I7", "doubled", record, f"a document stands twice in {part}")
             if set(shown) == set(right) and not _is_newest_first(case, shown):
                 yield Finding("I7", "reordered", record, f"{part} are not sorted by their acts")
+        for uid in sorted({*seen.documents, *seen.archived}):
+            on, right_ones = seen.flags.get(uid, NO_FLAGS), wanted.flags.get(uid, NO_FLAGS)
+            if uid in case.reference.papers and on != right_ones:
+                detail = f"{stream_of(uid)} has {sorted(on)}, not {sorted(right_ones)}"
+                yield Finding("I7", "flags", record, detail)
 
 
 def _is_newest_first(case: Case, uids: Iterable[str]) -> bool:
@@ -375,12 +393,13 @@ def notifications(case: Case, now: datetime) -> Findings:
         if told.setdefault(effect, trigger.notification_id) != trigger.notification_id:
             yield Finding("I2", "doubled", f"lineage {trigger.lineage}", "notified under two ids")
     lineages = {lineage for _, lineage, _ in told}
-    right = {lineage.replace("-", "") for lineage in case.reference.announced}
-    papers = case.reference.papers.values()
-    must = {p.lineage.replace("-", "") for p in papers if case.reference.never_closed(p.key)}
-    for lineage in sorted((right & must) - lineages):
+    right = {
+        lineage.replace("-", ""): case.reference.never_closed(key)
+        for lineage, key in case.reference.told.items()
+    }
+    for lineage in sorted({name for name, sure in right.items() if sure} - lineages):
         yield Finding("I7", "notified", f"lineage {lineage}", "the patient was not told of it")
-    for lineage in sorted(lineages - right):
+    for lineage in sorted(lineages - right.keys()):
         yield Finding("I7", "notified", f"lineage {lineage}", "told of what he never saw")
 
 

@@ -128,10 +128,13 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A timeline as the product shows it: uniqueIds, newest act first; archived ones apart."""
+    """A timeline: uniqueIds, newest act first, archived ones apart. `flags`: of those that have any
+    (MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX).
+    """
 
     documents: tuple[str, ...]
     archived: tuple[str, ...] = ()
+    flags: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -27,11 +27,10 @@ APPROVED, ARCHIVED, DELETED = "approved", "archived", "deleted"
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A message with what finally became of it. `late`: after waiting as a dead letter."""
+    """A message with what finally became of it."""
 
     fed: Fed
     status: str
-    late: bool = False
 
 
 @dataclass(slots=True)
@@ -57,6 +56,16 @@ class Paper:
         return str(self.datum["document"]["typeCode"])
 
     @property
+    def flags(self) -> frozenset[str]:
+        """Names of the flags that are on."""
+        on = {
+            "MASQUE_PS": self.masked,
+            "INVISIBLE_PATIENT": self.hidden,
+            "INVISIBLE_REPRESENTANTS_LEGAUX": self.hidden_from_representatives,
+        }
+        return frozenset(name for name, value in on.items() if value)
+
+    @property
     def authors(self) -> frozenset[str]:
         """Identifiers of all authors and of their organisations."""
         authors = self.datum["document"]["authors"]
@@ -69,6 +78,7 @@ class Folder:
 
     closed: bool = False
     ever_closed: bool = False
+    identity_error: bool = False
     birth_date: str | None = None
     claimed: list[str] = field(default_factory=list)
     links: set[str] = field(default_factory=set)
@@ -80,23 +90,24 @@ def stream_of(uid: str) -> str:
 
 
 class Reference:
-    """Made of all messages of a run, in any order."""
+    """Made of all messages of a run, in any order.
+
+    `told`: lineages of which the patient is told, as they are known then, with the key.
+    """
 
     def __init__(self, messages: Iterable[Decided]) -> None:
         self.papers: dict[str, Paper] = {}
         self.folders: dict[str, Folder] = defaultdict(Folder)
         self.unexplained: list[tuple[Fed, str]] = []
-        self.announced: set[str] = set()
+        self.told: dict[str, str] = {}
+        self._announced: set[str] = set()
         self._waiting: dict[str, list[Decided]] = defaultdict(list)
         self._replacing: dict[str, list[str]] = defaultdict(list)
-        self._home: dict[str, str] = {}
         by_key: dict[str, list[Decided]] = defaultdict(list)
         for message in messages:
             fed = message.fed
             if fed.datum is not None and message.status == "ACCEPTED":
                 by_key[fed.key.decode()].append(message)
-                if fed.schema == "DepositDocument":
-                    self._home[fed.datum["document"]["uniqueId"]] = fed.key.decode()
         for key in sorted(by_key):
             for message in sorted(by_key[key], key=lambda m: m.fed.place):
                 self._take(key, message)
@@ -126,6 +137,7 @@ class Reference:
         return Seen(
             tuple(p.uid for p in seen if p.status == APPROVED),
             tuple(p.uid for p in seen if p.status == ARCHIVED),
+            {p.uid: p.flags for p in seen if p.flags},
         )
 
     def never_closed(self, key: str) -> bool:
@@ -139,18 +151,24 @@ class Reference:
         )
         if replaced or paper.status == DELETED or paper.type_code in TECHNICAL:
             return False
-        folder = self.folders[paper.key]
         if reader == "patient":
             return not paper.hidden
-        if folder.closed:
+        if self._is_closed(paper.key, person):
             return False
         if reader == "representative":
             free = not paper.hidden and not paper.hidden_from_representatives
-            return free and _is_minor(folder, now)
+            return free and _is_minor([self.folders[key] for key in person], now)
         if reader.startswith("author:"):
             return reader.removeprefix("author:") in paper.authors or not paper.masked
         assert reader == "professional"
         return not paper.masked
+
+    def _is_closed(self, key: str, person: frozenset[str]) -> bool:
+        """Closed for an error of identity, a record hides its own documents, else the person's."""
+        return self.folders[key].closed or any(
+            self.folders[other].closed and not self.folders[other].identity_error
+            for other in person
+        )
 
     def _take(self, key: str, message: Decided) -> None:
         schema = message.fed.schema
@@ -163,10 +181,8 @@ class Reference:
             uid = datum["uniqueId"]
             if uid in self.papers:
                 self._operate(message)
-            elif message.late or self._home.get(uid, key) != key:
+            else:  # it waited, as a dead letter or within its batch
                 self._waiting[uid].append(message)
-            else:
-                self.unexplained.append((message.fed, "accepted before its document came"))
         else:
             _ON_RECORDS.get(schema, _nothing)(self.folders, key, datum)
 
@@ -210,8 +226,8 @@ class Reference:
 
     def _root(self, paper: Paper, lineage: str) -> None:
         old = paper.lineage
-        if old in self.announced:
-            self.announced.add(lineage)
+        if old in self._announced:  # what he was told under the old name stays so
+            self._announced.add(lineage)
         for other in self.papers.values():
             if other.lineage == old:
                 other.lineage = lineage
@@ -258,8 +274,9 @@ class Reference:
     def _announce(self, paper: Paper) -> None:
         """The patient is told when it becomes visible to him: once for one content."""
         gone = paper.hidden or paper.replaced_by or paper.status == DELETED
-        if not gone and paper.type_code not in TECHNICAL and paper.lineage not in self.announced:
-            self.announced.add(paper.lineage)
+        if not gone and paper.type_code not in TECHNICAL and paper.lineage not in self._announced:
+            self._announced.add(paper.lineage)
+            self.told[paper.lineage] = paper.key
 
 
 def act_moment(datum: Mapping[str, Any]) -> datetime:
@@ -288,9 +305,12 @@ def _entitled(datum: Mapping[str, Any], old: Paper) -> bool:
     return actor["id"] in old.authors or actor["organisationId"] in old.authors
 
 
-def _is_minor(folder: Folder, now: datetime) -> bool:
-    """Under 18 on the calendar of Paris; nobody is, whose birth date is unknown."""
-    born = folder.birth_date or min(folder.claimed, default=None)
+def _is_minor(folders: list[Folder], now: datetime) -> bool:
+    """Under 18 on the calendar of Paris; nobody is, whose birth date is unknown. The earliest date
+    declared counts, and without any the earliest that documents claim.
+    """
+    declared = min((f.birth_date for f in folders if f.birth_date), default=None)
+    born = declared or min((date for f in folders for date in f.claimed), default=None)
     if born is None:
         return False
     today = now.astimezone(PARIS)
@@ -311,6 +331,7 @@ def _open(folders: Folders, key: str, datum: Mapping[str, Any]) -> None:
 
 def _close(folders: Folders, key: str, datum: Mapping[str, Any]) -> None:
     folders[key].closed = folders[key].ever_closed = True
+    folders[key].identity_error = datum["reasonCode"] == "IDENTITY_ERROR"
 
 
 def _declare(folders: Folders, key: str, datum: Mapping[str, Any]) -> None:

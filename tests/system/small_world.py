@@ -84,8 +84,8 @@ def sound() -> Evidence:
     made.notified = [_told(uid) for uid in (D1, D2, D3, D4)]
     made.records = {KEY: 1}
     made.timelines = {
-        (KEY, "patient"): Seen((D4, D2)),
-        (KEY, "professional"): Seen((D2, D3)),
+        (KEY, "patient"): Seen((D4, D2), (), {D4: frozenset({"MASQUE_PS"})}),
+        (KEY, "professional"): Seen((D2, D3), (), {D3: frozenset({"INVISIBLE_PATIENT"})}),
         (KEY, "representative"): Seen(()),
     }
     made.contents = {uid: digest(f"content of {uid}") for uid in (D1, D2, D3, D4)}

@@ -35,6 +35,25 @@ def test_an_outcome_published_twice_is_no_fault() -> None:
     assert check(evidence, NOW) == []
 
 
+def test_an_operation_may_wait_for_its_document_within_its_batch() -> None:
+    """Then its first outcome is the good one, and there is no dead letter."""
+    evidence = sound()
+    evidence.answered = [
+        replace(a, attempt=1, outcome_id=f"{a.place}/1")
+        for a in evidence.answered
+        if a.place != place(1) or a.attempt == 2
+    ]
+    del evidence.letters[0]
+    evidence.counted[ROW] = Counted(0, 8, 5, 1, 1, 1, 7, 0)
+    evidence.balance_gauges = {}
+    assert check(evidence, NOW) == []
+
+
+def operation_without_its_document(evidence: Evidence) -> None:
+    """It is accepted, though what it hides never came."""
+    evidence.answered = [a for a in evidence.answered if a.place != place(4)]
+
+
 def lost_event(evidence: Evidence) -> None:
     evidence.stored = [e for e in evidence.stored if e.stream != stream_of(D4)]
 
@@ -115,6 +134,10 @@ def letter_before_its_document(evidence: Evidence) -> None:
 def wrong_flag(evidence: Evidence) -> None:
     """The document hidden from the patient is shown to him."""
     evidence.timelines[KEY, "patient"] = Seen((D4, D2, D3))
+
+
+def flag_not_told(evidence: Evidence) -> None:
+    evidence.timelines[KEY, "patient"] = Seen((D4, D2))
 
 
 def mask_not_kept(evidence: Evidence) -> None:
@@ -208,6 +231,7 @@ def lying_metric(evidence: Evidence) -> None:
 
 
 NAMED: list[tuple[Damage, str, str, str]] = [
+    (operation_without_its_document, "I7", "unexplained", "documents/0/1"),
     (lost_event, "I1", "lost", "documents/0/6"),
     (lost_version, "I2", "lost", f"stream {stream_of(D3)}"),
     (lost_record, "I1", "lost", "documents/0/4"),
@@ -226,6 +250,7 @@ NAMED: list[tuple[Damage, str, str, str]] = [
     (swapped_order, "I5", "reordered", "documents/0/4"),
     (letter_before_its_document, "I5", "reordered", "documents/0/1"),
     (wrong_flag, "I7", "shown", "record 1 for patient"),
+    (flag_not_told, "I7", "flags", "record 1 for patient"),
     (mask_not_kept, "I7", "shown", "record 1 for professional"),
     (replaced_one_shown, "I7", "shown", "record 1 for patient"),
     (one_not_shown, "I7", "shown", "record 1 for patient"),
