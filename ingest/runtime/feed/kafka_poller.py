@@ -12,6 +12,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import (
     AuthorizationError,
     CorruptRecordError,
+    IllegalStateError,
     KafkaError,
     LogTruncationError,
     OffsetOutOfRangeError,
@@ -288,12 +289,26 @@ class KafkaPoller:
         """The partition's part of the batch; none when its position did not move."""
         rest = self._rest.get(tp)
         # Not last + 1: markers and aborted records leave holes, also at the end.
-        after = rest[0].offset if rest else consumer.position(tp, timeout_ms=0)
-        before = self._next[tp]
-        if after is None or after == before:
+        after = rest[0].offset if rest else self._position(consumer, tp)
+        if after is None and records:
+            after = records[-1].offset + 1
+        before = self._next.get(tp)
+        if after is None or before is None or after == before:
             return []
         self._next[tp] = after
         return [PolledPartition(self._partition(tp), before, after, records)]
+
+    def _position(self, consumer: KafkaConsumer, tp: TopicPartition) -> int | None:
+        try:
+            offset: int | None = consumer.position(tp, timeout_ms=0)
+        except IllegalStateError:
+            self._forget([tp])  # it was revoked meanwhile, in the client's thread
+            return None
+        except RetriableError:
+            return None
+        except KafkaError as error:
+            self._halt(error)
+        return offset
 
     def _described(self) -> tuple[str, Mapping[str, BrokerTopic]]:
         with admin_client(self._settings, f"{self._client_id}-admin") as admin:

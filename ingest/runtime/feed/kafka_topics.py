@@ -88,6 +88,9 @@ def _create(
             replication_factor=copies,
             topic_configs={
                 "cleanup.policy": "delete",
+                # With the producers' times a wrong clock or an old date would expire a message
+                # before anybody has read it, and a time ahead would be refused with its batch.
+                "message.timestamp.type": "LogAppendTime",
                 "max.message.bytes": str(settings.max_message_bytes + BATCH_OVERHEAD_BYTES),
                 "retention.ms": str(plan.retention_hours * _HOUR_MS),
             },

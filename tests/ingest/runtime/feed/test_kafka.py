@@ -67,13 +67,17 @@ def own_broker(
 
 
 def configure(feed: Feed, topic: str, **configs: str) -> None:
-    resource = ConfigResource(
-        ConfigResourceType.TOPIC,
-        feed.settings.topic_prefix + topic,
-        {name.replace("_", "."): value for name, value in configs.items()},
-    )
+    name = feed.settings.topic_prefix + topic
+    wanted = {key.replace("_", "."): value for key, value in configs.items()}
     with admin_client(feed.settings, "test") as admin:
-        admin.alter_configs([resource])
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, wanted)])
+
+        def applied() -> bool:
+            asked = ConfigResource(ConfigResourceType.TOPIC, name)
+            found = admin.describe_configs([asked], config_filter="all")["topic"][name]
+            return all(found[key]["value"] == value for key, value in wanted.items())
+
+        wait_for(applied)
 
 
 def check_nothing_lost(feed: Feed, answers: Answers, keys: int, count: int) -> None:

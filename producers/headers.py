@@ -1,0 +1,43 @@
+"""Headers of a message: CloudEvents 1.0 in Kafka's binary mode, and the W3C trace context."""
+
+from __future__ import annotations
+
+import re
+from time import gmtime, strftime
+from typing import Final
+from uuid import UUID
+
+from ingest.runtime.feed.types import Headers
+
+_SPEC: Final = ("ce_specversion", b"1.0")
+_TYPE: Final = ("content-type", b"application/avro")
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def cloud_event_headers(
+    message_id: bytes,
+    schema_name: str,
+    software_id: str,
+    occurred_at_ms: int,
+    traceparent: str | None = None,
+) -> Headers:
+    """`ce_id` is the message's UUID, `ce_source` its software, `ce_type` its record, `ce_time` UTC.
+
+    `traceparent` is passed on as it is. Raises ValueError when it is not one (W3C Trace Context),
+    or `message_id` has not 16 bytes.
+    """
+    seconds, milliseconds = divmod(occurred_at_ms, 1000)
+    at = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+    headers: Headers = (
+        _SPEC,
+        ("ce_id", str(UUID(bytes=message_id)).encode()),
+        ("ce_source", software_id.encode()),
+        ("ce_type", schema_name.encode()),
+        ("ce_time", f"{at}.{milliseconds:03d}Z".encode()),
+        _TYPE,
+    )
+    if traceparent is None:
+        return headers
+    if not _TRACEPARENT.fullmatch(traceparent):
+        raise ValueError("traceparent is not version-traceid-parentid-flags in lower-case hex")
+    return (*headers, ("traceparent", traceparent.encode()))

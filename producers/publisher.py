@@ -1,0 +1,276 @@
+"""The library for makers of professional software: hand a message over, and it will arrive.
+
+What the Ségur asks of producers (SPEC g): sending in the background once a document is validated,
+a queue that survives, retries, one document that can be held back, and none sent twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+
+from ingest.runtime.feed import open_publisher
+from ingest.runtime.feed.types import (
+    Acknowledgement,
+    FeedError,
+    OutgoingRecord,
+    Publisher,
+    PublishFailure,
+)
+from ingest.runtime.lifecycle import Clock, SystemClock
+from ingest.runtime.settings import Settings
+from schemas.codec import encode
+from schemas.identity import ins_key
+from schemas.messages import TOPIC_OF
+
+from .durable_queue import DurableQueue, QueuedMessage, QueueError, Submission
+from .headers import cloud_event_headers
+
+log = structlog.get_logger(__name__)
+
+Answer = Acknowledgement | PublishFailure
+
+_SEND_RECORDS = 500
+_SEND_SECONDS = 0.5
+"""How long the sender sleeps when nothing tells it to look."""
+
+
+class QueueFull(Exception):
+    """As many messages or bytes wait as the queue takes; nothing was queued. Try again later."""
+
+
+class AlreadySubmitted(Exception):
+    """This document was submitted before and not refused: `message_id` is that message."""
+
+    def __init__(self, message_id: UUID) -> None:
+        super().__init__(f"the document was submitted before, as message {message_id}")
+        self.message_id = message_id
+
+
+class DocumentPublisher:
+    """Publishes in the background, in order per patient, from a queue that survives kill -9.
+
+    A message is on disk before `submit` returns, with the id it keeps in every try. Open one per
+    process and close it; messages left are sent by the next one on the same file.
+    """
+
+    def __init__(
+        self,
+        feed: Settings | Publisher,
+        queue: Path,
+        *,
+        max_messages: int = 100_000,
+        max_bytes: int = 2 * 1024**3,
+        block: bool = False,
+        clock: Clock | None = None,
+        new_id: Callable[[], UUID] = uuid4,
+    ) -> None:
+        """Open the queue. With settings, the feed may be away: it is tried until it answers.
+
+        `block`: `submit` waits when the queue is full instead of raising QueueFull.
+        Raises QueueError when the file can't be used.
+        """
+        self._feed = feed
+        self._publisher: Publisher | None = None if isinstance(feed, Settings) else feed
+        self._clock = clock or SystemClock()
+        self._new_id = new_id
+        self._max_messages, self._max_bytes, self._block = max_messages, max_bytes, block
+        self._queue = DurableQueue(queue)
+        load = self._queue.load().values()
+        self._messages = sum(count for count, _ in load)
+        self._bytes = sum(size for _, size in load)
+        self._changed = threading.Condition()
+        self._submitting = threading.Lock()
+        self._sending: dict[int, int] = {}
+        self._answers: deque[tuple[int, Answer]] = deque()
+        self._cursor = 0
+        self._closing = False
+        self._sender = threading.Thread(target=self._run, name="document-publisher", daemon=True)
+        self._sender.start()
+
+    def submit(
+        self,
+        message: Mapping[str, Any],
+        schema_name: str,
+        *,
+        traceparent: str | None = None,
+        again: bool = False,
+    ) -> UUID:
+        """The message is queued durably; its id. `messageId` may be left out: one is given.
+
+        Raises what `schemas.codec.encode` raises, QueueFull, QueueError, and AlreadySubmitted for a
+        deposit whose document was submitted before and not refused, unless `again`.
+        """
+        found = message.get("messageId")
+        message_id = UUID(bytes=found) if found is not None else self._new_id()
+        queued = _queued({**message, "messageId": message_id.bytes}, schema_name, traceparent)
+        size = len(queued.record.value)
+        self._take_room(size)
+        try:
+            with self._submitting:
+                if not again:
+                    self._refuse_second(queued)
+                self._queue.add([queued], self._clock.now())
+        except BaseException:
+            self._give_room(1, size)
+            raise
+        self._wake()
+        return message_id
+
+    def hold(self, unique_id: str) -> int:
+        """Nothing more of this document is sent until `release`; how many messages are held.
+
+        What is on its way already can't be held.
+        """
+        with self._changed:
+            return self._queue.hold(unique_id, self._sending)
+
+    def release(self, unique_id: str) -> int:
+        """What was held of this document is sent; how many messages."""
+        with self._changed:
+            released = self._queue.release(unique_id)
+            self._cursor = 0
+            self._changed.notify_all()
+        return released
+
+    def pending(self) -> int:
+        """How many messages wait or are on their way; held ones are not counted."""
+        return self._queue.load().get("waiting", (0, 0))[0]
+
+    def submission(self, message_id: UUID) -> Submission | None:
+        """What became of a message; None when this queue does not know it."""
+        return self._queue.submission(message_id)
+
+    def forget(self, before: float) -> int:
+        """Answered messages submitted before that time (seconds since 1970) are forgotten.
+
+        Their documents are no longer recognised as submitted before.
+        """
+        return self._queue.forget(before)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything that is not held is answered. False: not in that time."""
+        end = self._clock.monotonic() + timeout_seconds
+        with self._changed:
+            while self.pending():
+                left = end - self._clock.monotonic()
+                if left <= 0 or not self._sender.is_alive():
+                    return False
+                self._changed.wait(min(left, _SEND_SECONDS))
+        return True
+
+    def close(self, timeout_seconds: float = 10.0) -> None:
+        """Flush for at most that long, then release everything. The rest stays in the queue."""
+        self.flush(timeout_seconds)
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._sender.join()
+        if self._publisher is not None and isinstance(self._feed, Settings):
+            self._publisher.close(0)
+        self._settle()
+        self._queue.close()
+
+    def _refuse_second(self, queued: QueuedMessage) -> None:
+        if queued.schema_name == "DepositDocument" and queued.unique_id is not None:
+            before = self._queue.live_deposit(queued.unique_id)
+            if before is not None:
+                raise AlreadySubmitted(before)
+
+    def _take_room(self, size: int) -> None:
+        if not self._sender.is_alive():
+            raise QueueError("the sender of this queue has stopped; close it and open it again")
+        with self._changed:
+            while self._messages and (
+                self._messages >= self._max_messages or self._bytes + size > self._max_bytes
+            ):
+                if not self._block or self._closing:
+                    raise QueueFull(f"{self._messages} messages wait to be sent")
+                self._changed.wait(_SEND_SECONDS)
+            self._messages += 1
+            self._bytes += size
+
+    def _give_room(self, messages: int, size: int) -> None:
+        with self._changed:
+            self._messages -= messages
+            self._bytes -= size
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._settle()
+            publisher = self._opened()
+            if publisher is None or not self._send(publisher):
+                with self._changed:
+                    if not self._closing and not self._answers:
+                        self._changed.wait(_SEND_SECONDS)
+
+    def _send(self, publisher: Publisher) -> int:
+        batch = self._next_batch()
+        for seq, record in batch:
+            publisher.publish(record, partial(self._answered, seq))
+        return len(batch)
+
+    def _opened(self) -> Publisher | None:
+        if self._publisher is None and isinstance(self._feed, Settings):
+            try:
+                self._publisher = open_publisher(self._feed, client_id="documents")
+            except FeedError as error:
+                log.warning("feed_unavailable", error=type(error).__name__)
+        return self._publisher
+
+    def _next_batch(self) -> Sequence[tuple[int, OutgoingRecord]]:
+        """Chosen and marked as on their way under one lock, so that `hold` finds them or not."""
+        with self._changed:
+            while True:
+                found = self._queue.waiting_after(self._cursor, _SEND_RECORDS)
+                if found:
+                    self._cursor = found[-1][0]
+                batch = [(seq, record) for seq, record in found if seq not in self._sending]
+                if batch or not found:
+                    self._sending.update((seq, len(record.value)) for seq, record in batch)
+                    return batch
+
+    def _answered(self, seq: int, answer: Answer) -> None:
+        # In a network thread: noted only, the sender writes it to disk.
+        self._answers.append((seq, answer))
+        self._wake()
+
+    def _settle(self) -> None:
+        """What was answered is noted on disk; `closed` is no answer: it is sent by the next."""
+        answers = [self._answers.popleft() for _ in range(len(self._answers))]
+        final = [
+            (seq, answer)
+            for seq, answer in answers
+            if not (isinstance(answer, PublishFailure) and answer.code == "closed")
+        ]
+        if final:
+            self._queue.settle(final)
+            with self._changed:
+                size = sum(self._sending.pop(seq) for seq, _ in final)
+            self._give_room(len(final), size)
+
+
+def _queued(message: dict[str, Any], schema_name: str, traceparent: str | None) -> QueuedMessage:
+    value = encode(schema_name, message)  # first: it says what is wrong with the message
+    software = message["provenance"]["software"]["id"]
+    occurred_at = message["provenance"]["occurredAt"]
+    headers = cloud_event_headers(
+        message["messageId"], schema_name, software, occurred_at, traceparent
+    )
+    ins = message["ins"]
+    key = ins_key(ins["oid"], ins["matricule"]).encode()
+    record = OutgoingRecord(TOPIC_OF[schema_name], key, value, headers)
+    unique_id = message.get("document", message).get("uniqueId")
+    return QueuedMessage(message["messageId"], schema_name, unique_id, record)
