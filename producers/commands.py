@@ -3,10 +3,12 @@
 import typer
 
 from .outcomes_command import register_outcomes
+from .send_command import register_send
 from .simulate_command import register_simulate
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this package to `app`."""
     register_simulate(app)
+    register_send(app)
     register_outcomes(app)

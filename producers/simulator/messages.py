@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha1, sha256
-from time import gmtime, strftime
 from typing import Any, Final
-from uuid import UUID
 
-from ingest.runtime.feed.types import Headers, OutgoingRecord
+from ingest.runtime.feed.types import OutgoingRecord
 from schemas.messages import TOPIC_OF, Provenance, Software
 
+from ..headers import cloud_event_headers
 from .cda import CdaWriter
 from .encoding import encode_repeating
 from .metadata import document_metadata
@@ -22,8 +21,6 @@ PATIENT_SPACE: Final[Software] = {
     "version": "1.0",
     "approval": None,
 }
-_SPEC: Final = ("ce_specversion", b"1.0")
-_TYPE: Final = ("content-type", b"application/avro")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +105,14 @@ class MessageMaker:
 def message_of(planned: Planned, datum: dict[str, Any]) -> Message:
     """The message that says this; its key is the INS of the datum."""
     uid = planned.document.uid if planned.document is not None else None
+    origin = datum["provenance"]
     record = OutgoingRecord(
         topic=TOPIC_OF[planned.schema],
         key=f"{datum['ins']['oid']}|{datum['ins']['matricule']}".encode(),
         value=encode_repeating(planned.schema, datum),
-        headers=headers(datum["messageId"], planned.schema, datum["provenance"]),
+        headers=cloud_event_headers(
+            datum["messageId"], planned.schema, origin["software"]["id"], origin["occurredAt"]
+        ),
     )
     return Message(planned, record, uid, planned.expected)
 
@@ -137,17 +137,3 @@ def provenance(planned: Planned) -> Provenance:
         "channel": "DIRECT",
         "occurredAt": at,
     }
-
-
-def headers(message_id: bytes, schema: str, origin: Provenance) -> Headers:
-    """CloudEvents attributes in binary mode (DESIGN 5)."""
-    seconds, milliseconds = divmod(origin["occurredAt"], 1000)
-    at = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
-    return (
-        _SPEC,
-        ("ce_id", str(UUID(bytes=message_id)).encode()),
-        ("ce_source", origin["software"]["id"].encode()),
-        ("ce_type", schema.encode()),
-        ("ce_time", f"{at}.{milliseconds:03d}Z".encode()),
-        _TYPE,
-    )

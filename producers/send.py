@@ -1,0 +1,216 @@
+"""Sending CDA files: each one read, refused or queued, acknowledged, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from ingest.runtime.lifecycle import Clock
+from ingest.runtime.settings import Settings
+from schemas.cda import CdaDocument
+from schemas.messages import DOCUMENTS, Actor, Provenance, Software
+
+from .answers import Answer, AnswerReader
+from .deposit import Flags, Refused, actor_of, deposit, read_document, read_file
+from .durable_queue import QueueError
+from .publisher import AlreadySubmitted, DocumentPublisher
+
+_QUEUES: Final = 16
+_LOOK_SECONDS: Final = 0.2
+
+
+@dataclass(slots=True)
+class Sending:
+    """A file on its way. `before`: the message that sent this document earlier from this queue.
+
+    `refusal`: it was not sent, or the publisher refused it. `answer`: its last outcome.
+    """
+
+    file: Path
+    message_id: UUID | None = None
+    before: UUID | None = None
+    remarks: int = 0
+    partition: int | None = None
+    offset: int | None = None
+    refusal: Refused | None = None
+    answer: Answer | None = None
+
+    @property
+    def state(self) -> str:
+        """`refused`, `queued`, `acknowledged`, or the outcome in lower case."""
+        if self.refusal is not None:
+            return "refused"
+        if self.answer is not None:
+            return self.answer.outcome["status"].lower()
+        return "queued" if self.offset is None else "acknowledged"
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`: one object."""
+        refusal, answer = self.refusal, self.answer
+        return {
+            "file": str(self.file),
+            "state": self.state,
+            "messageId": self.message_id and str(self.message_id),
+            "sentBefore": self.before and str(self.before),
+            "topic": None if self.offset is None else DOCUMENTS,
+            "partition": self.partition,
+            "offset": self.offset,
+            "code": refusal.code if refusal else answer and answer.outcome["code"],
+            "path": answer and answer.outcome["path"],
+            "english": refusal.english if refusal else answer and answer.english,
+            "french": refusal.french if refusal else answer and answer.french,
+            "repair": answer.repair if answer else None,
+            "remarks": self.remarks,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for all files. `actor` None: who the settings name, else the author."""
+
+    flags: Flags = field(default_factory=Flags)
+    replaces: str | None = None
+    actor: str | None = None
+    organisation: str | None = None
+
+
+class FileSender:
+    """Sends files through a durable queue; what is not acknowledged is sent by the next call."""
+
+    def __init__(self, settings: Settings, publisher: DocumentPublisher, clock: Clock) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._clock = clock
+
+    def submit(self, file: Path, request: Request) -> Sending:
+        """Read a file and queue it durably, or say why it is refused."""
+        sending = Sending(file)
+        try:
+            content = read_file(file)
+            limit = self._settings.max_content_bytes
+            found = read_document(content, self._settings.environment, limit)
+            sending.remarks = len(found.problems)
+            self._queue(sending, found, content, request)
+        except Refused as refusal:
+            sending.refusal = refusal
+        return sending
+
+    def acknowledge(self, sendings: Iterable[Sending], timeout_seconds: float) -> None:
+        """Wait until all that was queued is on the feed or refused, for at most that long."""
+        self._publisher.flush(timeout_seconds)
+        for sending in sendings:
+            found = sending.message_id and self._publisher.submission(sending.message_id)
+            if not found:
+                continue
+            sending.partition, sending.offset = found.partition, found.offset
+            if found.code is not None:
+                sending.refusal = Refused(
+                    found.code,
+                    f"The feed refuses the message: {found.code}.",
+                    f"Le flux refuse le message : {found.code}.",
+                )
+
+    def wait(
+        self, sendings: Iterable[Sending], reader: AnswerReader, timeout_seconds: float
+    ) -> None:
+        """Follow the outcomes until every acknowledged file has one, for at most that long."""
+        waiting = {str(s.message_id): s for s in sendings if s.offset is not None}
+        end = self._clock.monotonic() + timeout_seconds
+        while waiting and self._clock.monotonic() < end:
+            for answer in reader.read(_LOOK_SECONDS):
+                sending = waiting.pop(answer.message_id or "", None)
+                if sending is not None:
+                    sending.answer = answer
+
+    def _queue(
+        self, sending: Sending, found: CdaDocument, content: bytes, request: Request
+    ) -> None:
+        provenance = self._provenance(found, request)
+        # The publisher gives the id and keeps it; the zeros never leave this process.
+        message = deposit(found, content, bytes(16), provenance, request.flags, request.replaces)
+        del message["messageId"]
+        submit = self._publisher.submit
+        try:
+            sending.message_id = submit(message, "DepositDocument")
+        except AlreadySubmitted as before:
+            # Ingestion knows whether it is the same: a lost mask or other bytes must not pass.
+            sending.before = before.message_id
+            sending.message_id = submit(message, "DepositDocument", again=True)
+
+    def _provenance(self, found: CdaDocument, request: Request) -> Provenance:
+        settings = self._settings
+        software: Software = {
+            "id": settings.sender_software_id,
+            "name": settings.sender_software_name,
+            "version": settings.sender_software_version,
+            "approval": settings.sender_software_approval,
+        }
+        return {
+            "software": software,
+            "actor": self._actor(found, request),
+            "authenticationMode": settings.sender_authentication_mode,
+            "purposeOfUse": settings.sender_purpose,
+            "channel": "DIRECT",
+            "occurredAt": int(self._clock.now() * 1000),
+        }
+
+    def _actor(self, found: CdaDocument, request: Request) -> Actor:
+        """Who is asked for, else who the settings name, else the author of the document."""
+        settings = self._settings
+        author = actor_of(found)
+        named = "sender_actor_id" in settings.model_fields_set
+        if request.actor is None and not named and author is not None and author.id is not None:
+            return {
+                "id": author.id,
+                "name": author.name,
+                "roleCode": _profession(author.specialty) or settings.sender_actor_role,
+                "organisationId": request.organisation or author.organisation,
+                "organisationName": author.organisation_name,
+                "sectorCode": found.facility_type,
+            }
+        own = request.organisation is None
+        return {
+            "id": request.actor or settings.sender_actor_id,
+            "name": settings.sender_actor_name if request.actor is None else None,
+            "roleCode": settings.sender_actor_role,
+            "organisationId": request.organisation or settings.sender_organisation_id,
+            "organisationName": settings.sender_organisation_name if own else None,
+            "sectorCode": settings.sender_sector,
+        }
+
+
+def open_document_publisher(settings: Settings, clock: Clock) -> DocumentPublisher:
+    """The publisher on the first free queue below home: two calls at once take two queues.
+
+    Raises QueueError when none can be used.
+    """
+    for number in count(1):
+        path = settings.home / "outbox" / f"queue-{number}.sqlite"
+        try:
+            return DocumentPublisher(settings, path, block=True, clock=clock)
+        except QueueError:
+            if number == _QUEUES:
+                raise
+    raise AssertionError("count() never ends")
+
+
+def send_files(
+    sender: FileSender, files: Iterable[Path], request: Request, advance: Callable[[int], None]
+) -> list[Sending]:
+    """Submit every file, in the order given."""
+    sendings = []
+    for file in files:
+        sendings.append(sender.submit(file, request))
+        advance(1)
+    return sendings
+
+
+def _profession(specialty: str | None) -> str | None:
+    """The profession (J65) in an author's specialty (J01): `10` of `G15_10/SM26`."""
+    if specialty is None or not specialty.startswith("G15_"):
+        return None
+    return specialty.removeprefix("G15_").partition("/")[0]
