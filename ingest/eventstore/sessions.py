@@ -13,11 +13,16 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class Session:
-    """One connection, used by one thread at a time; after a loss the next use opens a new one."""
+    """One connection, used by one thread at a time; after a loss the next use opens a new one.
 
-    def __init__(self, dsn: str, application_name: str) -> None:
+    `by_index`: plans never scan a whole table. A prepared plan that was made while a table had ten
+    rows would go on scanning it when it has millions, in every batch of a catch-up.
+    """
+
+    def __init__(self, dsn: str, application_name: str, *, by_index: bool = False) -> None:
         self._dsn: Final = dsn
         self._application_name: Final = application_name
+        self._by_index: Final = by_index
         self._connection: Connection | None = None
         self.lock: Final = threading.RLock()
 
@@ -27,6 +32,8 @@ class Session:
         conn = self._connection
         if conn is None or conn.closed:
             conn = connect(self._dsn, application_name=self._application_name)
+            if self._by_index:
+                conn.execute("set enable_seqscan = off")
             self._connection = conn
         return conn
 

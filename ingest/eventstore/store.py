@@ -74,9 +74,10 @@ class EventStore:
         """Raises MigrationError unless both databases are migrated, MasterKeyError when the master
         key is not theirs.
         """
-        self.writer: Final = Session(dsn, f"{instance}-append")
-        self._reader: Final = Session(dsn, f"{instance}-read")
-        self._keys: Final = Session(keys_dsn, f"{instance}-keys")
+        self.writer: Final = Session(dsn, f"{instance}-append", by_index=True)
+        self._reader: Final = Session(dsn, f"{instance}-read", by_index=True)
+        self._keys: Final = Session(keys_dsn, f"{instance}-keys", by_index=True)
+        self._audit: Final = Session(dsn, f"{instance}-audit")
         self._dsn: Final = dsn
         self._instance: Final = instance
         self._session_timeout: Final = session_timeout
@@ -94,7 +95,7 @@ class EventStore:
         self.reading: Final = Reading(self._reader, self._ring, self.names)
         self._letters: Final = Letters(self._reader, self._ring, self.secrets.letter)
         self._outcomes: Final = Outcomes(self._reader)
-        self._auditing: Final = Auditing(self._reader)
+        self._auditing: Final = Auditing(self._audit)
         self.positions: Final = Positions(self._reader)
         self.contents: Final = ContentStore(
             open_home(content_url), self._ring.load, entropy=entropy
@@ -125,7 +126,7 @@ class EventStore:
 
     def close(self) -> None:
         """All connections are closed."""
-        for session in (self.writer, self._reader, self._keys):
+        for session in (self.writer, self._reader, self._keys, self._audit):
             session.close()
 
     def __enter__(self) -> Self:

@@ -368,3 +368,41 @@ def test_a_message_id_may_be_absent(store: EventStore) -> None:
     batch.events[1] = replace(batch.events[1], message_id=uuid4().bytes)
     store.append(batch)
     assert [e.message_id for e in store.read_after(0, 2)] == [None, batch.events[1].message_id]
+
+
+def test_no_batch_scans_a_table_however_small_it_was_when_plans_were_made(
+    store: EventStore, place: Place
+) -> None:
+    """Plans of small tables are kept while these grow by millions: they must not scan."""
+    (record,) = records(store, 1)
+    store.insert_source(SOURCE, "t", 0)
+    for at, uid in enumerate(uids(12)):
+        with psycopg.connect(place.dsn, autocommit=True) as conn:
+            conn.execute("analyze")
+        batch = full_batch(store, record) if at == 0 else Batch()
+        stream = batch.add(f"1.5.{uid}", record)
+        batch.advances = [advance(at, 1)]
+        batch.absent = {document_stream(f"1.6.{uid}")}
+        batch.record_versions = {document_stream("nobody"): 0}
+        batch.watched = {stream, *batch.watched}
+        store.append(batch)
+        asked = [head.stream for head in batch.heads]
+        store.heads(asked)
+        store.submitted(asked)
+        store.applied([bytes(16)])
+        store.letters_waiting_for(asked)
+        store.pending_links(asked)
+        store.lookup([stream])
+    store.close()  # its sessions report what they did when they end
+    with psycopg.connect(place.dsn, autocommit=True) as conn:
+        while conn.execute(
+            "select 1 from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid() and backend_type = 'client backend'"
+        ).fetchone():
+            continue
+        scanned = conn.execute(
+            "select relname, seq_scan from pg_stat_user_tables where relname in ('stream',"
+            " 'event_00000', 'identity', 'record_key', 'applied_message', 'pending_link',"
+            " 'dead_letter') and seq_scan > 0"
+        ).fetchall()
+    assert scanned == []
