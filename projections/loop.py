@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -12,15 +13,15 @@ import psycopg
 
 from ingest.eventstore import EventStore
 from ingest.runtime.database import UnknownCommit, connect, is_transient, store_dsn
-from ingest.runtime.feed.types import FeedUnavailable, Publisher
+from ingest.runtime.feed.types import FeedError, FeedUnavailable, Publisher
 from ingest.runtime.lifecycle import StopSignal, delays, retry
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 
-from .notifications.relay import NotificationRelay
+from .notifications.relay import NotificationRelay, notices
 from .projection import Projection
-from .runner import CheckpointMoved, Halted, NotOwner, Runner
+from .runner import CheckpointMoved, Halted, NotOwner, Runner, passed_stage
 from .subscription import Subscription, WakeUp
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -31,6 +32,7 @@ RELAY_SECONDS: Final = 0.5
 """How long one turn waits for the feed: the projections must not wait for it."""
 
 OWN_SECONDS: Final = 5.0
+TURNS_PER_COLLECTION: Final = 500
 
 OpenPublisher = Callable[[], Publisher]
 
@@ -77,6 +79,9 @@ class ProjectionLoop:
     def run(self, *, until_idle: bool = False) -> Progress:
         """See the class. Raises NotOwner, NotMigrated, OtherVersion and the store's errors."""
         waits = delays()
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # it would walk the pages at every batch: the largest single cost (STORE 8)
         try:
             while not self._stop.is_set():
                 try:
@@ -89,6 +94,8 @@ class ProjectionLoop:
                     get_logger().warning("projection_waits", error=type(error).__name__)
                     self._stop.wait(next(waits))
         finally:
+            gc.enable()
+            gc.unfreeze()
             if self._relay is not None:
                 self._relay.close()
         return self.progress
@@ -131,11 +138,15 @@ class ProjectionLoop:
         wake_up: WakeUp,
         until_idle: bool,
     ) -> bool:
+        turns = 0
         while not self._stop.is_set():
             end = store.max_position()
             moved = sum([self._step(runner) for runner in list(runners)])
             self._observe(runners, end)
             moved += self._notify(relay)
+            turns += 1
+            if turns % TURNS_PER_COLLECTION == 0:
+                gc.collect()
             if moved:
                 continue
             if until_idle and all(r.position >= end or self._has_halted(r) for r in runners):
@@ -150,13 +161,16 @@ class ProjectionLoop:
         except CheckpointMoved:
             return 1  # read the checkpoint and go on from there
         except Halted as halt:
-            if str(halt) not in self.progress.halted:
-                self.progress.halted.append(str(halt))
-                get_logger().error("projection_halted", projection=name, position=halt.position)
+            self._halt(str(halt), projection=name, position=halt.position)
             return 0
         self.progress.applied[name] = self.progress.applied.get(name, 0) + count
         self.progress.positions[name] = runner.position
         return count
+
+    def _halt(self, sentence: str, **fields: Any) -> None:
+        if sentence not in self.progress.halted:
+            self.progress.halted.append(sentence)
+            get_logger().error("projection_halted", **fields)
 
     def _has_halted(self, runner: Runner) -> bool:
         return any(f"projection {runner.projection.name} " in line for line in self.progress.halted)
@@ -180,12 +194,19 @@ class ProjectionLoop:
             return 0
         try:
             if self._relay is None:
+                if not notices(conn, due=True, limit=1):
+                    return 0
                 self._relay = NotificationRelay(self._open_publisher())
             done = self._relay.step(conn, RELAY_SECONDS)
         except FeedUnavailable:
             get_logger().warning("notifications_wait", error="FeedUnavailable")
             return 0
+        except FeedError as error:  # a person must decide; the projections go on
+            self._halt(f"notifications stay due: {error}")
+            return 0
         self.progress.notified += done
         if self._metrics is not None and done:
             self._metrics.relay_published.labels("notifications").inc(done)
+            if self._relay.newest is not None:
+                passed_stage(self._metrics, "notified", self._relay.newest, time.time())
         return done

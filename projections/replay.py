@@ -109,7 +109,7 @@ class Replay:
             comparison = self._compare(comparing, old.number, build.number)
             good = comparison.differing == 0 or accept_differences
             if good:
-                self._switch(conn, building, store, build, old.number)
+                build = self._switch(conn, building, store, build, old.number)
             self._tidy(conn, {build.number, old.number} if good else {old.number}, keep)
         return ReplayResult(
             *(self._projection.name, build.number, old.number, build.position),
@@ -141,8 +141,7 @@ class Replay:
                     " program, which alone can bring it up to date"
                 )
             build = self._catch_up(conn, building, store, build)
-            self._switch(conn, building, store, build, row[0])
-            return build
+            return self._switch(conn, building, store, build, row[0])
 
     @contextmanager
     def _session(self) -> Iterator[Connection]:
@@ -256,14 +255,18 @@ class Replay:
 
     def _switch(
         self, conn: Connection, building: Connection, store: EventStore, build: Build, old: int
-    ) -> None:
-        with self._live_stopped(conn, building, store, build), conn.cursor() as cursor:
+    ) -> Build:
+        with (
+            self._live_stopped(conn, building, store, build) as build,
+            conn.cursor() as cursor,
+        ):
             cursor.execute(
                 "update projection.build set complete = true where projection = %s and number = %s",
                 (build.projection, build.number),
             )
             if not switch(cursor, build.projection, old, build.number):
                 raise ReplayRefused(f"another build of projection {build.projection} serves now")
+        return build
 
     def _tidy(self, conn: Connection, needed: set[int], keep: bool) -> None:
         if keep:

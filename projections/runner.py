@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 import psycopg
 
 from ingest.runtime.arrays import Int8Array
 from ingest.runtime.database import transaction
+from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from schemas.codec import StoredEventError
 
@@ -73,12 +74,14 @@ class Runner:
         log: EventLog,
         subscription: Subscription,
         metrics: Metrics | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.projection: Final = projection
         self._conn: Final = conn
         self._log: Final = log
         self._subscription: Final = subscription
         self._metrics: Final = metrics
+        self._clock: Final = clock or SystemClock()
         self._one_by_one = 0
         self._build: Build | None = None
 
@@ -109,7 +112,7 @@ class Runner:
         page = self._next_page(build)
         if page is None:
             return 0
-        begin = time.monotonic()
+        begin = self._clock.monotonic()
         try:
             self._apply(build, page)
         except _OF_THE_EVENT as error:
@@ -120,7 +123,7 @@ class Runner:
             self._one_by_one = 1
             raise Halted(self.projection.name, page.last, _reason(error)) from error
         self._one_by_one = max(0, self._one_by_one - 1)
-        self._observe(page, time.monotonic() - begin)
+        self._observe(page, self._clock.monotonic() - begin)
         return page.count
 
     def _next_page(self, build: Build) -> Page | None:
@@ -163,6 +166,17 @@ class Runner:
         metrics.projection_events.labels(name).inc(page.count)
         metrics.projection_position.labels(name).set(page.last)
         metrics.projection_batch_duration.labels(name).observe(seconds)
+        if name == "timeline":  # what "projected" means to a patient
+            passed_stage(metrics, "projected", page.recorded_at, self._clock.now())
+
+
+def passed_stage(metrics: Metrics, stage: str, recorded_at: datetime, now: float) -> None:
+    """Events up to this one have passed a stage. The log does not know its sources, so the stages
+    after it are measured from the moment of recording, as one.
+    """
+    recorded = recorded_at.timestamp()
+    metrics.last_event_timestamp.labels(stage, "log", "all").set(recorded)
+    metrics.stage_delay.labels(stage).observe(max(0.0, now - recorded))
 
 
 def withhold_forgotten(cursor: psycopg.Cursor[Any], events: Sequence[OpenedEvent]) -> None:

@@ -34,7 +34,7 @@ class Subscription:
     and decoded once. Positions have holes: only "greater than" is ever asked (DESIGN 6.5).
     """
 
-    def __init__(self, log: EventLog, limit: int, *, keep: int = 4) -> None:
+    def __init__(self, log: EventLog, limit: int, *, keep: int = 2) -> None:
         self._log: Final = log
         self._limit: Final = limit
         self._keep: Final = keep

@@ -74,6 +74,9 @@ class NotificationRelay:
         self._publisher: Final = publisher
         self._lock: Final = threading.Lock()  # answers come on the publisher's thread
         self._in_flight: set[UUID] = set()
+        self._newest_in_flight: datetime | None = None
+        self.newest: datetime | None = None
+        """When the event of the newest notification published was recorded."""
         self._acknowledged: list[UUID] = []
         self._refused: list[tuple[UUID, str]] = []
 
@@ -87,6 +90,7 @@ class NotificationRelay:
             if not page:
                 return 0
             self._in_flight = {notice.notification_id for notice in page}
+            self._newest_in_flight = page[-1].recorded_at
             for notice in page:
                 self._publisher.publish(_outgoing(notice), self._done(notice.notification_id))
         self._publisher.flush(timeout_seconds)
@@ -95,6 +99,8 @@ class NotificationRelay:
             refused, self._refused = self._refused, []
         self._in_flight -= {*acknowledged, *(notification_id for notification_id, _ in refused)}
         _mark(conn, acknowledged)
+        if not self._in_flight:
+            self.newest = self._newest_in_flight
         if refused:
             codes = ", ".join(sorted({code for _, code in refused}))
             raise NotificationRefused(f"the feed refused {len(refused)} notifications ({codes})")

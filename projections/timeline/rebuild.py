@@ -9,7 +9,8 @@ from __future__ import annotations
 import gc
 import multiprocessing
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -21,6 +22,7 @@ from ingest.runtime.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
 from projections.opened import OpenedEvent, open_events
 from projections.persons import LINK_EVENTS, apply_link_events, persons_of
+from projections.projection import EventLog
 
 from .fold import TAKES, PersonFold
 from .live import events_of
@@ -68,7 +70,9 @@ def rebuild_timeline(
                 done.links += part.links
                 done.linked |= part.linked
                 advance(part.events)
-        _fold_linked(settings, store, build, upto, done)
+        tables = TimelineTables(build)
+        with _writing(settings, tables) as (cursor, writer):
+            fold_linked(cursor, tables, writer, store, upto, done)
     return done.events
 
 
@@ -77,22 +81,13 @@ def build_range(job: RangeJob) -> RangeDone:
     gc.disable()  # a page is freed by reference counts; the collector would walk it (STORE 8)
     done = RangeDone()
     tables = TimelineTables(job.build)
-    dsn = store_dsn(job.settings)
-    with (
-        EventStore.open(job.settings) as store,
-        connect(dsn, application_name=f"{job.settings.instance}-replay") as conn,
-        transaction(conn),
-        conn.cursor() as cursor,
-    ):
-        conn.execute("set local synchronous_commit = off")  # lost: the build is incomplete anyway
-        writer = _Writer(cursor, tables)
+    with EventStore.open(job.settings) as store, _writing(job.settings, tables) as (_, writer):
         for page in store.read_records(job.low, job.high, until=job.upto, page=PAGE):
-            _fold_page(page, writer, done)
-        writer.flush()
+            fold_page(page, writer, done)
     return done
 
 
-class _Writer:
+class Writer:
     """Collects folded persons and copies many at once."""
 
     def __init__(self, cursor: psycopg.Cursor[Any], tables: TimelineTables) -> None:
@@ -102,17 +97,36 @@ class _Writer:
         self._records: list[bytes] = []
 
     def write(self, state: PersonFold) -> None:
+        """A person's rows will be in the tables."""
         self._rows.extend(encoded(state.rows.values()))
         self._records.extend(map(encoded_record, state.records.values()))
         if len(self._rows) >= ROWS_PER_COPY:
             self.flush()
 
     def flush(self) -> None:
+        """All rows given are in the tables."""
         self._tables.copy_encoded(self._cursor, self._rows, self._records)
         self._rows, self._records = [], []
 
 
-def _fold_page(page: Sequence[RecordedEvent], writer: _Writer, done: RangeDone) -> None:
+@contextmanager
+def _writing(
+    settings: Settings, tables: TimelineTables
+) -> Iterator[tuple[psycopg.Cursor[Any], Writer]]:
+    """One transaction; what the writer was given is in the tables at its end."""
+    with (
+        connect(store_dsn(settings), application_name=f"{settings.instance}-replay") as conn,
+        transaction(conn),
+        conn.cursor() as cursor,
+    ):
+        conn.execute("set local synchronous_commit = off")  # lost: the build is incomplete anyway
+        writer = Writer(cursor, tables)
+        yield cursor, writer
+        writer.flush()
+
+
+def fold_page(page: Sequence[RecordedEvent], writer: Writer, done: RangeDone) -> None:
+    """The persons of a page (whole records, in order) are written; those with links put aside."""
     done.events += len(page)
     at, end = 0, len(page)
     while at < end:
@@ -132,31 +146,28 @@ def _fold_page(page: Sequence[RecordedEvent], writer: _Writer, done: RangeDone) 
         writer.write(state)
 
 
-def _fold_linked(
-    settings: Settings, store: EventStore, build: int, upto: int, done: RangeDone
+def fold_linked(
+    cursor: psycopg.Cursor[Any],
+    tables: TimelineTables,
+    writer: Writer,
+    log: EventLog,
+    upto: int,
+    done: RangeDone,
 ) -> None:
+    """The records put aside are folded, person by person, and the links are in their tables."""
     edges: set[tuple[int, int]] = set()
     links = open_events(done.links)
     apply_link_events(edges, sorted(links, key=lambda event: event.position))
+    tables.persons.replace_all(cursor, edges)
     person_of = persons_of(edges)
     by_person: dict[int, list[int]] = defaultdict(list)
     for record in sorted(done.linked):
         by_person[person_of.get(record, record)].append(record)
-    tables = TimelineTables(build)
-    dsn = store_dsn(settings)
-    with (
-        connect(dsn, application_name=f"{settings.instance}-replay") as conn,
-        transaction(conn),
-        conn.cursor() as cursor,
-    ):
-        tables.persons.replace_all(cursor, edges)
-        writer = _Writer(cursor, tables)
-        for records in by_person.values():
-            state = PersonFold()
-            for event in events_of(store, records, upto):
-                state.apply(event)
-            writer.write(state)
-        writer.flush()
+    for records in by_person.values():
+        state = PersonFold()
+        for event in events_of(log, records, upto):
+            state.apply(event)
+        writer.write(state)
 
 
 def _jobs(

@@ -1,0 +1,153 @@
+"""The commands as a person or program runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from ingest.eventstore import EventStore
+from ingest.runtime.console import CommandError, Exit
+from ingest.runtime.database import store_dsn
+from ingest.runtime.feed import ensure_topics, open_poller
+from ingest.runtime.settings import Settings, variable
+from projections.commands import register
+from schemas.codec import decode_event
+from schemas.identity import matricule_key
+from schemas.messages import NOTIFICATIONS
+from tests.projections.given import Log
+from tests.projections.stores import append_all
+
+FIRST = "180017512345"
+
+
+def identity(oid: str = "1.2.250.1.213.1.4.10") -> str:
+    first = f"{FIRST}6"
+    return f"{oid}|{first}{matricule_key(first)}"
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv(variable("home"), str(settings.home))
+    monkeypatch.setenv(variable("database_dsn"), store_dsn(settings))
+    app = typer.Typer()
+    register(app)
+
+    def invoke(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(app, list(arguments), input=stdin)
+
+    return invoke
+
+
+@pytest.fixture
+def filled(settings: Settings, store: EventStore, run: Any) -> Any:
+    token = store.token(identity())
+    record = store.resolve([token])[token].record
+    log = Log()
+    log.opened(record)
+    log.submitted("1.1", record, title="Bilan")
+    log.submitted("1.2", record, title="Masqué", masquePs=True)
+    log.submitted("1.3", record, title="Ancien")
+    log.archived("1.3", record)
+    append_all(store, log.events)
+    ensure_topics(settings)
+    done = run("project", "--until-idle", "--json")
+    assert done.exit_code == 0, done.output
+    answer = orjson.loads(done.stdout)
+    assert answer["notified"] == 3
+    assert answer["positions"] == dict.fromkeys(
+        ["timeline", "notifications", "statistics"], store.max_position()
+    )
+    return run
+
+
+def titles(result: Result) -> list[str]:
+    assert result.exit_code == 0, result.output
+    shown = orjson.loads(result.stdout)
+    found = [document["title"] for day in shown["days"] for document in day["documents"]]
+    assert shown["count"] == len(found)
+    return found
+
+
+def test_a_timeline_for_each_reader(filled: Any) -> None:
+    for arguments, expected in (
+        ((), ["Masqué", "Bilan"]),
+        (("--reader", "professional"), ["Bilan"]),
+        (("--reader", "author:1.2.250.1.71.4.2.2^1750000001"), ["Masqué", "Bilan"]),
+        (("--reader", "representative"), []),
+    ):
+        assert titles(filled("timeline", "--ins", identity(), "--json", *arguments)) == expected
+    shown = filled("timeline", "--ins", "-", "--archived", stdin=identity() + "\n")
+    assert shown.exit_code == 0
+    assert "2025-12-30" in shown.stdout
+    assert "Ancien" in shown.stdout.split("Documents archivés")[1]
+
+
+@pytest.mark.parametrize(
+    ("ins", "code"),
+    [
+        (identity("1.2.250.1.213.1.4.8"), Exit.USAGE),  # a real one: others see arguments
+        ("nonsense", Exit.USAGE),
+        (identity()[:-1] + "x", Exit.USAGE),
+    ],
+)
+def test_an_ins_that_must_not_stand_there_is_refused_without_repeating_it(
+    filled: Any, ins: str, code: Exit
+) -> None:
+    result = filled("timeline", "--ins", ins)
+    assert isinstance(result.exception, CommandError)
+    assert result.exception.code is code
+    assert FIRST not in str(result.exception) + str(result.exception.repair)
+
+
+def test_who_is_unknown_is_not_found(filled: Any) -> None:
+    other = f"1.2.250.1.213.1.4.10|2800175123456{matricule_key('2800175123456')}"
+    result = filled("timeline", "--ins", other)
+    assert isinstance(result.exception, CommandError)
+    assert result.exception.code is Exit.NOT_FOUND
+
+
+def test_notifications_are_on_their_topic(filled: Any, settings: Settings) -> None:
+    poller = open_poller(
+        settings,
+        [NOTIFICATIONS],
+        group=None,
+        resume=lambda given: {each.partition: each.log_start for each in given},
+        client_id="test",
+    )
+    received: list[Any] = []
+    try:
+        for _ in range(50):
+            polled = poller.poll(0.1, 100, 2**20)
+            received += [record for part in polled for record in part.records]
+            if len(received) >= 3:
+                break
+    finally:
+        poller.close()
+    said = [decode_event("Notification", record.value) for record in received]
+    assert len({notification["notificationId"] for notification in said}) == len(said) == 3
+    assert {record.key for record in received} == {str(said[0]["record"]).encode()}
+    assert filled("notifications", "--due", "--json").stdout == ""
+
+
+def test_notifications_and_figures_are_listed(filled: Any) -> None:
+    lines = filled("notifications", "--json").stdout.splitlines()
+    assert [orjson.loads(line)["rule"] for line in lines] == ["document_visible"] * 3
+    figures = orjson.loads(filled("statistics", "--json").stdout)
+    assert figures["records"]["fed"] == 1
+    assert [cell["fed"] for cell in figures["documents"]] == [3]
+    assert filled("statistics").exit_code == filled("notifications", "--due").exit_code == 0
+
+
+def test_replay_proves_and_says_so(filled: Any) -> None:
+    answer = orjson.loads(filled("replay", "timeline", "--workers", "1", "--json").stdout)
+    assert answer["switched"] is True
+    assert (answer["compared"], answer["differing"]) == (1, 0)
+    assert filled("replay", "timeline", "--back").exit_code == 0
+    refused = filled("replay", "notifications")
+    assert isinstance(refused.exception, CommandError)
+    assert "never rebuilt" in refused.exception.sentence
+    assert isinstance(filled("replay", "nothing").exception, CommandError)
