@@ -109,6 +109,12 @@ class Result:
         }
         return {process: micros for process, micros in found.items() if micros >= 0.05}
 
+    def cpu_times(self, ratio: Ratio) -> float:
+        """How many times the CPU of `to` one of `of` costs, all processes together. Other work on
+        the machine hardly changes it.
+        """
+        return sum(self.cpu(ratio.of).values()) / sum(self.cpu(ratio.to).values())
+
     def megabytes(self, name: str) -> float | None:
         """Median megabytes (10^6) per second, where bytes were counted."""
         rates = [run.bytes / run.seconds / 1e6 for run in self.runs[name] if run.bytes]
@@ -129,6 +135,7 @@ class Result:
                     "aim": ratio.aim,
                     "median": round(statistics.median(self.ratio(ratio)), 3),
                     "rounds": [round(value, 3) for value in self.ratio(ratio)],
+                    "cpu_times": round(self.cpu_times(ratio), 2),
                 }
                 for ratio in bench.ratios
             ],

@@ -69,7 +69,10 @@ def commands(
         for log in logs:
             with log.open("wb") as file:
                 started.append(_start(place, arguments, settings, file))
-        yield started
+        try:
+            yield started
+        except BenchmarkError as error:
+            raise BenchmarkError(f"{arguments[0]}: {error}; {_end(logs[0])}") from None
         for process, log in zip(started, logs, strict=True):
             if process.wait(LIMIT_SECONDS) != 0:
                 raise BenchmarkError(f"{arguments[0]} ended with {process.returncode}: {_end(log)}")

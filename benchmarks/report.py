@@ -11,12 +11,15 @@ from rich.table import Table
 
 from .harness import PROCESSES, Result
 
+WIDTH: Final = 150
 QUIET_CORES: Final = 0.15
 """Other work above this share of a core is worth a warning."""
 
 
 def show(console: Console, results: Sequence[Result], settings: dict[str, Any]) -> None:
     """Prints everything."""
+    if not console.is_terminal:
+        console.width = WIDTH  # a file or a log has no width of its own
     _ratios(console, results)
     for result in results:
         _rates(console, result)
@@ -25,7 +28,7 @@ def show(console: Console, results: Sequence[Result], settings: dict[str, Any]) 
 
 
 def _ratios(console: Console, results: Sequence[Result]) -> None:
-    table = Table("", "of", "beside", "ratio", "rounds", "aim", title="ratios (median of rounds)")
+    table = Table("", "of", "beside", "ratio", "rounds", "aim", "CPU ×", title="ratios of rates")
     for result in results:
         for ratio in result.benchmark.ratios:
             rounds = result.ratio(ratio)
@@ -36,6 +39,7 @@ def _ratios(console: Console, results: Sequence[Result]) -> None:
                 f"{statistics.median(rounds):.2f}",
                 " ".join(f"{value:.2f}" for value in rounds),
                 f"{ratio.aim:.1f}" if ratio.aim is not None else "",
+                f"{result.cpu_times(ratio):.1f}",
             )
     if table.row_count:
         console.print(table)

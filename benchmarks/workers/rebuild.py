@@ -10,12 +10,18 @@ from projections.replay import Replay
 
 
 class Stages:
-    """Begins with the first stage; knows when the comparison began."""
+    """Begins with the first stage; knows when the comparison began.
+
+    `steady` counts from the first page on: without the start of the worker processes, which a
+    long rebuild does not notice and a short one is half made of.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self.begin: Mark | None = None
         self.compared_from: float | None = None
+        self._first = self._last = 0.0
+        self._after_first = 0
 
     def stage(self, description: str, total: int | None) -> None:
         """A stage begins."""
@@ -25,7 +31,18 @@ class Stages:
             self.compared_from = time.monotonic()
 
     def advance(self, count: int) -> None:
-        """Nothing is shown."""
+        """So many more events are done."""
+        self._last = time.monotonic()
+        if self._first:
+            self._after_first += count
+        else:
+            self._first = self._last
+
+    @property
+    def steady(self) -> int:
+        """Events per second from the first page on; 0 when there was but one."""
+        seconds = self._last - self._first
+        return round(self._after_first / seconds) if seconds > 0 else 0
 
 
 def main() -> None:
@@ -44,6 +61,7 @@ def main() -> None:
         begin,
         end,
         result.events,
+        steady_per_second=stages.steady,
         built_per_second=round(result.events / build_seconds),
         compare_and_switch_seconds=round(end.at - compared_from, 3),
     )
