@@ -146,6 +146,8 @@ def _as_foreseen(case: Case, sent: Sent, place: Place) -> Findings:
         foreseen = sorted(sent.expected, key=str)
         detail = f"{first.status} {first.code} (fault {sent.fault}), foreseen {foreseen}"
         yield Finding("I1", "unexpected", str(place), detail)
+    elif first.status != "REJECTED":
+        return
     elif sent.then and last.attempt == 1:
         yield Finding("I1", "unexplained", str(place), "it waited and was never decided again")
     elif sent.then and (last.status, last.code) not in sent.then:

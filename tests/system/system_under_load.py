@@ -35,6 +35,8 @@ WRITES: Final = {
 LOOKS: Final = 80
 """How often a process is frozen and looked at before it is killed wherever it stands."""
 REST_SECONDS: Final = 90.0
+SESSION_SECONDS: Final = 6.0
+"""The shortest that the settings allow."""
 READERS: Final = ("patient", "representative", "professional")
 
 _WRITING: Final = """
@@ -84,27 +86,30 @@ class System:
             member.name, *member.arguments, instance=member.name
         )
 
-    def kill_at_work(self, member: Member, rng: random.Random) -> bool:
-        """kill -9 while it is writing a batch; after LOOKS looks, wherever it stands.
+    def freeze_at_work(self, member: Member, rng: random.Random) -> bool:
+        """SIGSTOP while it is writing a batch; it stands still in its transaction afterwards.
 
-        It is frozen before it is looked at, so what is seen is still so when it dies. Returns
-        whether it died in a transaction.
+        It is frozen before it is looked at, so what is seen is still so later. False, and it runs,
+        when it was never met in a transaction.
         """
         with psycopg.connect(self.dsn, autocommit=True) as conn:
             for _ in range(LOOKS):
                 time.sleep(rng.uniform(0.0, 0.04))
+                assert member.running.alive, f"{member.name} ended: {member.running.tail()}"
                 member.running.freeze()
                 time.sleep(0.002)
                 row = conn.execute(_WRITING, (member.sessions,)).fetchone()
                 if row is not None and row[0]:
-                    break
+                    return True
                 member.running.thaw()
-            else:
-                row = None
-        assert member.running.alive, f"{member.name} ended by itself: {member.running.tail()}"
+        return False
+
+    def kill_at_work(self, member: Member, rng: random.Random) -> bool:
+        """kill -9 in its transaction, or after LOOKS looks wherever it stands; whether in it."""
+        caught = self.freeze_at_work(member, rng)
         member.running.kill()
-        member.kills.append(row is not None)
-        return row is not None
+        member.kills.append(caught)
+        return caught
 
     def wait_for_work(self, member: Member, seconds: float = 30.0) -> None:
         """It has opened the sessions in which it writes."""
@@ -162,6 +167,27 @@ def kill_rounds(system: System, rounds: int, rng: random.Random) -> None:
         told.warning("%s killed %s", name, "in its transaction" if caught else "elsewhere")
         time.sleep(rng.uniform(0.0, 0.5))
         system.start_again(member)
+
+
+def freeze_round(system: System, rng: random.Random) -> None:
+    """One ingestion process stands still in its transaction for longer than its session lives.
+
+    Its partitions go to the other one; what it wakes up with is a batch that is not its own.
+    """
+    member = system.members["ingest-b"]
+    system.wait_for_work(member)
+    caught = system.freeze_at_work(member, rng)
+    told.warning("%s frozen %s", member.name, "in its transaction" if caught else "elsewhere")
+    member.running.freeze()
+    time.sleep(SESSION_SECONDS + 1.5)
+    member.running.thaw()
+
+
+def migrated(system: System) -> System:
+    """The same, with its tables, topics and keys."""
+    system.installation.home.mkdir(mode=0o700)
+    system.installation.run("migrate")
+    return system
 
 
 def examine(
