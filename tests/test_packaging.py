@@ -53,8 +53,8 @@ def test_data_files_are_declared() -> None:
         for path in (ROOT / package.replace(".", "/")).glob(pattern)
     }
     code = {".py", ".pyc"}
-    tracked = subprocess.run(  # noqa: S603
-        ["git", "-C", str(ROOT), "ls-files", *NAMES],  # noqa: S607
+    tracked = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", *NAMES],
         capture_output=True,
         text=True,
         check=True,
@@ -67,7 +67,7 @@ def test_data_files_are_declared() -> None:
 def test_command_is_the_same_from_anywhere(tmp_path: Path) -> None:
     """The console script runs our tree also when started in another folder."""
     histoire = Path(sys.executable).parent / "histoire"
-    out = subprocess.run(  # noqa: S603
+    out = subprocess.run(
         [histoire, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert importlib.metadata.version("histoire") in out.stdout
