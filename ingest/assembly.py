@@ -12,7 +12,7 @@ from ingest.eventstore.batch import (
     NewEvent,
 )
 from schemas.codec import encode
-from schemas.events import DOCUMENT_SUBMITTED, SCHEMA_OF
+from schemas.events import SCHEMA_OF
 from schemas.rejections import Rejection
 
 from .arrivals import Answer, Arrival
@@ -103,7 +103,7 @@ class Assembly:
         if decision.keeps_content and read.content is not None:
             record = known.refs[read.ins].record
             out.contents.append(NewContent(record, read.datum["document"]["sha256"], read.content))
-        if read.submitted and any(e.name == DOCUMENT_SUBMITTED for e in decision.events):
+        if decision.is_new:
             self._document_came(read.stream)
 
     def _append(
@@ -170,15 +170,15 @@ class Assembly:
         version = self._versions[stream]
         document = known.documents.get(stream)
         if document is None:
-            flags = known.records[record].state.value
+            flags = known.records[record].state
             return HeadChange(stream, record, base, version, 0, flags, (), None, first)
         return HeadChange(
             stream,
             record,
             base,
             version,
-            document.status.value,
-            document.flags.value,
+            document.status,
+            document.flags,
             document.authors,
             document.replaced_by,
             first,

@@ -41,6 +41,8 @@ _FORBIDS: Final = (
     (RecordState.REVOKED.value, Rejection("identity_revoked", "ins")),
 )
 _CLOSED_OPPOSED_REVOKED: Final = sum(bit for bit, _ in _FORBIDS)
+_OPENED: Final = RecordState.OPENED.value
+_CONTENT: Final = Flags.CONTENT.value
 _BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
 
 
@@ -61,11 +63,11 @@ def decide_deposit(known: Known, message: Interpreted) -> Decision | Rejection:
     return _new(known, message, ref.record)
 
 
-def feeding_forbidden(state: RecordState) -> Rejection | None:
+def feeding_forbidden(state: int) -> Rejection | None:
     """Closed, opposed, revoked: in that order (DESIGN 6.3, SPEC d.5, a.4)."""
-    if not state.value & _CLOSED_OPPOSED_REVOKED:
+    if not state & _CLOSED_OPPOSED_REVOKED:
         return None
-    return next(rejection for bit, rejection in _FORBIDS if state.value & bit)
+    return next(rejection for bit, rejection in _FORBIDS if state & bit)
 
 
 def _again(
@@ -83,8 +85,8 @@ def _again(
     field = different_field(document, before)
     if field is not None:
         return Rejection("metadata_conflict", f"document.{field}")
-    lacks_content = not state.flags.value & Flags.CONTENT.value
-    if message.content is None or not lacks_content or state.status is DocumentStatus.DELETED:
+    lacks_content = not state.flags & _CONTENT
+    if message.content is None or not lacks_content or state.status == DocumentStatus.DELETED:
         return _DUPLICATE
     event = {
         "provenance": message.datum["provenance"],
@@ -121,7 +123,7 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
     stream, datum = message.stream, message.datum
     assert stream is not None
     events = [Event(stream, record, DOCUMENT_SUBMITTED, datum, message.submitted)]
-    if not known.record_head(record).state.value & RecordState.OPENED.value:
+    if not known.record_head(record).state & _OPENED:
         events.insert(0, _implicitly_opened(datum, record))
     pending = absent = None
     records: tuple[int, ...] = (record,)
@@ -147,6 +149,7 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
         keeps_content=message.content is not None,
         records=records,
         absent=absent,
+        is_new=True,
     )
 
 
@@ -179,7 +182,7 @@ def _may_not_replace(
     is_author = is_author_or_org(actor, target.authors, known.author_hash)
     if not may_do(actor_kind(actor, datum["ins"]), Operation.REPLACE, is_author):
         return Rejection("not_entitled", "document.replaces")
-    if target.status is DocumentStatus.DELETED:
+    if target.status == DocumentStatus.DELETED:
         return Rejection("target_deleted", "document.replaces")
     return None
 
@@ -201,8 +204,8 @@ def _replace_known(known: Known, message: Interpreted, target: DocumentState) ->
         "visibilityOnly": datum["visibilityOnly"],
     }
     events = [Event(message.target, target.record, DOCUMENT_REPLACED, replaced)]
-    own = flags_of_deposit(datum, has_content=False).value
-    if target.flags.value & _BY_PATIENT and not own & _BY_PATIENT:
+    own = flags_of_deposit(datum, has_content=False)
+    if target.flags & _BY_PATIENT and not own & _BY_PATIENT:
         record = known.refs[message.ins].record
         mask = InheritedMask(unique_id, True, provenance)
         events.append(mask.event(message.stream, record, document["uniqueId"]))
@@ -224,7 +227,7 @@ def _replaced_by_waiting(
     datum, events = message.datum, list[Event]()
     document, provenance = datum["document"], datum["provenance"]
     authors = authors_of(document["authors"], known.author_hash)
-    masked = bool(flags_of_deposit(datum, has_content=False).value & _BY_PATIENT) or any(
+    masked = bool(flags_of_deposit(datum, has_content=False) & _BY_PATIENT) or any(
         event.name == DOCUMENT_VISIBILITY_CHANGED for event in so_far
     )
     for by in waiting:

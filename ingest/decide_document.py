@@ -55,7 +55,7 @@ def decide_document_operation(known: Known, message: Interpreted) -> Decision | 
     refused = _not_entitled(known, message, state)
     if refused is not None:
         return refused
-    if state.status is DocumentStatus.DELETED and message.name != "DeleteDocument":
+    if state.status == DocumentStatus.DELETED and message.name != "DeleteDocument":
         return Rejection("target_deleted", "uniqueId")
     events = _OPERATIONS[message.name](known, message, state)
     records = () if record == state.record else tuple(sorted(known.person(record)))
@@ -115,19 +115,19 @@ def _changed(
 
 def _archive(known: Known, message: Interpreted, state: DocumentState) -> list[Event]:
     """Only a current document is archived: a replaced one is past already (SPEC c.5)."""
-    if state.status is not DocumentStatus.APPROVED:
+    if state.status != DocumentStatus.APPROVED:
         return []
     return [_plain(message, state, DOCUMENT_ARCHIVED)]
 
 
 def _unarchive(known: Known, message: Interpreted, state: DocumentState) -> list[Event]:
-    if state.status is not DocumentStatus.ARCHIVED:
+    if state.status != DocumentStatus.ARCHIVED:
         return []
     return [_plain(message, state, DOCUMENT_UNARCHIVED)]
 
 
 def _delete(known: Known, message: Interpreted, state: DocumentState) -> list[Event]:
-    if state.status is DocumentStatus.DELETED:
+    if state.status == DocumentStatus.DELETED:
         return []
     return [_plain(message, state, DOCUMENT_DELETED)]
 

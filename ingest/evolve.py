@@ -29,19 +29,23 @@ from schemas.unique_id import document_stream
 
 from .state import AuthorHash, DocumentState, Event, RecordHead, authors_of
 
-FLAG_OF: Final[Mapping[str, Flags]] = {
-    "MASQUE_PS": Flags.MASQUE_PS,
-    "INVISIBLE_PATIENT": Flags.INVISIBLE_PATIENT,
-    "INVISIBLE_REPRESENTANTS_LEGAUX": Flags.INVISIBLE_REPRESENTANTS_LEGAUX,
-}
 _MASQUE_PS: Final = Flags.MASQUE_PS.value
 _BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
 _INVISIBLE_PATIENT: Final = Flags.INVISIBLE_PATIENT.value
 _INVISIBLE_REPRESENTATIVES: Final = Flags.INVISIBLE_REPRESENTANTS_LEGAUX.value
 _CONTENT: Final = Flags.CONTENT.value
+_APPROVED: Final = DocumentStatus.APPROVED.value
+_ARCHIVED: Final = DocumentStatus.ARCHIVED.value
+_DEPRECATED: Final = DocumentStatus.DEPRECATED.value
+_DELETED: Final = DocumentStatus.DELETED.value
+FLAG_OF: Final[Mapping[str, int]] = {
+    "MASQUE_PS": _MASQUE_PS,
+    "INVISIBLE_PATIENT": _INVISIBLE_PATIENT,
+    "INVISIBLE_REPRESENTANTS_LEGAUX": _INVISIBLE_REPRESENTATIVES,
+}
 
 
-def flags_of_deposit(datum: Mapping[str, Any], has_content: bool) -> Flags:
+def flags_of_deposit(datum: Mapping[str, Any], has_content: bool) -> int:
     """The flags a deposit gives its document.
 
     A mask in a deposit of the patient himself is his own choice, which passes to successors.
@@ -57,7 +61,7 @@ def flags_of_deposit(datum: Mapping[str, Any], has_content: bool) -> Flags:
         bits |= _INVISIBLE_PATIENT
     if document["invisibleRepresentantsLegaux"]:
         bits |= _INVISIBLE_REPRESENTATIVES
-    return Flags(bits)
+    return bits
 
 
 def submit(event: Event, author_hash: AuthorHash, has_content: bool) -> DocumentState:
@@ -68,7 +72,7 @@ def submit(event: Event, author_hash: AuthorHash, has_content: bool) -> Document
     return DocumentState(
         event.record,
         1,
-        DocumentStatus.APPROVED,
+        _APPROVED,
         flags_of_deposit(event.datum, has_content),
         authors_of(event.datum["document"]["authors"], author_hash),
         None,
@@ -89,36 +93,34 @@ def evolve_record(head: RecordHead, event: Event) -> RecordHead:
 def _replaced(state: DocumentState, event: Event) -> DocumentState:
     by = document_stream(event.datum["replacedBy"])
     # A deleted document stays deleted, whatever replaces it.
-    status = state.status
-    if status is not DocumentStatus.DELETED:
-        status = DocumentStatus.DEPRECATED
+    status = _DELETED if state.status == _DELETED else _DEPRECATED
     return state._replace(status=status, replaced_by=by)
 
 
 def _visibility(state: DocumentState, event: Event) -> DocumentState:
     flag = FLAG_OF[event.datum["flag"]]
     flags = state.flags | flag if event.datum["on"] else state.flags & ~flag
-    if flag is Flags.MASQUE_PS:
-        flags &= ~Flags.MASQUE_PS_BY_PATIENT
+    if flag == _MASQUE_PS:
+        flags &= ~_BY_PATIENT
         if event.datum["on"] and event.datum["byPatient"]:
-            flags |= Flags.MASQUE_PS_BY_PATIENT
+            flags |= _BY_PATIENT
     return state._replace(flags=flags)
 
 
 def _content(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(flags=state.flags | Flags.CONTENT)
+    return state._replace(flags=state.flags | _CONTENT)
 
 
 def _archived(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(status=DocumentStatus.ARCHIVED)
+    return state._replace(status=_ARCHIVED)
 
 
 def _unarchived(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(status=DocumentStatus.APPROVED)
+    return state._replace(status=_APPROVED)
 
 
 def _deleted(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(status=DocumentStatus.DELETED)
+    return state._replace(status=_DELETED)
 
 
 _DOCUMENT: Final[Mapping[str, Callable[[DocumentState, Event], DocumentState]]] = {
@@ -130,15 +132,15 @@ _DOCUMENT: Final[Mapping[str, Callable[[DocumentState, Event], DocumentState]]] 
     DOCUMENT_DELETED: _deleted,
 }
 
-_NONE: Final = RecordState(0)
-_RECORD: Final[Mapping[str, tuple[RecordState, RecordState]]] = {
-    RECORD_OPENED: (RecordState.OPENED, RecordState.CLOSED),
-    RECORD_ACTIVATED: (RecordState.ACTIVATED, _NONE),
-    IDENTITY_DECLARED: (_NONE, RecordState.REVOKED),
-    IDENTITY_REVOKED: (RecordState.REVOKED, _NONE),
-    RECORD_OPPOSED: (RecordState.OPPOSED, _NONE),
-    OPPOSITION_WITHDRAWN: (_NONE, RecordState.OPPOSED),
-    RECORD_CLOSED: (RecordState.CLOSED, _NONE),
+_NONE: Final = 0
+_RECORD: Final[Mapping[str, tuple[int, int]]] = {
+    RECORD_OPENED: (RecordState.OPENED.value, RecordState.CLOSED.value),
+    RECORD_ACTIVATED: (RecordState.ACTIVATED.value, _NONE),
+    IDENTITY_DECLARED: (_NONE, RecordState.REVOKED.value),
+    IDENTITY_REVOKED: (RecordState.REVOKED.value, _NONE),
+    RECORD_OPPOSED: (RecordState.OPPOSED.value, _NONE),
+    OPPOSITION_WITHDRAWN: (_NONE, RecordState.OPPOSED.value),
+    RECORD_CLOSED: (RecordState.CLOSED.value, _NONE),
     RECORD_LINKED: (_NONE, _NONE),
     RECORD_UNLINKED: (_NONE, _NONE),
 }

@@ -45,7 +45,7 @@ class InheritedMask:
 
     def changes(self, state: DocumentState) -> bool:
         """Whether the document is not yet so by the patient's choice."""
-        if state.status is DocumentStatus.DELETED:
+        if state.status == DocumentStatus.DELETED:
             return False
         # Off: a mask by whomever; on: also one that a professional set before, to make it his own.
         bit = Flags.MASQUE_PS_BY_PATIENT if self.on else Flags.MASQUE_PS

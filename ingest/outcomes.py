@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ingest.eventstore.batch import DecidedLetter, NewDeadLetter, NewOutcomes, RecordRef
-from schemas.codec import encode
 from schemas.outcomes import Outcome
 from schemas.rejections import REJECTIONS
 
 from .arrivals import Answer, Arrival, raw_record
 from .decide_document import TARGET_UNKNOWN
 from .interpret import Interpreted
+from .outcome_bytes import encode_outcomes
 from .state import REJECTED
 
 
@@ -46,8 +46,7 @@ def outcome_rows(arrivals: Iterable[Arrival], decided_at_ms: int) -> list[NewOut
     for arrival in arrivals:
         by_source.setdefault(arrival.source, []).append(outcome_of(arrival, decided_at_ms))
     return [
-        NewOutcomes(source, encode("OutcomeBatch", {"outcomes": outcomes}))
-        for source, outcomes in by_source.items()
+        NewOutcomes(source, encode_outcomes(outcomes)) for source, outcomes in by_source.items()
     ]
 
 

@@ -52,6 +52,9 @@ repair: an identity that lost its qualification must still be able to oppose, cl
 """
 
 AUTHORS_MAX: Final = 64
+REMEMBERED_MAX: Final = 20_000
+_FIT_SPEAKERS: Final[set[tuple[object, ...]]] = set()
+_FIT_AUTHORS: Final[set[tuple[object, ...]]] = set()
 CODES_MAX: Final = 256
 _COMPULSORY_TRAITS: Final[tuple[Literal["birthName", "birthGivenName", "givenNames"], ...]] = (
     "birthName",
@@ -84,6 +87,25 @@ def ins_accepted(oid: str, matricule: str, oids: frozenset[str], at: str) -> Rej
 
 def provenance_complete(provenance: Provenance) -> Rejection | None:
     """Software, actor and organisation named and well formed (SPEC b.1, b.2; DESIGN 5)."""
+    software, actor = provenance["software"], provenance["actor"]
+    # The same few speak in message after message.
+    speaker = (*software.values(), *actor.values(), provenance["purposeOfUse"])
+    if speaker in _FIT_SPEAKERS:
+        return None
+    rejection = _speaker_right(provenance)
+    if rejection is None:
+        _remember(_FIT_SPEAKERS, speaker)
+    return rejection
+
+
+def _remember(known: set[tuple[object, ...]], fit: tuple[object, ...]) -> None:
+    """Only what is fit is remembered, so that each is of bounded length; and so many at most."""
+    if len(known) >= REMEMBERED_MAX:
+        known.clear()
+    known.add(fit)
+
+
+def _speaker_right(provenance: Provenance) -> Rejection | None:
     software, actor = provenance["software"], provenance["actor"]
     if not software_id_is_fit(software["id"]):
         return Rejection("text_malformed", "provenance.software.id")
@@ -169,18 +191,29 @@ def authors_named(authors: list[Author]) -> Rejection | None:
     if len(authors) > AUTHORS_MAX:
         return Rejection("text_malformed", "document.authors")
     for author in authors:
-        organisation = author["organisationId"]
-        if not identifier_is_fit(author["id"]):
-            return Rejection("identifier_malformed", "document.authors.id")
-        if organisation is not None and not identifier_is_fit(organisation):
-            return Rejection("identifier_malformed", "document.authors.organisationId")
-        if not (
-            optional_text_is_fit(author["name"], NAME_LENGTH_MAX)
-            and optional_text_is_fit(author["organisationName"], NAME_LENGTH_MAX)
-            and optional_text_is_fit(author["functionCode"], ID_LENGTH_MAX)
-            and optional_text_is_fit(author["specialtyCode"], ID_LENGTH_MAX)
-        ):
-            return Rejection("text_malformed", "document.authors")
+        said = tuple(author.values())
+        if said in _FIT_AUTHORS:
+            continue
+        rejection = _author_right(author)
+        if rejection is not None:
+            return rejection
+        _remember(_FIT_AUTHORS, said)
+    return None
+
+
+def _author_right(author: Author) -> Rejection | None:
+    organisation = author["organisationId"]
+    if not identifier_is_fit(author["id"]):
+        return Rejection("identifier_malformed", "document.authors.id")
+    if organisation is not None and not identifier_is_fit(organisation):
+        return Rejection("identifier_malformed", "document.authors.organisationId")
+    if not (
+        optional_text_is_fit(author["name"], NAME_LENGTH_MAX)
+        and optional_text_is_fit(author["organisationName"], NAME_LENGTH_MAX)
+        and optional_text_is_fit(author["functionCode"], ID_LENGTH_MAX)
+        and optional_text_is_fit(author["specialtyCode"], ID_LENGTH_MAX)
+    ):
+        return Rejection("text_malformed", "document.authors")
     return None
 
 

@@ -12,7 +12,6 @@ from ingest.decide import apply_decision, decide
 from ingest.eventstore.batch import RecordRef
 from ingest.interpret import Interpreted, interpret
 from ingest.state import DocumentState, Event, Known
-from schemas.events import RecordState
 from schemas.rejections import Rejection
 from schemas.unique_id import document_stream
 
@@ -53,7 +52,7 @@ class World:
     def state(self, number: int) -> DocumentState:
         return self.known.documents[document_stream(unique_id(number))]
 
-    def record(self, matricule_ins: str) -> RecordState:
+    def record(self, matricule_ins: str) -> int:
         return self.known.record_head(self.known.refs[matricule_ins].record).state
 
     def erase(self, matricule_ins: str) -> None:

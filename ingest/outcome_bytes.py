@@ -1,0 +1,84 @@
+"""An `OutcomeBatch` written by hand: a quarter of the time fastavro takes, on every message's way.
+
+A test keeps the bytes equal to those of `schemas.codec.encode`; a new version of the schema makes
+it fail, and `BATCH_VERSION` refuses to start with one.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from schemas.codec import MARKER
+from schemas.outcomes import Outcome
+from schemas.registry import registry
+
+BATCH_VERSION: Final = 1
+_SCHEMA: Final = registry().newest("OutcomeBatch")
+if _SCHEMA.version != BATCH_VERSION:
+    raise RuntimeError("OutcomeBatch has a new version: outcome_bytes must learn it")
+_HEAD: Final = MARKER + _SCHEMA.fingerprint
+_STATUS: Final = {"ACCEPTED": b"\0", "DUPLICATE": b"\2", "UNCHANGED": b"\4", "REJECTED": b"\6"}
+_NULL: Final = b"\0"
+_SECOND: Final = b"\2"
+"""The second branch of a union with null."""
+
+
+def _number(value: int) -> bytes:
+    """A long as Avro writes it: zigzag, seven bits a byte, the lowest first."""
+    rest = (value << 1) ^ (value >> 63)
+    if rest < 128:
+        return rest.to_bytes(1, "little")
+    out = bytearray()
+    while rest > 127:
+        out.append(rest & 127 | 128)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> bytes:
+    return _fresh_text(value)
+
+
+def _fresh_text(value: str) -> bytes:
+    data = value.encode()
+    return _number(len(data)) + data
+
+
+def _optional(value: str | None) -> bytes:
+    return _NULL if value is None else _SECOND + _text(value)
+
+
+_small_number = lru_cache(maxsize=4096)(_number)
+
+
+def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
+    """The bytes of an `OutcomeBatch` with these outcomes."""
+    rows = []
+    decided_at, decided = -1, b""
+    for outcome in outcomes:
+        if outcome["decidedAt"] != decided_at:
+            decided_at = outcome["decidedAt"]
+            decided = _number(decided_at)
+        message_id, code = outcome["messageId"], outcome["code"]
+        answer = (
+            b"\0\0\0"
+            if code is None and outcome["ruleId"] is None and outcome["path"] is None
+            else _optional(code) + _optional(outcome["ruleId"]) + _optional(outcome["path"])
+        )
+        rows.append(
+            _fresh_text(outcome["outcomeId"])
+            + (_NULL if message_id is None else _SECOND + message_id)
+            + _text(outcome["softwareId"])
+            + _text(outcome["topic"])
+            + _small_number(outcome["partition"])
+            + _number(outcome["offset"])
+            + _small_number(outcome["attempt"])
+            + _STATUS[outcome["status"]]
+            + answer
+            + decided
+        )
+    if not rows:
+        return _HEAD + _NULL
+    return b"".join((_HEAD, _number(len(rows)), *rows, _NULL))
