@@ -91,7 +91,7 @@ class DocumentPublisher:
         self._sending: dict[int, int] = {}
         self._answers: deque[tuple[int, Answer]] = deque()
         self._cursor = 0
-        self._closing = False
+        self._closing = threading.Event()
         self._sender = threading.Thread(target=self._run, name="document-publisher", daemon=True)
         self._sender.start()
 
@@ -170,7 +170,7 @@ class DocumentPublisher:
         """Flush for at most that long, then release everything. The rest stays in the queue."""
         self.flush(timeout_seconds)
         with self._changed:
-            self._closing = True
+            self._closing.set()
             self._changed.notify_all()
         self._sender.join()
         if self._publisher is not None and isinstance(self._feed, Settings):
@@ -191,7 +191,7 @@ class DocumentPublisher:
             while self._messages and (
                 self._messages >= self._max_messages or self._bytes + size > self._max_bytes
             ):
-                if not self._block or self._closing:
+                if not self._block or self._closing.is_set():
                     raise QueueFull(f"{self._messages} messages wait to be sent")
                 self._changed.wait(_SEND_SECONDS)
             self._messages += 1
@@ -208,12 +208,12 @@ class DocumentPublisher:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             self._settle()
             publisher = self._opened()
             if publisher is None or not self._send(publisher):
                 with self._changed:
-                    if not self._closing and not self._answers:
+                    if not self._closing.is_set() and not self._answers:
                         self._changed.wait(_SEND_SECONDS)
 
     def _send(self, publisher: Publisher) -> int:

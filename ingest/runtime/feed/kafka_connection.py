@@ -14,6 +14,7 @@ from kafka.errors import AuthorizationError, KafkaError, RetriableError, for_cod
 from kafka.net.compat import KafkaNetClient
 
 from ..settings import Settings
+from .kafka_sockets import DIRECT
 from .types import FeedError, FeedUnavailable
 
 C = TypeVar("C")
@@ -46,6 +47,7 @@ def client_options(settings: Settings, client_id: str) -> dict[str, Any]:
         "request_timeout_ms": REQUEST_MS,
         "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "proxy_url": DIRECT,
         "sasl_mechanism": settings.kafka_sasl_mechanism,
         "sasl_plain_username": settings.kafka_sasl_user,
         "sasl_plain_password": None if password is None else password.get_secret_value(),
