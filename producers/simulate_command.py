@@ -75,6 +75,8 @@ def simulate(
     run = _run(seed, sector, patients, documents)
     rates = _rates(faults)
     if cda is not None:
+        if faults or ledger or metadata_only:
+            note("files only: --faults, --ledger and --metadata-only have no effect with --cda")
         _write(run, cda, as_json)
         return
     summary = _publish(run, rates, ledger, rate, content=not metadata_only)

@@ -5,6 +5,7 @@ Batches are encoded before they are sent, and their intents are on the ledger be
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -97,10 +98,15 @@ class Sender:
         """
         begun = self._begun = self._clock.monotonic()
         source = iter(messages)
-        for ready in _ready(source, per_second):
-            self._send_ready(ready, per_second, advance)
-            if self._stop.is_set():
-                break
+        try:
+            for ready in _ready(source, per_second):
+                # Else the collector walks all that is ready again and again: half the speed.
+                gc.freeze()
+                self._send_ready(ready, per_second, advance)
+                if self._stop.is_set():
+                    break
+        finally:
+            gc.unfreeze()
         summary = self.summary
         sending = self._clock.monotonic()
         flushed = self._publisher.flush(_FLUSH_SECONDS)
