@@ -20,22 +20,9 @@ import structlog
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import (
     AuthorizationError,
-    IllegalStateError,
-    InvalidProducerEpochError,
-    InvalidRecordError,
-    InvalidTimestampError,
-    InvalidTopicError,
     KafkaError,
     KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    OutOfOrderSequenceNumberError,
-    PolicyViolationError,
-    ProducerFencedError,
-    RecordListTooLargeError,
-    RetriableError,
-    UnknownProducerIdError,
     UnknownTopicOrPartitionError,
-    UnsupportedForMessageFormatError,
 )
 
 from ..lifecycle import Clock, SystemClock
@@ -43,6 +30,7 @@ from ..settings import Settings
 from .admission import refusal, size_of
 from .backpressure import Outstanding
 from .kafka_connection import admin_client, describe, reachable, start_client
+from .kafka_refusals import PASSING, refusal_of
 from .kafka_topics import BATCH_OVERHEAD_BYTES
 from .partitioning import partition_of
 from .types import (
@@ -66,26 +54,6 @@ _LOOK_UP_SECONDS = 5.0
 _HANDOVER_RECORDS = 500
 _HANDOVER_BYTES = 1024 * 1024
 _STRIKES = 3
-_REFUSALS: dict[type[KafkaError], str] = {
-    MessageSizeTooLargeError: "too_large",
-    RecordListTooLargeError: "too_large",
-    InvalidTimestampError: "bad_timestamp",
-    InvalidRecordError: "refused",
-    InvalidTopicError: "no_such_topic",
-    PolicyViolationError: "refused",
-    UnsupportedForMessageFormatError: "refused",
-}
-"""Answers about the record itself: it will never pass. Anything else is tried again."""
-
-_PASSING = (
-    RetriableError,
-    OutOfOrderSequenceNumberError,
-    UnknownProducerIdError,
-    InvalidProducerEpochError,
-    ProducerFencedError,
-    IllegalStateError,
-)
-"""About the state of the producer, not about a record."""
 
 
 class _Entry:
@@ -254,7 +222,7 @@ class KafkaPublisher:
             if generation != self._generation or entry is None:
                 return
             fatal = self._producer._transaction_manager.has_fatal_error()
-            failure = _refusal_of(error)
+            failure = refusal_of(error)
             if self._dead:
                 self._blame_better(number, failure)
             elif failure is not None and not fatal:
@@ -270,7 +238,7 @@ class KafkaPublisher:
         self._died()
         if failure is None:
             # Perhaps a victim of a batch mate, perhaps a passing fault: it gets three chances.
-            entry.strikes += not isinstance(error, _PASSING)
+            entry.strikes += not isinstance(error, PASSING)
             self._blamed = entry
             if entry.strikes >= _STRIKES:
                 self._finish(number, PublishFailure("refused", f"Kafka: {type(error).__name__}"))
@@ -394,10 +362,3 @@ def _give_up(producer: KafkaProducer) -> None:
     producer._unregister_cleanup()
     with suppress(KafkaError):
         producer.close(timeout=0)
-
-
-def _refusal_of(error: KafkaError) -> PublishFailure | None:
-    if isinstance(error, AuthorizationError) or "AuthorizationFailed" in str(error):
-        return PublishFailure("not_authorised", "this user may not write to the topic")
-    code = _REFUSALS.get(type(error))
-    return None if code is None else PublishFailure(code, f"Kafka: {type(error).__name__}")
