@@ -4,15 +4,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import psycopg
+
 from ingest.eventstore import EventStore
 from ingest.runtime.feed import Partition
 from ingest.runtime.lifecycle import Clock
+from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
 
 from .arrivals import ReadPartition, partition_of_source
 from .batch import Written
 from .dead_letters import waiting
 from .outcomes import answer_of
+from .patience import is_passing
 from .state import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 
 LAG_SECONDS: Final = 1.0
@@ -107,6 +111,16 @@ class IngestionMetrics:
         if now < self._balance_due:
             return
         self._balance_due = now + BALANCE_SECONDS
+        try:
+            self._balance()
+            self._letters()
+        except (psycopg.Error, OSError) as error:
+            # The batch waits for the store by itself; figures may be late.
+            if not is_passing(error):
+                raise
+            get_logger().warning("service_away", service="store", error=error)
+
+    def _balance(self) -> None:
         for position in self._store.source_positions().values():
             topic, number = _labels(partition_of_source(position.source))
             counts = {
@@ -121,7 +135,6 @@ class IngestionMetrics:
             self._metrics.balance_messages.labels(topic, number, "fetched").set(fetched)
             self._metrics.balance_events.labels(topic, number).set(position.events)
             self._metrics.balance_holes.labels(topic, number).set(position.holes)
-        self._letters()
 
     def _letters(self) -> None:
         codes, oldest = Counter[str](), 0.0

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ingest.runtime.database import is_transient
+from ingest.runtime.feed import FeedUnavailable
 from ingest.runtime.lifecycle import StopSignal, retry
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
@@ -29,7 +30,7 @@ def patience(stop: StopSignal, metrics: Metrics | None = None) -> Patience:
     """
 
     def on_wait(error: Exception, delay: float) -> None:
-        service = "content" if isinstance(error, OSError) else "store"
+        service = _service_of(error)
         get_logger().warning("service_away", service=service, error=error, delay_seconds=delay)
         if metrics is not None:
             metrics.service_faults.labels(service).inc()
@@ -40,6 +41,12 @@ def patience(stop: StopSignal, metrics: Metrics | None = None) -> Patience:
     return patiently
 
 
+def _service_of(error: Exception) -> str:
+    if isinstance(error, FeedUnavailable):
+        return "feed"
+    return "content" if isinstance(error, OSError) else "store"
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether waiting may help; never a reason to refuse a message (DESIGN 6.7)."""
-    return is_transient(error) or isinstance(error, OSError)
+    return is_transient(error) or isinstance(error, (OSError, FeedUnavailable))

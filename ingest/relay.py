@@ -17,6 +17,8 @@ from ingest.runtime.metrics import Metrics
 from schemas.codec import decode_event, encode
 from schemas.messages import OUTCOMES
 
+from .patience import patience
+
 ROWS: Final = 50
 """Rows (batches of one partition) published and marked in one go."""
 FLUSH_SECONDS: Final = 60.0
@@ -64,10 +66,13 @@ class Relay:
         metrics: Metrics | None = None,
         on_outcomes: Callable[[int], None] | None = None,
     ) -> int:
-        """Relay until stopped, or until nothing is left; how many outcomes were published."""
-        total = 0
+        """Relay until stopped, or until nothing is left; how many outcomes were published.
+
+        A store or a feed that is away is waited for.
+        """
+        total, patiently = 0, patience(stop, metrics)
         while not stop.is_set():
-            count = self.relay_once()
+            count = patiently(self.relay_once)
             total += count
             if on_outcomes is not None:
                 on_outcomes(count)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import psycopg
 import pytest
-from feed_messages import ANNA, BRUNO, deposit, feed_record, key_of, mask, record_message, unique_id
+from feed_messages import (
+    ANNA,
+    BRUNO,
+    CONTEXT,
+    deposit,
+    feed_record,
+    key_of,
+    mask,
+    record_message,
+    unique_id,
+)
 from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
+from ingest.batch import BatchWriter
 from ingest.consumer import Consumer
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import SourcePosition
 from ingest.ingestion_metrics import IngestionMetrics
-from ingest.patience import at_once
+from ingest.patience import at_once, patience
 from ingest.positions import (
     PartitionPosition,
     StoredPositions,
@@ -126,6 +139,46 @@ def test_two_consumers_of_one_group_store_everything_once(site: Site) -> None:
             future.result()
     balance = site.balance()
     assert (balance["fetched"], balance["accepted"], balance["duplicate"]) == (320, 320, 0)
+    assert site.store.verify_streams() == []
+
+
+def test_a_database_that_goes_away_again_and_again_is_waited_for(site: Site) -> None:
+    site.publish(*(deposit(n, content=b"DICM%d" % n) for n in range(120)))
+    stop, done = StopSignal(), threading.Event()
+    assert site.settings.database_dsn is not None
+    dsn = site.settings.database_dsn.get_secret_value()
+
+    def cut() -> None:
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            while not done.wait(0.2):
+                conn.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = current_database() and pid <> pg_backend_pid()"
+                    " and application_name like 'histoire-%'"
+                )
+
+    writer = BatchWriter(site.store, CONTEXT, SystemClock(), patience(stop))
+    poller = site.poller()
+    consumer = site.consumer(poller, records=10, writer=writer)
+    with ThreadPoolExecutor(1) as pool:
+        cutting = pool.submit(cut)
+        try:
+            ingested = 0
+
+            def count(messages: int) -> None:
+                nonlocal ingested
+                ingested += messages
+                if ingested >= 60:
+                    done.set()
+
+            consumer.run(stop, until_idle=True, on_messages=count)
+        finally:
+            done.set()
+            cutting.result()
+    poller.close()
+    balance = site.balance()
+    assert (balance["fetched"], balance["accepted"], balance["duplicate"]) == (120, 120, 0)
+    assert site.names().count("document_submitted") == 120
     assert site.store.verify_streams() == []
 
 
