@@ -26,6 +26,14 @@ class AvroFolder:
             parsed = parse_schema(orjson.loads(path.read_bytes()))
             self._by_fingerprint[bytes.fromhex(digest)] = (raw["name"], parsed)
 
+    def write(self, name: str, datum: dict[str, Any]) -> bytes:
+        """The datum in single-object encoding."""
+        found = [(f, schema) for f, (n, schema) in self._by_fingerprint.items() if n == name]
+        fingerprint_of_name, schema = found[-1]
+        stream = io.BytesIO()
+        fastavro.schemaless_writer(stream, schema, datum)
+        return MARKER + fingerprint_of_name + stream.getvalue()
+
     def read(self, value: bytes) -> tuple[str, dict[str, Any]] | None:
         """Name of the schema and the datum; None when the bytes are not exactly one datum."""
         found = self._by_fingerprint.get(value[2:10])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -183,9 +184,16 @@ def freeze_round(system: System, rng: random.Random) -> None:
     member.running.thaw()
 
 
+def free_port() -> int:
+    """A port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def migrated(system: System) -> System:
     """The same, with its tables, topics and keys."""
-    system.installation.home.mkdir(mode=0o700)
+    system.installation.home.mkdir(mode=0o700, exist_ok=True)
     system.installation.run("migrate")
     return system
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 import pytest
 from checker import check
 from processes import Running
-from system_under_load import System, examine, freeze_round, kill_rounds, look_at_metrics
+from system_under_load import System, examine, free_port, freeze_round, kill_rounds, look_at_metrics
 
 told = logging.getLogger("system")
 pytestmark = pytest.mark.system
@@ -24,13 +23,6 @@ FAULTS: Final = (
     "duplicate=0.02,reorder=0.3,corrupt=0.01,unknown_schema=0.005,wrong_key=0.005,"
     "ins_key=0.005,empty=0.005,conflict=0.01,oversize=0.001"
 )
-
-
-def free_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def simulate(system: System, seed: int, ledger: Path) -> Running:
