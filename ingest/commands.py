@@ -7,7 +7,7 @@ import typer
 
 from ingest.eventstore import EventStore, migrate_store
 from ingest.runtime.console import note, out, progress
-from ingest.runtime.feed import ensure_topics, open_poller, open_publisher
+from ingest.runtime.feed import FeedRecord, ensure_topics, open_poller, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
@@ -17,13 +17,14 @@ from schemas.messages import FEED_TOPICS
 from .audit import Audit
 from .audit_commands import register_audit
 from .batch import BatchWriter
+from .confluent import ConfluentHeaders, registry_fetch
 from .consumer import Consumer, Limits
 from .dead_letter_commands import register_dead_letters
 from .dead_letters import Retry, of_schemas_known_now
 from .faults import told_to_people
 from .ingestion_metrics import IngestionMetrics
 from .interpret import Context
-from .patience import patience
+from .patience import Patience, patience
 from .positions import StoredPositions
 from .rejection_limit import RejectionLimit
 from .relay import Relay
@@ -122,6 +123,7 @@ def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accept
             RejectionLimit(settings.rejection_window, settings.rejection_share, accepted),
             clock,
             IngestionMetrics(metrics, store, clock),
+            _translation(settings, patient),
         )
         get_logger().info("ingestion_started", cluster_id=poller.cluster_id)
         try:
@@ -130,6 +132,15 @@ def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accept
         finally:
             poller.close()
         get_logger().info("ingestion_ended")
+
+
+def _translation(
+    settings: Settings, patient: Patience
+) -> Callable[[FeedRecord], FeedRecord] | None:
+    if settings.schema_registry_url is None:
+        return None
+    headers = ConfluentHeaders(registry_fetch(settings.schema_registry_url))
+    return lambda record: patient(lambda: headers.translate(record))
 
 
 def _retry_schemas(store: EventStore, context: Context) -> None:

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from ingest.runtime.feed import FeedUnavailable, Partition, PolledPartition, Poller
+from ingest.runtime.feed import FeedRecord, FeedUnavailable, Partition, PolledPartition, Poller
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.logs import get_logger
 
@@ -53,7 +53,9 @@ class Consumer:
         rejections: RejectionLimit,
         clock: Clock,
         report: IngestionMetrics | None = None,
+        translate: Callable[[FeedRecord], FeedRecord] | None = None,
     ) -> None:
+        """`translate`: makes records of another wire format ours before they are read."""
         self._poller = poller
         self._writer = writer
         self._context = context
@@ -61,6 +63,7 @@ class Consumer:
         self._rejections = rejections
         self._clock = clock
         self._report = report
+        self._translate = translate
         self._next: dict[Partition, int] = {}
         self._batches = 0
         self._on_messages: Callable[[int], None] | None = None
@@ -131,6 +134,8 @@ class Consumer:
         time.sleep(self._limits.timeout_seconds)
 
     def _read(self, polled: PolledPartition) -> ReadPartition:
+        if self._translate is not None:
+            polled = replace(polled, records=[self._translate(record) for record in polled.records])
         return read_partition(polled, self._poller.cluster_id, self._context)
 
     def _write(self, parts: Sequence[ReadPartition]) -> Written:

@@ -1,0 +1,96 @@
+"""The Confluent wire format becomes marker and fingerprint, asking a registry over HTTP once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from feed_messages import CONTEXT, deposit, feed_record, partition_for
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.confluent import ConfluentHeaders, registry_fetch
+from ingest.interpret import Interpreted, interpret
+from ingest.runtime.feed import FeedRecord
+from schemas.registry import registry
+
+
+@dataclass
+class Registry:
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    status: int = 200
+
+
+@pytest.fixture
+def served() -> Iterator[Registry]:
+    """A registry that has the deposit under 7, nonsense under 8, nothing else."""
+    state = Registry()
+    replies = {
+        "/schemas/ids/7": json.dumps({"schema": registry().newest("DepositDocument").text}),
+        "/schemas/ids/8": json.dumps({"schema": '{"type": "nonsense"}'}),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.asked.append(self.path)
+            reply = replies.get(self.path, "")
+            self.send_response(state.status if reply or state.status != 200 else 404)
+            self.end_headers()
+            self.wfile.write(reply.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield state
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def confluent(record: FeedRecord, number: int) -> FeedRecord:
+    assert record.value is not None
+    return replace(record, value=b"\0" + number.to_bytes(4, "big") + record.value[10:])
+
+
+def test_a_message_of_a_confluent_serialiser_is_read_and_stored_as_ours(served: Registry) -> None:
+    headers = ConfluentHeaders(registry_fetch(served.url))
+    message = deposit(1)
+    ours = feed_record(message)
+    for _ in range(2):
+        translated = headers.translate(confluent(ours, 7))
+        assert translated == ours
+    assert served.asked == ["/schemas/ids/7"]
+    assert isinstance(interpret(translated, partition_for(message), CONTEXT), Interpreted)
+
+
+@pytest.mark.parametrize("number", [8, 9])
+def test_what_the_registry_does_not_know_stays_as_it_came(served: Registry, number: int) -> None:
+    headers = ConfluentHeaders(registry_fetch(served.url))
+    record = confluent(feed_record(deposit(1)), number)
+    assert headers.translate(record) is record
+
+
+def test_a_registry_that_is_away_is_no_reason_to_refuse(served: Registry) -> None:
+    served.status = 503
+    headers = ConfluentHeaders(registry_fetch(served.url))
+    ours = feed_record(deposit(1))
+    record = confluent(ours, 7)
+    with pytest.raises(OSError, match="503"):
+        headers.translate(record)
+    served.status = 200
+    assert headers.translate(record) == ours
+
+
+@given(st.none() | st.binary(max_size=12))
+def test_any_bytes(value: bytes | None) -> None:
+    record = FeedRecord(0, -1, 0, b"k", value, ())
+    assert ConfluentHeaders(lambda _: b"[1").translate(record) is record
