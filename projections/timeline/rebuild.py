@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -62,26 +63,49 @@ def rebuild_timeline(
     with EventStore.open(settings) as store:
         jobs = _jobs(settings, build, upto, workers, store.max_record())
         done = RangeDone()
-        # Spawned: a forked child would share our sessions and copy our pages (STORE 9.6).
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(workers) as pool:
-            for part in pool.imap_unordered(build_range, jobs):
-                done.events += part.events
-                done.links += part.links
-                done.linked |= part.linked
-                advance(part.events)
+        for part in _built(store, jobs, workers):
+            done.events += part.events
+            done.links += part.links
+            done.linked |= part.linked
+            advance(part.events)
         tables = TimelineTables(build)
         with _writing(settings, tables) as (cursor, writer):
             fold_linked(cursor, tables, writer, store, upto, done)
     return done.events
 
 
-def build_range(job: RangeJob) -> RangeDone:
-    """Runs in a process of its own; one transaction per range."""
-    gc.disable()  # a page is freed by reference counts; the collector would walk it (STORE 8)
+def _built(store: EventStore, jobs: Sequence[RangeJob], workers: int) -> Iterator[RangeDone]:
+    """The ranges done, in any order."""
+    if workers == 1:
+        gc.disable()
+        try:
+            yield from (build_range(store, job) for job in jobs)
+        finally:
+            gc.enable()
+        return
+    # Spawned: a forked child would share our sessions and copy our pages (STORE 9.6). Collector
+    # off: pages are freed by reference counts, it would only walk them (STORE 8).
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers) as pool:
+        yield from pool.imap_unordered(_build_in_worker, jobs)
+
+
+@cache
+def _store_of_worker(settings: Settings) -> EventStore:
+    """One store per worker process, closed with it."""
+    gc.disable()
+    return EventStore.open(settings)
+
+
+def _build_in_worker(job: RangeJob) -> RangeDone:
+    return build_range(_store_of_worker(job.settings), job)
+
+
+def build_range(store: EventStore, job: RangeJob) -> RangeDone:
+    """The persons of a range, in one transaction; those with links are put aside."""
     done = RangeDone()
     tables = TimelineTables(job.build)
-    with EventStore.open(job.settings) as store, _writing(job.settings, tables) as (_, writer):
+    with _writing(job.settings, tables) as (_, writer):
         for page in store.read_records(job.low, job.high, until=job.upto, page=PAGE):
             fold_page(page, writer, done)
     return done

@@ -47,9 +47,15 @@ def connection(shared_dsn: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def settings(new_database: Callable[[str], str], template: str, home: Path) -> Settings:
-    """Settings of a migrated database of the test's own."""
-    return settings_of(new_database(template), home)
+def settings(
+    new_database: Callable[[str], str], template: str, home: Path, postgres: str
+) -> Iterator[Settings]:
+    """Settings of a migrated database of the test's own, dropped after it."""
+    dsn = new_database(template)
+    yield settings_of(dsn, home)
+    name = conninfo.conninfo_to_dict(dsn)["dbname"]
+    with psycopg.connect(postgres, autocommit=True) as conn:
+        conn.execute(f"drop database {name} with (force)".encode())
 
 
 @pytest.fixture
