@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from rich.table import Table
 
 from ingest.eventstore import EventStore, StoreError
+from ingest.eventstore.migrations import MigrationError
 from ingest.runtime.console import Bar, CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.feed import open_publisher
@@ -26,6 +27,7 @@ from schemas.valuesets import FACILITIES, type_label
 from .builds import NotMigrated
 from .loop import ProjectionLoop
 from .notifications.relay import Notice, notices
+from .opened import EventRefused
 from .readers import read_ins, reader_named
 from .registry import PROJECTIONS, projection_named
 from .replay import Replay, ReplayRefused, ReplayResult
@@ -260,11 +262,9 @@ class _BarReport:
 def _clear_errors() -> Iterator[None]:
     try:
         yield
-    except NotMigrated as error:
+    except (NotMigrated, NotOwner, OtherVersion, ReplayRefused, MigrationError) as error:
         raise CommandError(str(error)) from None
-    except (NotOwner, OtherVersion, ReplayRefused) as error:
-        raise CommandError(str(error)) from None
-    except StoreError as error:
+    except (StoreError, EventRefused) as error:
         raise CommandError(str(error), code=Exit.HALTED) from None
 
 

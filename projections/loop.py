@@ -33,6 +33,8 @@ RELAY_SECONDS: Final = 0.5
 
 OWN_SECONDS: Final = 5.0
 TURNS_PER_COLLECTION: Final = 500
+FAULTS_UNTIL_IDLE: Final = 4
+"""A run that should end gives up after so many passing faults in a row; a service never does."""
 
 OpenPublisher = Callable[[], Publisher]
 
@@ -78,7 +80,7 @@ class ProjectionLoop:
 
     def run(self, *, until_idle: bool = False) -> Progress:
         """See the class. Raises NotOwner, NotMigrated, OtherVersion and the store's errors."""
-        waits = delays()
+        waits, faults = delays(), 0
         gc.collect()
         gc.freeze()
         gc.disable()  # it would walk the pages at every batch: the largest single cost (STORE 8)
@@ -87,9 +89,11 @@ class ProjectionLoop:
                 try:
                     if self._run_session(until_idle):
                         break
-                    waits = delays()
+                    waits, faults = delays(), 0
                 except (psycopg.Error, UnknownCommit) as error:
-                    if not isinstance(error, UnknownCommit) and not is_transient(error):
+                    faults += 1
+                    passing = isinstance(error, UnknownCommit) or is_transient(error)
+                    if not passing or (until_idle and faults > FAULTS_UNTIL_IDLE):
                         raise
                     get_logger().warning("projection_waits", error=type(error).__name__)
                     self._stop.wait(next(waits))

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ingest.eventstore.batch import RecordedEvent
 from schemas.codec import decode_event
 from schemas.events import SCHEMA_OF
+
+LIBRARY_RECORD: Final = 0
+
+
+class EventRefused(Exception):
+    """An event that cannot be applied: `position`, and a reason that names no person."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"the event at position {position} cannot be applied: {reason}")
+        self.position = position
+        self.reason = reason
 
 
 class OpenedEvent:
@@ -53,5 +64,17 @@ class OpenedEvent:
 
 
 def open_events(events: Iterable[RecordedEvent]) -> list[OpenedEvent]:
-    """The events this program knows, in the order given; those of the library's users left out."""
-    return [OpenedEvent(event) for event in events if event.name in SCHEMA_OF]
+    """The events of records, in the order given; those of the library's users (record 0) are not
+    ours and left out.
+    """
+    return [OpenedEvent(event) for event in events if event.record != LIBRARY_RECORD]
+
+
+def refuse_unknown(events: Iterable[OpenedEvent]) -> None:
+    """Raises EventRefused for the first event whose name this program does not know.
+
+    It was written by a newer program: to pass it over would be to say less than the log.
+    """
+    for event in events:
+        if event.name not in SCHEMA_OF:
+            raise EventRefused(event.position, "a newer version of this program wrote it")

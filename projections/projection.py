@@ -15,15 +15,6 @@ from .opened import OpenedEvent
 Cursor = psycopg.Cursor[Any]
 
 
-class EventRefused(Exception):
-    """An event that cannot be applied: `position`, and a reason that names no person."""
-
-    def __init__(self, position: int, reason: str) -> None:
-        super().__init__(f"the event at position {position} cannot be applied: {reason}")
-        self.position = position
-        self.reason = reason
-
-
 class EventLog(Protocol):
     """The reads of the event store that projections use."""
 

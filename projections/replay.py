@@ -31,7 +31,7 @@ from .builds import (
     switch,
 )
 from .notifications.live import NEVER_REBUILT
-from .opened import open_events
+from .opened import open_events, refuse_unknown
 from .projection import Comparison, Projection
 from .runner import withhold_forgotten
 from .timeline.rebuild import rebuild_timeline
@@ -204,7 +204,9 @@ class Replay:
             page = [e for e in store.read_after(build.position, BATCH) if e.position <= upto]
             if not page:
                 break
-            events = [event for event in open_events(page) if event.name in takes]
+            opened = open_events(page)
+            refuse_unknown(opened)
+            events = [event for event in opened if event.name in takes]
             last = page[-1]
             with transaction(conn), conn.cursor(binary=True) as cursor:
                 if not advance(cursor, build, last.position, last.recorded_at):

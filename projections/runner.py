@@ -16,8 +16,8 @@ from ingest.runtime.metrics import Metrics
 from schemas.codec import StoredEventError
 
 from .builds import OWNER_LOCKS, Build, advance, hold_live, live_build
-from .opened import OpenedEvent
-from .projection import EventLog, EventRefused, Projection
+from .opened import EventRefused, OpenedEvent, refuse_unknown
+from .projection import EventLog, Projection
 from .subscription import Page, Subscription
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -132,6 +132,7 @@ class Runner:
         return self._subscription.page_after(build.position)
 
     def _apply(self, build: Build, page: Page) -> None:
+        refuse_unknown(page.events)
         events = [event for event in page.events if event.name in self.projection.takes]
         moved = None
         with transaction(self._conn), self._conn.cursor(binary=True) as cursor:

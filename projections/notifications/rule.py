@@ -18,8 +18,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
-from projections.opened import OpenedEvent
-from projections.projection import EventRefused
+from projections.opened import EventRefused, OpenedEvent
 from schemas import events as names
 from schemas.events import DocumentStatus, Flags
 from schemas.may_see import DocumentFacts, Reader, ReaderKind, RecordFacts, may_see

@@ -19,8 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from projections.opened import OpenedEvent
-from projections.projection import EventRefused
+from projections.opened import EventRefused, OpenedEvent
 from schemas import events as names
 from schemas.events import DocumentStatus, Flags, RecordState
 from schemas.may_see import earliest_birth_date

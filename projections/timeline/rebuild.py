@@ -21,11 +21,11 @@ import psycopg
 from ingest.eventstore import EventStore, RecordedEvent
 from ingest.runtime.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
-from projections.opened import OpenedEvent, open_events
+from projections.opened import open_events, refuse_unknown
 from projections.persons import LINK_EVENTS, apply_link_events, persons_of
 from projections.projection import EventLog
 
-from .fold import TAKES, PersonFold
+from .fold import PersonFold
 from .live import events_of
 from .tables import TimelineTables, encoded, encoded_record
 
@@ -164,9 +164,10 @@ def fold_page(page: Sequence[RecordedEvent], writer: Writer, done: RangeDone) ->
             done.links += [event for event in page[begin:at] if event.name in LINK_EVENTS]
             continue
         state = PersonFold()
-        for event in page[begin:at]:
-            if event.name in TAKES:
-                state.apply(OpenedEvent(event))
+        events = open_events(page[begin:at])
+        refuse_unknown(events)
+        for event in events:
+            state.apply(event)
         writer.write(state)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -20,6 +21,7 @@ from projections.subscription import Subscription
 from projections.timeline.live import Timeline
 from projections.timeline.tables import TimelineTables
 from schemas.unique_id import document_stream
+from tests.projections.builds import ListedLog
 from tests.projections.given import Log
 from tests.projections.stores import append, append_all, make_records, project
 
@@ -202,6 +204,20 @@ def test_a_stop_ends_the_loop_between_batches(settings: Settings, store: EventSt
     done = loop.run()
     assert 0 < done.positions["timeline"] < store.max_position()
     assert project(settings).positions["timeline"] == store.max_position()
+
+
+def test_an_event_of_a_newer_program_halts_it(settings: Settings) -> None:
+    log = Log()
+    log.submitted("1.1", 1)
+    odd = replace(log.submitted("1.2", 1), name="document_translated")
+    listed = ListedLog([log.events[0], odd])
+    with connect(store_dsn(settings), application_name="test") as conn:
+        halting = Runner(Timeline(), conn, listed, Subscription(listed, 100))
+        assert halting.step() == 1
+        with pytest.raises(Halted, match="newer version") as halt:
+            halting.step()
+        assert halt.value.position == odd.position
+        assert halting.position == log.events[0].position
 
 
 def test_events_of_the_library_are_not_ours(store: EventStore) -> None:
