@@ -63,8 +63,11 @@ def terminal(installation: Installation) -> Iterator[Terminal]:
             process.wait(20)
 
 
+Timelines = dict[tuple[str, str], Seen]
+
+
 def ask_timelines(
-    asked: Terminal, evidence: Evidence, keys: Iterable[str], readers: Iterable[str]
+    asked: Terminal, keys: Iterable[str], readers: Iterable[str], into: Timelines
 ) -> None:
     """`histoire timeline` of each person for each reader, the INS on standard input."""
     readers = list(readers)
@@ -72,10 +75,8 @@ def ask_timelines(
         for reader in readers:
             arguments = ("timeline", "--ins", "-", "--reader", reader, "--archived", "--json")
             done = asked.run(*arguments, given=f"{key}\n")
-            if done.code == 0:
-                evidence.timelines[key, reader] = _seen(done.lines()[0])
-            else:
-                assert key not in evidence.records, f"no timeline: exit code {done.code}"
+            assert done.code == 0, f"no timeline: exit code {done.code}"
+            into[key, reader] = _seen(done.lines()[0])
 
 
 def _seen(said: dict[str, Any]) -> Seen:

@@ -121,6 +121,10 @@ def acknowledged(case: Case, now: datetime) -> Findings:
     belongs to it: its events, or a letter.
     """
     for sent in case.evidence.sent:
+        may_be_refused = any(status == "REFUSED" for status, _ in sent.expected)
+        if sent.refused is not None and not may_be_refused:
+            detail = f"the publisher refused it: {sent.refused}"
+            yield Finding("I1", "unexpected", f"message {sent.message_id}", detail)
         if sent.place is None:
             continue
         fed = case.fed.get(sent.place)
@@ -409,6 +413,10 @@ def rebuilt(case: Case, now: datetime) -> Findings:
     """I8 light, and the audit's own word."""
     if case.evidence.rebuilt_equal is False:
         yield Finding("I8", "rebuilt", "timeline", "the rebuilt one differs from the live one")
+    for (key, reader), seen in case.evidence.timelines_rebuilt.items():
+        if seen != case.evidence.timelines.get((key, reader)):
+            record = f"record {case.evidence.records.get(key)} for {reader.partition(':')[0]}"
+            yield Finding("I8", "rebuilt", record, "another timeline after the replay")
     if case.evidence.audit_passed is False:
         yield Finding("I6", "unbalanced", "audit", "histoire audit says it does not balance")
 

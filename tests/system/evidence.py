@@ -139,8 +139,10 @@ class Seen:
 
 @dataclass(slots=True)
 class Evidence:
-    """All of a run. `timelines` by (INS key, reader); `contents`: SHA-256 by uniqueId of the bytes
-    as the product gives them back; `audit`: the parsed lines of `histoire audit --json`.
+    """All of a run.
+
+    `timelines` by (INS key, reader), before a replay and after it. `contents`: SHA-256 by uniqueId
+    of the bytes as the product gives them back. `audit`: lines of `histoire audit --json`.
     """
 
     sent: list[Sent] = field(default_factory=list)
@@ -154,6 +156,7 @@ class Evidence:
     notified: list[Notified] = field(default_factory=list)
     records: dict[str, int] = field(default_factory=dict)
     timelines: dict[tuple[str, str], Seen] = field(default_factory=dict)
+    timelines_rebuilt: dict[tuple[str, str], Seen] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
     balance_gauges: dict[tuple[str, int, str], float] = field(default_factory=dict)
     rebuilt_equal: bool | None = None

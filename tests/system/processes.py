@@ -103,10 +103,15 @@ class Running:
 
 @dataclass(slots=True)
 class Installation:
-    """A home with its settings. `settings` become HISTOIRE_* of every process."""
+    """A home with its settings. `settings` become HISTOIRE_* of every process.
+
+    `program`: what stands before the arguments of a command, for instance a program that plants a
+    bug or a crash point into the product and then runs the command.
+    """
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (sys.executable, "-m", "deploy")
     running: list[Running] = field(default_factory=list)
     _started: int = 0
 
@@ -129,7 +134,7 @@ class Installation:
         log = self.logs / f"{self._started:03}-{name}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "deploy", *arguments],
+                [*self.program, *arguments],
                 cwd=ROOT,
                 env=self.environ(**settings),
                 stdin=subprocess.DEVNULL,
@@ -148,7 +153,7 @@ class Installation:
         self._started += 1
         log = self.logs / f"{self._started:03}-{arguments[0]}.log"
         done = subprocess.run(
-            [sys.executable, "-m", "deploy", *arguments],
+            [*self.program, *arguments],
             cwd=ROOT,
             env=self.environ(),
             input=given,

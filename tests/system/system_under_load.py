@@ -157,7 +157,9 @@ class System:
 
 
 def kill_rounds(system: System, rounds: int, rng: random.Random) -> None:
-    """In each round somebody at work dies, ingestion and projection in turn, and comes back."""
+    """In each round somebody at work dies, ingestion and projection in turn, and comes back; at the
+    end the relay, wherever it stands.
+    """
     victims = [name for name in system.members if system.members[name].sessions]
     ingestors = [name for name in victims if name.startswith("ingest")]
     for turn in range(rounds):
@@ -168,6 +170,9 @@ def kill_rounds(system: System, rounds: int, rng: random.Random) -> None:
         told.warning("%s killed %s", name, "in its transaction" if caught else "elsewhere")
         time.sleep(rng.uniform(0.0, 0.5))
         system.start_again(member)
+    relay = system.members["relay"]
+    relay.running.kill()
+    system.start_again(relay)
 
 
 def freeze_round(system: System, rng: random.Random) -> None:
@@ -223,14 +228,15 @@ def examine(
     }
     uids = [uid for uid in dict.fromkeys(uids) if uid in kept]
     with terminal(system.installation) as asked:
-        ask_timelines(asked, evidence, chosen, READERS)
-        author = _an_author(evidence, chosen)
-        ask_timelines(asked, evidence, chosen[:10], [f"author:{author}"])
+        ask_timelines(asked, chosen, READERS, evidence.timelines)
+        author = f"author:{_an_author(evidence, chosen)}"
+        ask_timelines(asked, chosen[:10], [author], evidence.timelines)
         ask_documents(
             asked, evidence, rng.sample(uids, min(documents, len(uids))), system.installation.logs
         )
         ask_audit(asked, evidence)
         ask_replay(asked, evidence)
+        ask_timelines(asked, chosen[:10], READERS, evidence.timelines_rebuilt)
     return evidence
 
 

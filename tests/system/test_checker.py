@@ -222,6 +222,14 @@ def rebuilt_otherwise(evidence: Evidence) -> None:
     evidence.rebuilt_equal = False
 
 
+def another_timeline_after_the_replay(evidence: Evidence) -> None:
+    evidence.timelines_rebuilt[KEY, "patient"] = Seen((D4, D2))
+
+
+def refused_by_the_publisher(evidence: Evidence) -> None:
+    evidence.sent[6].place, evidence.sent[6].refused = None, "too_large"
+
+
 def audit_does_not_balance(evidence: Evidence) -> None:
     evidence.audit_passed = False
 
@@ -270,6 +278,8 @@ NAMED: list[tuple[Damage, str, str, str]] = [
     (letter_says_otherwise, "I1", "unexplained", "documents/0/1"),
     (never_decided_again, "I1", "unexplained", "documents/0/1"),
     (rebuilt_otherwise, "I8", "rebuilt", "timeline"),
+    (another_timeline_after_the_replay, "I8", "rebuilt", "record 1 for patient"),
+    (refused_by_the_publisher, "I1", "unexpected", f"message {message_id(6)}"),
     (audit_does_not_balance, "I6", "unbalanced", "audit"),
     (lying_metric, "I14", "untrue", "documents/0 accepted"),
 ]
