@@ -6,6 +6,7 @@ balances.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,9 +22,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ingest.eventstore import EventStore
+from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.embedded_postgres import stop_embedded
-from ingest.runtime.settings import Settings, child_environment
+from ingest.runtime.settings import Settings, child_environment, variable
 from producers.simulator.patients import Population
+from projections.readers import reader_named
+from projections.timeline.query import timeline_of
 
 from .broker import start_broker, stop_broker
 
@@ -35,8 +41,8 @@ SEED_METADATA: Final = 2
 SEED_SAMPLES: Final = 3
 FAULTS: Final = "0.02"
 SAMPLES: Final = 12
-LOOKED_AT: Final = 25
-"""Busiest patients among whom the one is chosen whose history differs most by reader."""
+SCREEN: Final = 15
+"""Documents of the history shown, at most."""
 
 console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
@@ -116,7 +122,7 @@ def send(demo: Demo) -> None:
     title("Files are sent, and answered")
     made = demo.home / "samples"
     count = ("--documents", str(SAMPLES), "--seed", str(SEED_SAMPLES))
-    demo.run("simulate", "--sector", SECTORS, *count, "--cda", str(made))
+    demo.run("simulate", "--sector", SECTORS, *count, "--cda", os.path.relpath(made))
     with demo.group():
         demo.run("send", "--wait", *_files(made))
         official = _files(OFFICIAL) if OFFICIAL.is_dir() else []
@@ -128,7 +134,7 @@ def send(demo: Demo) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    return [str(path) for path in sorted(folder.rglob("*.xml"))]
+    return [os.path.relpath(path) for path in sorted(folder.rglob("*.xml"))]
 
 
 def look(demo: Demo) -> None:
@@ -145,22 +151,25 @@ def look(demo: Demo) -> None:
 
 
 def _interesting(demo: Demo) -> str:
-    """`oid|matricule` of a test patient whose history differs by reader."""
+    """`oid|matricule` of a test patient whose history differs by reader and fits on a screen."""
+    settings = Settings.load({variable("home"): str(demo.home)})
+    readers = [reader_named(name) for name in ("patient", "professional")]
     population = Population(SEED_WITH_BYTES, PATIENTS)
-    best, most = population[0].key.decode(), -1
-    for number in range(LOOKED_AT):
-        ins = population[number].key.decode()
-        try:
-            seen = [
-                len(json.dumps(demo.lines("timeline", "--ins", ins, "--reader", reader, "--json")))
-                for reader in ("patient", "professional")
-            ]
-        except subprocess.CalledProcessError:
-            continue
-        if abs(seen[0] - seen[1]) > 0 and seen[0] < 20_000:
-            return ins
-        if seen[0] > most and seen[0] < 20_000:
-            best, most = ins, seen[0]
+    now = datetime.now(UTC)
+    best, shown = population[0].key.decode(), 0
+    with (
+        EventStore.open(settings) as store,
+        connect(store_dsn(settings), application_name="histoire-demo") as conn,
+    ):
+        for number in range(PATIENTS):
+            ins = population[number].key.decode()
+            for found in store.lookup([store.token(ins)]).values():
+                seen = [timeline_of(conn, found.record, reader, now).current for reader in readers]
+                uids = [{entry.row.unique_id for entry in entries} for entries in seen]
+                if len(uids[0]) <= SCREEN and uids[0] - uids[1] and uids[1] - uids[0]:
+                    return ins
+                if uids[0] != uids[1] and shown < len(uids[0]) <= SCREEN:
+                    best, shown = ins, len(uids[0])
     return best
 
 
