@@ -119,6 +119,8 @@ class Consumer:
             polled = self._poller.poll(limits.timeout_seconds, limits.records, limits.bytes)
         except FeedUnavailable as error:
             get_logger().warning("service_away", service="feed", error=error)
+            if self._report is not None:
+                self._report.feed_away()
             self._pause()
             return []
         started = self._clock.monotonic()
@@ -127,7 +129,8 @@ class Consumer:
             if parts:
                 self._report.fetched(parts, self._clock.monotonic() - started)
             if self._report.lag_is_due():
-                self._report.lag(self._poller.end_offsets(), self._next)
+                self._report.beat()
+                self._report.lag(self._poller.owned(), self._poller.end_offsets(), self._next)
         return parts
 
     def _pause(self) -> None:
@@ -153,6 +156,7 @@ class Consumer:
         self._log(written, self._clock.monotonic() - started)
         if self._report is not None:
             self._report.stored(written, self._clock.monotonic() - started)
+            self._report.look_at_store()
         self._batches += 1
         if self._batches % COLLECT_BATCHES == 0:
             gc.collect()

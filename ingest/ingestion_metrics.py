@@ -10,19 +10,18 @@ from ingest.eventstore import EventStore
 from ingest.runtime.feed import Partition
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
-from ingest.runtime.metrics import Metrics
+from ingest.runtime.metrics import OUTCOMES, Metrics
+from schemas.messages import FEED_TOPICS
 
 from .arrivals import ReadPartition, partition_of_source
 from .batch import Written
-from .dead_letters import waiting
 from .outcomes import answer_of
 from .patience import is_passing
+from .source_freshness import SourceFreshness, labels_of
 from .state import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 
 LAG_SECONDS: Final = 1.0
 BALANCE_SECONDS: Final = 10.0
-LETTERS_MAX: Final = 10_000
-"""Letters counted by code in one look: beyond it the gauge is a lower bound."""
 
 
 class IngestionMetrics:
@@ -34,12 +33,18 @@ class IngestionMetrics:
         self._clock = clock
         self._lag_due = 0.0
         self._balance_due = 0.0
+        self._freshness = SourceFreshness(metrics, clock)
+        self._codes = set[str]()
+        for topic in FEED_TOPICS:  # a series that is there before its first message has a rate
+            for outcome in OUTCOMES:
+                metrics.messages.labels(topic, outcome, "")
 
     def fetched(self, parts: Sequence[ReadPartition], seconds: float) -> None:
         """These were polled and read, in so many seconds."""
         for part in parts:
             if part.arrivals:
                 self._stage("fetched", part)
+                self._freshness.fetched(part)
         self._metrics.batch_step_duration.labels("interpret").observe(seconds)
 
     def stored(self, written: Written, seconds: float) -> None:
@@ -48,6 +53,8 @@ class IngestionMetrics:
         metrics.fenced_batches.inc(1 if written.lost else 0)
         metrics.lost_races.inc(written.races)
         metrics.unknown_commits.inc(written.unknown_commits)
+        for part in written.lost:
+            self._freshness.lost(part)
         if not written.parts:
             return
         metrics.batches.inc()
@@ -56,7 +63,7 @@ class IngestionMetrics:
             metrics.batch_step_duration.labels(step).observe(spent)
         for name, count in written.names.items():
             metrics.events.labels(name).inc(count)
-        metrics.content_objects.labels("new").inc(written.contents)
+        metrics.content_objects.inc(written.contents)
         metrics.content_bytes.inc(written.content_bytes)
         metrics.dead_letters_resolved.labels("itself").inc(
             sum(answer_of(letter).status != REJECTED for letter in written.letters)
@@ -64,10 +71,12 @@ class IngestionMetrics:
         if written.last_position:
             metrics.log_position.set(written.last_position)
         for part in written.parts:
-            self._part(part)
+            if part.arrivals:
+                self._part(part)
+                self._freshness.stored(part)
 
     def _part(self, part: ReadPartition) -> None:
-        metrics, (topic, number) = self._metrics, _labels(part.partition)
+        metrics, (topic, number) = self._metrics, labels_of(part.partition)
         answers = Counter((answer_of(a).status, answer_of(a).code or "") for a in part.arrivals)
         balance = Counter[str]()
         for (status, code), count in answers.items():
@@ -81,7 +90,7 @@ class IngestionMetrics:
         self._stage("stored", part)
 
     def _stage(self, stage: str, part: ReadPartition) -> None:
-        topic, number = _labels(part.partition)
+        topic, number = labels_of(part.partition)
         published = part.arrivals[-1].record.timestamp_ms / 1000
         self._metrics.last_event_timestamp.labels(stage, topic, number).set(published)
         oldest = part.arrivals[0].record.timestamp_ms / 1000
@@ -95,18 +104,30 @@ class IngestionMetrics:
         self._lag_due = now + LAG_SECONDS
         return True
 
-    def lag(self, ends: Mapping[Partition, int], next_offsets: Mapping[Partition, int]) -> None:
-        """The ends of the log, beside the next offsets."""
+    def beat(self) -> None:
+        """The loop went round, whatever it found."""
         self._metrics.heartbeat.labels("ingest").set(self._clock.now())
-        for partition, end in ends.items():
-            topic, number = _labels(partition)
-            self._metrics.source_end.labels(topic, number).set(end)
-            at = next_offsets.get(partition)
-            if at is not None:
-                self._metrics.source_lag.labels(topic, number).set(max(0, end - at))
+
+    def feed_away(self) -> None:
+        """A poll found no feed; the loop goes on asking."""
+        self._metrics.service_faults.labels("feed").inc()
+        self.beat()
+
+    def lag(
+        self,
+        owned: frozenset[Partition],
+        ends: Mapping[Partition, int],
+        next_offsets: Mapping[Partition, int],
+    ) -> None:
+        """The partitions owned now, and the ends of their logs beside the next offsets."""
+        self._freshness.owned(owned)
+        self._freshness.ends(ends, next_offsets)
 
     def look_at_store(self) -> None:
-        """The balance of every source and the letters that wait, at most every ten seconds."""
+        """The balance of every source and the letters that wait, at most every ten seconds.
+
+        Between two batches, busy or not: a feed that never rests has dead letters too.
+        """
         now = self._clock.monotonic()
         if now < self._balance_due:
             return
@@ -122,7 +143,9 @@ class IngestionMetrics:
 
     def _balance(self) -> None:
         for position in self._store.source_positions().values():
-            topic, number = _labels(partition_of_source(position.source))
+            partition = partition_of_source(position.source)
+            self._freshness.known({partition: position.next_offset})
+            topic, number = labels_of(partition)
             counts = {
                 ACCEPTED: position.accepted,
                 DUPLICATE: position.duplicate,
@@ -137,17 +160,10 @@ class IngestionMetrics:
             self._metrics.balance_holes.labels(topic, number).set(position.holes)
 
     def _letters(self) -> None:
-        codes, oldest = Counter[str](), 0.0
-        for letter in waiting(self._store):
-            oldest = oldest or letter.received_at.timestamp()
-            codes[letter.code] += 1
-            if codes.total() >= LETTERS_MAX:
-                break
-        self._metrics.dead_letters_waiting.clear()
-        for code, count in codes.items():
+        found = self._store.letters_waiting_by_code()
+        counts = dict.fromkeys(self._codes, 0) | {of.code: of.count for of in found}
+        for code, count in counts.items():
             self._metrics.dead_letters_waiting.labels(code).set(count)
+        self._codes.update(counts)
+        oldest = min((of.oldest.timestamp() for of in found), default=0.0)
         self._metrics.dead_letters_oldest.set(oldest)
-
-
-def _labels(partition: Partition) -> tuple[str, str]:
-    return partition.topic, str(partition.number)

@@ -40,7 +40,7 @@ class Relay:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def relay_once(self) -> int:
+    def relay_once(self, metrics: Metrics | None = None) -> int:
         """The oldest rows are published and marked as such; how many outcomes.
 
         Published again with the same outcomeId when the process ends between the two. Raises
@@ -52,6 +52,10 @@ class Relay:
             for row in rows
             for outcome in decode_event("OutcomeBatch", row.payload)["outcomes"]
         ]
+        if metrics is not None:  # before publishing, which may have to wait for the feed
+            metrics.relay_waiting.labels(OUTCOMES).set(len(outcomes))
+            oldest = rows[0].created_at.timestamp() if rows else 0
+            metrics.relay_oldest.labels(OUTCOMES).set(oldest)
         if outcomes:
             self._publish(outcomes)
         if rows:
@@ -72,7 +76,7 @@ class Relay:
         """
         total, patiently = 0, patience(stop, metrics)
         while not stop.is_set():
-            count = patiently(self.relay_once)
+            count = patiently(lambda: self.relay_once(metrics))
             total += count
             if on_outcomes is not None:
                 on_outcomes(count)
@@ -111,8 +115,4 @@ class Relay:
 
     def _report(self, metrics: Metrics, count: int) -> None:
         metrics.heartbeat.labels("relay").set(self._clock.now())
-        if count:
-            metrics.relay_published.labels(OUTCOMES).inc(count)
-            return
-        metrics.relay_waiting.labels(OUTCOMES).set(0)
-        metrics.relay_oldest.labels(OUTCOMES).set(0)
+        metrics.relay_published.labels(OUTCOMES).inc(count)

@@ -56,6 +56,12 @@ WHERE id > %b::bigint AND (%b::text IS NULL OR status = %b) AND (%b::text IS NUL
 )
 
 
+_WAITING_BY_CODE: Final = b"""
+SELECT code, count(*), min(received_at) FROM (
+    SELECT code, received_at FROM dead_letter WHERE status = 'waiting' LIMIT %b::int) w
+GROUP BY code"""
+
+
 class LetterNotFound(StoreError):
     """There is no such letter, or it does not wait any more."""
 
@@ -82,6 +88,15 @@ class Letter:
     discard_reason: str | None
     discarded_by: str | None
     size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingOfCode:
+    """How many dead letters of one code wait, and when the oldest of them was received."""
+
+    code: str
+    count: int
+    oldest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +197,10 @@ class Letters:
         """Letters numbered above `after`, in the order of receipt, without their bytes."""
         given = (after, status, status, code, code, source, source, limit)
         return [Letter(*row) for row in self._session.rows(_LIST, given)]
+
+    def waiting_by_code(self, limit: int) -> list[WaitingOfCode]:
+        """What waits, by code; above `limit` letters in all the counts are lower bounds."""
+        return [WaitingOfCode(*row) for row in self._session.rows(_WAITING_BY_CODE, (limit,))]
 
     def get(self, letter: int) -> OpenedLetter:
         """One letter, opened. Raises LetterNotFound."""

@@ -40,7 +40,14 @@ from .encoded_batch import EncodedBatch, check_batch, encode_batch
 from .event_names import EventNames
 from .identities import Identities
 from .keys import KeyRing
-from .letters import Letter, Letters, OpenedLetter, decide_letters, write_letters
+from .letters import (
+    Letter,
+    Letters,
+    OpenedLetter,
+    WaitingOfCode,
+    decide_letters,
+    write_letters,
+)
 from .master_key import Entropy, MasterKey, read_master_key
 from .migrations import KEYS, STORE, check_migrated
 from .outcomes import Outcomes, UnpublishedOutcomes, write_outcomes
@@ -314,6 +321,10 @@ class EventStore:
     ) -> list[Letter]:
         """Letters numbered above `after`, in the order of receipt, not opened."""
         return self._letters.page(status=status, code=code, source=source, after=after, limit=limit)
+
+    def letters_waiting_by_code(self, limit: int = 100_000) -> list[WaitingOfCode]:
+        """How many letters wait, by code; above `limit` in all the counts are lower bounds."""
+        return self._letters.waiting_by_code(limit)
 
     def letter(self, letter: int) -> OpenedLetter:
         """One letter, opened. Raises LetterNotFound."""

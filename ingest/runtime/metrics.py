@@ -28,7 +28,7 @@ STAGES = ("published", "fetched", "stored", "projected", "notified")
 """Where a document can be on its way, in this order."""
 OUTCOMES = ("accepted", "duplicate", "unchanged", "rejected")
 BATCH_STEPS = ("interpret", "read", "decide", "content", "append")
-SERVICES = ("feed", "store", "keys", "content")
+SERVICES = ("feed", "store", "content")
 
 STEP_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DELAY_BUCKETS = (0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0)
@@ -79,15 +79,13 @@ class Metrics:
         self.service_faults = self._counter(
             "service_faults", "Passing faults of a service, tried again.", ("service",)
         )
+        for service in SERVICES:  # a series that is there before its first fault has a rate
+            self.service_faults.labels(service)
         self.content_bytes = self._counter(
             "content_bytes", "Document bytes written to the content store, before sealing."
         )
         self.content_objects = self._counter(
-            "content_objects", "Documents handed to the content store: new or known.", ("result",)
-        )
-        self.identities = self._counter("identities", "Identities given a record number and a key.")
-        self.key_cache = self._counter(
-            "key_cache_lookups", "Look-ups of data keys in memory: hit or miss.", ("result",)
+            "content_objects", "Documents written to the content store."
         )
 
     def _freshness(self) -> None:
@@ -116,9 +114,6 @@ class Metrics:
         self.source_end = self._gauge("source_end_offset", "End of the partition's log.", where)
         self.source_lag = self._gauge(
             "source_lag_messages", "Messages on the feed that the store has not counted yet.", where
-        )
-        self.source_paused = self._gauge(
-            "source_halted", "1 when the partition is halted and a person must decide.", where
         )
         self.balance_messages = self._gauge(
             "balance_messages",
@@ -149,7 +144,9 @@ class Metrics:
             "relay_published", "Outcomes and notifications put on their topic.", ("topic",)
         )
         self.relay_waiting = self._gauge(
-            "relay_waiting", "Outcomes and notifications not published yet.", ("topic",)
+            "relay_waiting",
+            "Outcomes or notifications read to be published and not acknowledged yet.",
+            ("topic",),
         )
         self.relay_oldest = self._gauge(
             "relay_oldest_timestamp_seconds",
@@ -175,9 +172,6 @@ class Metrics:
         self.projection_batch_duration = self._histogram(
             "projection_batch_duration_seconds", "One transaction of the projection.", which
         )
-        self.notifications = self._counter(
-            "notifications", "Notification triggers written, by rule.", ("rule",)
-        )
 
     def _producers(self) -> None:
         self.publisher_queue = self._gauge(
@@ -192,12 +186,6 @@ class Metrics:
         )
         self.publisher_failures = self._counter(
             "publisher_failures", "Messages the feed refused for themselves, by code.", ("code",)
-        )
-        self.publisher_renewals = self._counter(
-            "publisher_renewals", "Times a stuck producer was replaced by a new one."
-        )
-        self.publisher_duration = self._histogram(
-            "publisher_acknowledge_seconds", "From sending to acknowledgement.", (), DELAY_BUCKETS
         )
 
     def _process(self) -> None:
@@ -214,6 +202,12 @@ class Metrics:
         )
         self.process_restarts = self._counter(
             "process_restarts", "Times a process of the group was started again.", ("process",)
+        )
+        self.process_stopped = self._gauge(
+            "process_stopped",
+            "1 when a process of the group stopped itself and is not started again: a person must"
+            " decide (rejection limit, halt, wrong settings).",
+            ("process",),
         )
         self.build = Info("histoire_build", "Version of the program.", registry=self.registry)
 
