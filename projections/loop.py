@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,9 +18,10 @@ from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 
+from .loop_metrics import LoopMetrics
 from .notifications.relay import NotificationRelay, notices
 from .projection import Projection
-from .runner import CheckpointMoved, Halted, NotOwner, Runner, passed_stage
+from .runner import CheckpointMoved, Halted, NotOwner, Runner
 from .subscription import Subscription, WakeUp
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -75,6 +75,7 @@ class ProjectionLoop:
         self._metrics: Final = metrics
         self._open_publisher: Final = open_publisher
         self._on_batch: Final = on_batch
+        self._report: Final = LoopMetrics(metrics)
         self._relay: NotificationRelay | None = None
         self.progress: Final = Progress()
 
@@ -183,13 +184,7 @@ class ProjectionLoop:
         lowest = min((runner.position for runner in runners), default=end)
         if self._on_batch is not None:
             self._on_batch(lowest, end)
-        if self._metrics is None:
-            return
-        self._metrics.log_position.set(end)
-        self._metrics.heartbeat.labels("project").set(time.time())
-        for runner in runners:
-            lag = max(0, end - runner.position)
-            self._metrics.projection_lag.labels(runner.projection.name).set(lag)
+        self._report.turn(runners, end)
 
     def _notify(self, conn: Connection) -> int:
         if self._open_publisher is None:
@@ -198,10 +193,13 @@ class ProjectionLoop:
             return 0
         try:
             if self._relay is None:
-                if not notices(conn, due=True, limit=1):
+                first = notices(conn, due=True, limit=1)
+                self._report.notifications_wait(len(first), first[0].recorded_at if first else None)
+                if not first:
                     return 0
                 self._relay = NotificationRelay(self._open_publisher())
             done = self._relay.step(conn, RELAY_SECONDS)
+            self._report.notifications_wait(*self._relay.waiting())
         except FeedUnavailable:
             get_logger().warning("notifications_wait", error="FeedUnavailable")
             return 0
@@ -209,8 +207,5 @@ class ProjectionLoop:
             self._halt(f"notifications stay due: {error}")
             return 0
         self.progress.notified += done
-        if self._metrics is not None and done:
-            self._metrics.relay_published.labels("notifications").inc(done)
-            if self._relay.newest is not None:
-                passed_stage(self._metrics, "notified", self._relay.newest, time.time())
+        self._report.notified(done, self._relay.newest)
         return done

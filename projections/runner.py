@@ -97,11 +97,20 @@ class Runner:
         if row is None or not row[0]:
             raise NotOwner(name)
         self._build = self._read_build()
+        if self._metrics is not None:  # there before the first event and the first fault
+            self._metrics.projection_position.labels(name).set(self.position)
+            self._metrics.projection_events.labels(name)
+            self._metrics.projection_errors.labels(name)
 
     @property
     def position(self) -> int:
         """Position of the last event applied."""
         return 0 if self._build is None else self._build.position
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When the last event applied was recorded."""
+        return None if self._build is None else self._build.recorded_at
 
     def step(self) -> int:
         """Apply the next batch; how many events it had, 0 when there are none.

@@ -75,6 +75,7 @@ class NotificationRelay:
         self._lock: Final = threading.Lock()  # answers come on the publisher's thread
         self._in_flight: set[UUID] = set()
         self._newest_in_flight: datetime | None = None
+        self._oldest_in_flight: datetime | None = None
         self.newest: datetime | None = None
         """When the event of the newest notification published was recorded."""
         self._acknowledged: list[UUID] = []
@@ -90,6 +91,7 @@ class NotificationRelay:
             if not page:
                 return 0
             self._in_flight = {notice.notification_id for notice in page}
+            self._oldest_in_flight = page[0].recorded_at
             self._newest_in_flight = page[-1].recorded_at
             for notice in page:
                 self._publisher.publish(_outgoing(notice), self._done(notice.notification_id))
@@ -105,6 +107,11 @@ class NotificationRelay:
             codes = ", ".join(sorted({code for _, code in refused}))
             raise NotificationRefused(f"the feed refused {len(refused)} notifications ({codes})")
         return len(acknowledged)
+
+    def waiting(self) -> tuple[int, datetime | None]:
+        """How many were handed over and are not answered, and when the event of the oldest of their
+        page was recorded."""
+        return len(self._in_flight), self._oldest_in_flight if self._in_flight else None
 
     def close(self) -> None:
         """The publisher is closed."""
