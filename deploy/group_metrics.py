@@ -1,22 +1,33 @@
-"""One metrics endpoint for the whole group: each child's metrics with a label `process`."""
+"""One metrics endpoint for the whole group: each process's metrics with a label `process`."""
 
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 from urllib.error import URLError
 
-from prometheus_client.core import Metric
+from prometheus_client import generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector, CollectorRegistry
 
-SCRAPE_SECONDS = 2.0
-"""A child that is too busy to answer is left out of this scrape, and that shows."""
+SCRAPE_SECONDS: Final = 2.0
+"""A child that is too busy to answer is left out of this scrape, and `..._answering` shows it."""
+SUPERVISOR: Final = "supervisor"
+SUPERVISOR_ONLY: Final = ("histoire_process_", "histoire_build")
+"""What the supervisor says of the group; of the rest it has only what every process has."""
+ANSWERING: Final = "histoire_process_answering"
 
 
 class ChildrenCollector(Collector):
     """Asks every child's endpoint when it is asked itself; keeps nothing."""
 
-    def __init__(self, ports: Mapping[str, int], registry: CollectorRegistry) -> None:
+    def __init__(
+        self, ports: Mapping[str, int], supervisor: CollectorRegistry, registry: CollectorRegistry
+    ) -> None:
+        """Registers itself; `supervisor`: the metrics of the supervisor's own process."""
         self._ports = ports
+        self._supervisor = supervisor
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
@@ -24,31 +35,36 @@ class ChildrenCollector(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """The families of all children, merged by name, each sample labelled with its process."""
+        """The families of all processes, merged by name, each sample labelled with its process.
+
+        `histoire_process_answering` is 0 for a child that did not answer: one that is frozen keeps
+        its place in the table of processes, and its metrics would only be missing.
+        """
+        answering = GaugeMetricFamily(
+            ANSWERING, "1 when the process answered this scrape.", labels=("process",)
+        )
         merged: dict[str, Metric] = {}
-        for process, port in self._ports.items():
-            for family in _families(port):
-                target = merged.setdefault(
-                    family.name, Metric(family.name, family.documentation, family.type)
-                )
-                for sample in family.samples:
-                    target.add_sample(
-                        sample.name, {**sample.labels, "process": process}, sample.value
-                    )
-        return merged.values()
+        _merge(merged, _of_supervisor(self._supervisor), SUPERVISOR)
+        with ThreadPoolExecutor(len(self._ports)) as pool:
+            answers = pool.map(families, self._ports.values())
+            for process, found in zip(self._ports, answers, strict=True):
+                answering.add_metric((process,), 1 if found else 0)
+                _merge(merged, found, process)
+        return [*merged.values(), answering]
 
 
 def samples_of(port: int, name: str) -> list[tuple[dict[str, str], float]]:
     """Labels and values of one metric on an endpoint of this machine; empty when none answers."""
     return [
         (dict(sample.labels), sample.value)
-        for family in _families(port)
+        for family in families(port)
         for sample in family.samples
         if sample.name == name
     ]
 
 
-def _families(port: int) -> list[Metric]:
+def families(port: int) -> list[Metric]:
+    """What an endpoint of this machine serves; nothing when it does not answer in time."""
     # Loopback only, and the port is one we gave to a child of our own.
     address = f"http://127.0.0.1:{port}/metrics"
     try:
@@ -57,3 +73,21 @@ def _families(port: int) -> list[Metric]:
     except (URLError, TimeoutError, ConnectionError):
         return []
     return list(text_string_to_metric_families(text))
+
+
+def _merge(merged: dict[str, Metric], found: Iterable[Metric], process: str) -> None:
+    for family in found:
+        target = merged.setdefault(
+            family.name, Metric(family.name, family.documentation, family.type)
+        )
+        for sample in family.samples:
+            # What the supervisor says of a child has that child's label already.
+            labels = {"process": process, **sample.labels}
+            target.add_sample(sample.name, labels, sample.value)
+
+
+def _of_supervisor(registry: CollectorRegistry) -> Iterator[Metric]:
+    # By way of the text, as the children's: else an Info would have another name than theirs.
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
+        if family.name.startswith(SUPERVISOR_ONLY) or not family.name.startswith("histoire_"):
+            yield family

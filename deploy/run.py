@@ -1,5 +1,6 @@
 """`histoire run`: the whole system on this machine, one command."""
 
+import importlib.metadata
 from typing import Annotated
 
 import typer
@@ -64,13 +65,14 @@ def run_group(settings: Settings, ingestors: int) -> int:
         form=settings.log_format,
     )
     children = children_of(settings, ingestors)
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
+    metrics = Metrics(CollectorRegistry())
+    metrics.build.info({"version": importlib.metadata.version("histoire")})
     endpoint = None
     if settings.metrics_port:
         ports = dict(zip((c.name for c in children), _ports(settings, len(children)), strict=True))
-        ChildrenCollector(ports, registry)
-        endpoint = serve(registry, settings.metrics_host, settings.metrics_port)
+        group = CollectorRegistry()
+        ChildrenCollector(ports, metrics.registry, group)
+        endpoint = serve(group, settings.metrics_host, settings.metrics_port)
         note(f"metrics: http://{settings.metrics_host}:{endpoint.port}/metrics")
     with StopSignal().installed() as stop:
         try:
@@ -89,6 +91,8 @@ class _Report:
 
     def __call__(self, child: Child) -> None:
         self._metrics.process_up.labels(child.name).set(child.state == "running")
+        self._metrics.process_stopped.labels(child.name).set(child.state == "down")
+        self._metrics.process_restarts.labels(child.name)
         new = child.restarts - self._restarts.get(child.name, 0)
         self._restarts[child.name] = child.restarts
         if new:
