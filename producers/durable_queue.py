@@ -126,6 +126,17 @@ class DurableQueue:
             rows.close()
         return found
 
+    def oldest_waiting(self) -> float | None:
+        """When the oldest message that waits or is on its way was submitted; None: there is none.
+
+        The first in order: nothing is submitted before another and queued after it.
+        """
+        with self._lock:
+            row = self._db.execute(
+                "select submitted_at from message where state = 'waiting' order by seq limit 1"
+            ).fetchone()
+        return None if row is None else float(row[0])
+
     def settle(self, answers: Iterable[tuple[int, Acknowledgement | PublishFailure]]) -> None:
         """The answers are noted; acknowledged messages lose their bytes."""
         acknowledged, refused = [], []

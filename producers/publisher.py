@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ingest.runtime.feed.types import (
     PublishFailure,
 )
 from ingest.runtime.lifecycle import Clock, SystemClock
+from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 from schemas.codec import encode
 from schemas.identity import ins_key
@@ -71,10 +72,12 @@ class DocumentPublisher:
         block: bool = False,
         clock: Clock | None = None,
         new_id: Callable[[], UUID] = uuid4,
+        metrics: Metrics | None = None,
     ) -> None:
         """Open the queue. With settings, the feed may be away: it is tried until it answers.
 
-        `block`: `submit` waits when the queue is full instead of raising QueueFull.
+        `block`: `submit` waits when the queue is full instead of raising QueueFull. `metrics`: told
+        of the queue and the answers; serve its registry with `ingest.runtime.metrics.serve`.
         Raises QueueError when the file can't be used.
         """
         self._feed = feed
@@ -83,6 +86,7 @@ class DocumentPublisher:
         self._new_id = new_id
         self._max_messages, self._max_bytes, self._block = max_messages, max_bytes, block
         self._queue = DurableQueue(queue)
+        self._metrics = metrics
         load = self._queue.load().values()
         self._messages = sum(count for count, _ in load)
         self._bytes = sum(size for _, size in load)
@@ -210,6 +214,7 @@ class DocumentPublisher:
     def _run(self) -> None:
         while not self._closing.is_set():
             self._settle()
+            self._report_queue()
             publisher = self._opened()
             if publisher is None or not self._send(publisher):
                 with self._changed:
@@ -257,9 +262,25 @@ class DocumentPublisher:
         ]
         if final:
             self._queue.settle(final)
+            self._report_answers(answer for _, answer in final)
             with self._changed:
                 size = sum(self._sending.pop(seq) for seq, _ in final)
             self._give_room(len(final), size)
+
+    def _report_queue(self) -> None:
+        if self._metrics is not None:
+            self._metrics.heartbeat.labels("publisher").set(self._clock.now())
+            self._metrics.publisher_queue.set(self._messages)
+            self._metrics.publisher_oldest.set(self._queue.oldest_waiting() or 0)
+
+    def _report_answers(self, answers: Iterable[Answer]) -> None:
+        if self._metrics is None:
+            return
+        for answer in answers:
+            if isinstance(answer, Acknowledgement):
+                self._metrics.publisher_acknowledged.labels(answer.partition.topic).inc()
+            else:
+                self._metrics.publisher_failures.labels(answer.code).inc()
 
 
 def _queued(message: dict[str, Any], schema_name: str, traceparent: str | None) -> QueuedMessage:

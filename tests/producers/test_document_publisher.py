@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from ingest.runtime.feed import (
@@ -22,10 +23,12 @@ from ingest.runtime.feed import (
     FeedRecord,
     OutgoingRecord,
     Partition,
+    PublishFailure,
     ensure_topics,
     open_poller,
     open_publisher,
 )
+from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 from producers.durable_queue import QueueError
 from producers.headers import cloud_event_headers
@@ -143,6 +146,30 @@ def test_submitted_messages_arrive_with_their_headers_and_ids(
     assert found is not None
     assert found.state == "acknowledged"
     assert found.offset is not None
+
+
+def test_its_metrics_show_what_waits_and_since_when(queue: Path) -> None:
+    metrics, slow = Metrics(CollectorRegistry()), Slow()
+
+    def value(name: str, **labels: str) -> float:
+        return metrics.registry.get_sample_value(f"histoire_publisher_{name}", labels) or 0
+
+    publisher = DocumentPublisher(slow, queue, metrics=metrics)
+    before = time.time()
+    publisher.submit(archive(1), "ArchiveDocument")
+    slow.wait(1)
+    publisher.submit(archive(2), "ArchiveDocument")
+    slow.wait(2)
+    end = time.monotonic() + 10
+    while value("queue_messages") != 2:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert before <= value("oldest_timestamp_seconds") <= time.time()
+    slow.answer(0)
+    slow.given[1][1](PublishFailure("not_authorised", "no"))
+    publisher.close()
+    publisher_now = value("acknowledged_total", topic="documents")
+    assert (publisher_now, value("failures_total", code="not_authorised")) == (1, 1)
 
 
 def test_a_message_that_is_none_is_refused_before_it_is_queued(
