@@ -17,6 +17,7 @@ import typer
 from deploy.broker import BrokerError
 from ingest.runtime.console import Exit, err, note, out, progress
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
+from ingest.runtime.feed import FeedError
 
 from .append import benchmark_b
 from .feed import Feed, fill
@@ -77,24 +78,38 @@ def bench(
     plan = Plan(_keys(only), rounds, messages, documents, events)
     settings: dict[str, Any] = machine()
     results: list[Result] = []
-    with prepared(scratch, partitions, kafka=kafka) as place:
-        if place.broker is None:
-            note(f"A without Kafka, over the embedded feed: {place.no_broker}")
-        settings |= in_force(place)
-        with progress("preparing") as bar:
+    try:
+        with prepared(scratch, partitions, kafka=kafka) as place:
+            if place.broker is None:
+                note(f"A without Kafka, over the embedded feed: {place.no_broker}")
+            settings |= in_force(place)
+            _run(plan, place, settings, results)
+    finally:
+        # Also when a later benchmark fails: what was measured was measured.
+        if results:
+            show(out(), results, settings)
+            _write(json_file, results, settings)
 
-            def step(what: str) -> None:
-                bar.update(description=what)
-                bar.advance()
 
-            for benchmark in _benchmarks(plan, place, settings, step):
-                bar.update(completed=0, total=len(benchmark.variants) * rounds)
-                results.append(run_rounds(benchmark, rounds, step))
-                bar.update(total=None, description="preparing")
-    show(out(), results, settings)
-    if json_file is not None:
+def _run(plan: Plan, place: Place, settings: dict[str, Any], results: list[Result]) -> None:
+    with progress("preparing") as bar:
+
+        def step(what: str) -> None:
+            bar.update(description=what)
+            bar.advance()
+            if not sys.stderr.isatty():
+                note(what)
+
+        for benchmark in _benchmarks(plan, place, settings, step):
+            bar.update(completed=0, total=len(benchmark.variants) * plan.rounds)
+            results.append(run_rounds(benchmark, plan.rounds, step))
+            bar.update(total=None, description="preparing")
+
+
+def _write(path: Path | None, results: list[Result], settings: dict[str, Any]) -> None:
+    if path is not None:
         said = {"settings": settings, "results": [result.as_json() for result in results]}
-        json_file.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+        path.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2))
 
 
 def _benchmarks(
@@ -140,7 +155,7 @@ def main() -> int:
         typer.run(bench)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else Exit.FAILED
-    except (BenchmarkError, BrokerError, EmbeddedPostgresError) as error:
+    except (BenchmarkError, BrokerError, EmbeddedPostgresError, FeedError) as error:
         err(str(error))
         return Exit.FAILED
     except subprocess.TimeoutExpired:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from ingest.runtime.console import note
 from ingest.runtime.settings import Settings
 
 from .cpu import Mark
@@ -20,6 +21,8 @@ from .harness import BenchmarkError, Run, run_between
 from .place import ROOT, Place
 
 LIMIT_SECONDS: Final = 600.0
+END_SECONDS: Final = 30.0
+"""How long a command may take to notice that nothing is left."""
 LOOK_SECONDS: Final = 0.02
 """How often a command is looked at from outside: the error of its begin and end."""
 
@@ -74,8 +77,7 @@ def commands(
         except BenchmarkError as error:
             raise BenchmarkError(f"{arguments[0]}: {error}; {_end(logs[0])}") from None
         for process, log in zip(started, logs, strict=True):
-            if process.wait(LIMIT_SECONDS) != 0:
-                raise BenchmarkError(f"{arguments[0]} ended with {process.returncode}: {_end(log)}")
+            _wait_for_end(process, arguments[0], log)
     finally:
         for process in started:
             if process.poll() is None:
@@ -125,6 +127,18 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]], done: Progress, wanted: 
             raise BenchmarkError(f"still at {count} of {wanted} after {LIMIT_SECONDS:.0f} s")
         time.sleep(LOOK_SECONDS)
     return count
+
+
+def _wait_for_end(process: subprocess.Popen[bytes], name: str, log: Path) -> None:
+    try:
+        code = process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        # All was done and measured: what is left is a fault to tell of, not a reason to lose it.
+        note(f"{name} did not end by itself within {END_SECONDS:.0f} s: {_end(log)}")
+        process.terminate()
+        code = process.wait(END_SECONDS)
+    if code != 0:
+        raise BenchmarkError(f"{name} ended with {code}: {_end(log)}")
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
