@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,10 @@ from projections.timeline.fold import fold_person
 from projections.timeline.live import Timeline
 from projections.timeline.row import RecordRow, TimelineRow
 from projections.timeline.tables import RECORD_COLUMNS, TimelineTables, select_list
+from schemas.events import DocumentStatus
+from schemas.unique_id import document_stream
 from tests.projections.builds import ListedLog, apply_in_batches, fresh_build
+from tests.projections.given import Log
 from tests.projections.histories import RECORDS, erased, histories
 
 Rows = dict[bytes, TimelineRow]
@@ -64,6 +68,30 @@ def test_any_split_equals_the_fold(
     with fresh_build(connection, Timeline()) as build:
         apply_in_batches(connection, Timeline(), build, events, sizes, twice=twice)
         assert stored(connection, build) == folded(events)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize("undone", [False, True])
+def test_a_link_and_its_undoing_change_what_replaced_what(
+    connection: psycopg.Connection[Any], size: int, undone: bool
+) -> None:
+    """Documents of two records that replace each other, linked only after both are there."""
+    log = Log()
+    log.submitted("1.1", 1)
+    log.submitted("1.2", 2, replaces="1.1", visibilityOnly=True)
+    log.replaced("1.1", "1.2", 1)
+    log.linked(1, 2)
+    if undone:
+        log.unlinked(1, 2)
+    log.submitted("1.3", 2, replaces="1.2")
+    with fresh_build(connection, Timeline()) as build:
+        apply_in_batches(connection, Timeline(), build, log.events, [size])
+        rows, _ = stored(connection, build)
+        assert (rows, _) == folded(log.events)
+    first, second = document_stream("1.1"), document_stream("1.2")
+    root = second if undone else first
+    assert [row.lineage for row in rows.values() if row.stream != first] == [root, root]
+    assert rows[first].status == (DocumentStatus.APPROVED if undone else DocumentStatus.DEPRECATED)
 
 
 @PERSISTENT
