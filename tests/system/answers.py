@@ -6,21 +6,27 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 from evidence import Evidence, Seen
+from planted import CRASHED
 from processes import ROOT, Ended, Installation
 
 
 class Terminal:
     """Commands one after another, in one process with the settings of an installation."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
+        self._log = log
+
+    def tail(self) -> str:
+        """The last lines that its commands wrote to stderr."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
 
     def run(self, *arguments: str, given: str = "") -> Ended:
         """One command to its end. What it writes to stderr is in the log of the terminal."""
@@ -29,7 +35,10 @@ class Terminal:
         requests.write(orjson.dumps(asked, option=orjson.OPT_APPEND_NEWLINE))
         requests.flush()
         line = answers.readline()
-        assert line, f"the terminal ended during {arguments[0]}"
+        if not line:  # it met a crash point
+            code = self._process.wait(20)
+            assert code == CRASHED, f"the terminal ended by itself with {code}: {self.tail()}"
+            return Ended(code, "", "")
         said = orjson.loads(line)
         return Ended(said["code"], said["out"], "")
 
@@ -41,13 +50,13 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
 
 
 @contextmanager
-def terminal(installation: Installation) -> Iterator[Terminal]:
-    """A terminal that is closed after the block."""
+def terminal(installation: Installation, *planted: str) -> Iterator[Terminal]:
+    """A terminal that is closed after the block; `planted`: crash points and bugs in it."""
     log = installation.logs / "terminal.log"
     with (
         log.open("ab") as errors,
         subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("command_server.py"))],
+            [sys.executable, str(Path(__file__).with_name("command_server.py")), *planted],
             cwd=ROOT,
             env={**installation.environ(), "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
@@ -56,10 +65,11 @@ def terminal(installation: Installation) -> Iterator[Terminal]:
         ) as process,
     ):
         try:
-            yield Terminal(process)
+            yield Terminal(process, log)
         finally:
             requests, _ = _pipes(process)
-            requests.close()
+            with suppress(BrokenPipeError):
+                requests.close()
             process.wait(20)
 
 
@@ -75,7 +85,7 @@ def ask_timelines(
         for reader in readers:
             arguments = ("timeline", "--ins", "-", "--reader", reader, "--archived", "--json")
             done = asked.run(*arguments, given=f"{key}\n")
-            assert done.code == 0, f"no timeline: exit code {done.code}"
+            assert done.code == 0, f"no timeline: {done.code}: {asked.tail()}"
             into[key, reader] = _seen(done.lines()[0])
 
 

@@ -16,8 +16,8 @@ from system_under_load import System, examine, free_port, freeze_round, kill_rou
 told = logging.getLogger("system")
 pytestmark = pytest.mark.system
 
-ROUNDS: Final = 6
-DOCUMENTS: Final = 2500
+ROUNDS: Final = 4
+DOCUMENTS: Final = 2000
 PER_SECOND: Final = 150
 FAULTS: Final = (
     "duplicate=0.02,reorder=0.3,corrupt=0.01,unknown_schema=0.005,wrong_key=0.005,"
