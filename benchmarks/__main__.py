@@ -55,7 +55,7 @@ def bench(
         str, typer.Option(help="Which: a feed to store, a2 with bytes, b append, c timeline.")
     ] = ",".join(ALL),
     rounds: Annotated[int, typer.Option(min=1, help="Times each variant runs.")] = 3,
-    messages: Annotated[int, typer.Option(min=1000, help="Messages of A, events of C.")] = 120_000,
+    messages: Annotated[int, typer.Option(min=1000, help="Messages of A, events of C.")] = 100_000,
     documents: Annotated[int, typer.Option(min=100, help="Messages of A2, with bytes.")] = 3000,
     events: Annotated[int, typer.Option(min=1000, help="Events of B per variant.")] = 150_000,
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of each topic.")] = 24,
