@@ -6,7 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
 
-from .cda_header import HeaderWriter, coded
+from .cda_elements import coded
+from .cda_header import HeaderWriter
 from .documents_plan import LOINC
 from .moments import literal, shown_day
 from .pdf import VARIANTS, pdf_base64

@@ -10,11 +10,22 @@ from xml.sax.saxutils import escape, quoteattr
 
 from schemas import valuesets
 
+from .authors import PatientAuthor, Writer
+from .cda_elements import coded, identified, organisation_id, organisation_inside
+from .cda_people import (
+    assigned_author,
+    assigned_entity,
+    associated_entity,
+    information_recipient,
+    record_target,
+    who,
+)
+from .dicom_codes import MODALITIES, REGIONS
 from .moments import literal
 from .patients import Patient
 from .planned import PlannedDocument
-from .practice import ORGANISATION_ROOT, PERSON_ROOT, Organisation, Professional
-from .tables import DocumentKind
+from .practice import Organisation
+from .tables import Act, DocumentKind
 
 _ENCOUNTERS: Final = {
     "IMP": ("2.16.840.1.113883.5.4", "Hospitalisation (établissement, y compris HAD)"),
@@ -42,17 +53,6 @@ _CONFIDENTIALITY: Final = (
 )
 
 
-def coded(tag: str, code: str, system: str, display: str) -> str:
-    """An element with code, codeSystem and displayName."""
-    shown = quoteattr(display)
-    return f'<{tag} code="{code}" codeSystem="{system}" displayName={shown}/>'
-
-
-def identified(root: str, extension: str) -> str:
-    """An id element."""
-    return f'<id root="{root}" extension="{extension}"/>'
-
-
 class HeaderWriter:
     """Writes headers; keeps the fragments it has written."""
 
@@ -66,7 +66,7 @@ class HeaderWriter:
                 _OPENING,
                 self._model(document.kind),
                 self._identity(document),
-                self._patient(document.patient, document.author.organisation),
+                self._patient(document.patient, document.author),
                 self._author(document),
                 self._custodian(document.author.organisation),
                 self._recipient(document),
@@ -79,18 +79,10 @@ class HeaderWriter:
             )
         )
 
-    def entity(self, person: Professional, *, frame: bool = False) -> str:
+    def entity(self, writer: Writer, *, frame: bool = False) -> str:
         """An assignedEntity; with `frame`, its organisation names the frame of care."""
         return self._keep(
-            ("entity", str(frame), *_who(person)),
-            lambda: f"<assignedEntity>{self._person(person, frame)}</assignedEntity>",
-        )
-
-    def assigned_author(self, person: Professional) -> str:
-        """An assignedAuthor."""
-        return self._keep(
-            ("author", *_who(person)),
-            lambda: f"<assignedAuthor>{self._person(person, False)}</assignedAuthor>",
+            ("entity", str(frame), *who(writer)), lambda: assigned_entity(writer, framed=frame)
         )
 
     def _keep(self, key: tuple[str, ...], make: Callable[[], str]) -> str:
@@ -114,18 +106,24 @@ class HeaderWriter:
             f'<setId root="{document.set_id}"/><versionNumber value="{document.version}"/>'
         )
 
-    def _patient(self, patient: Patient, organisation: Organisation) -> str:
+    def _patient(self, patient: Patient, author: Writer) -> str:
+        if isinstance(author, PatientAuthor):
+            return record_target(patient, "")
+        organisation = author.organisation
         return self._keep(
             ("patient", patient.matricule, organisation.id),
-            lambda: _record_target(patient, organisation),
+            lambda: record_target(
+                patient, identified(organisation.patient_root, patient.local_number)
+            ),
         )
 
     def _author(self, document: PlannedDocument) -> str:
         author = document.author
         written = literal(document.created, author.organisation.zone)
+        assigned = self._keep(("author", *who(author)), lambda: assigned_author(author))
         return (
             f"<author>{_function(document.kind.function)}"
-            f'<time value="{written}"/>{self.assigned_author(author)}</author>'
+            f'<time value="{written}"/>{assigned}</author>'
         )
 
     def _custodian(self, organisation: Organisation) -> str:
@@ -133,7 +131,7 @@ class HeaderWriter:
             ("custodian", organisation.id),
             lambda: (
                 "<custodian><assignedCustodian><representedCustodianOrganization>"
-                f"{_organisation(organisation)}"
+                f"{organisation_inside(organisation)}"
                 "</representedCustodianOrganization></assignedCustodian></custodian>"
             ),
         )
@@ -142,13 +140,15 @@ class HeaderWriter:
         person = document.prescriber
         if person is None or not document.kind.recipient:
             return ""
-        return self._keep(("recipient", *_who(person)), lambda: _information_recipient(person))
+        return self._keep(("recipient", *who(person)), lambda: information_recipient(person))
 
     def _signer(self, document: PlannedDocument) -> str:
-        signed = literal(document.signed, document.signer.organisation.zone)
+        signer = document.signer
+        signed = literal(document.signed, signer.organisation.zone)
+        framed = not isinstance(signer, PatientAuthor)
         return (
             f'<legalAuthenticator><time value="{signed}"/><signatureCode code="S"/>'
-            f"{self.entity(document.signer, frame=True)}</legalAuthenticator>"
+            f"{self.entity(signer, frame=framed)}</legalAuthenticator>"
         )
 
     def _prescriber(self, document: PlannedDocument) -> str:
@@ -156,7 +156,7 @@ class HeaderWriter:
         if person is None or not document.kind.prescriber:
             return ""
         asked = literal(document.act_start, person.organisation.zone)
-        associated = self._keep(("associated", *_who(person)), lambda: _associated(person))
+        associated = self._keep(("associated", *who(person)), lambda: associated_entity(person))
         return (
             f'<participant typeCode="REF"><time><high value="{asked}"/></time>'
             f"{associated}</participant>"
@@ -167,8 +167,8 @@ class HeaderWriter:
             return ""
         root = document.author.organisation.patient_root
         return (
-            f"<inFulfillmentOf><order>{identified(f'{root}.2', document.order)}</order>"
-            "</inFulfillmentOf>"
+            f"<inFulfillmentOf><order>{identified(f'{root}.2', document.order)}"
+            f"{_accession(root, document.accession)}</order></inFulfillmentOf>"
         )
 
     def _acts(self, document: PlannedDocument) -> str:
@@ -176,8 +176,9 @@ class HeaderWriter:
         low, high = act_times(document)
         status = _LAB_STATUS[document.status] if document.kind.status_code else ""
         stop = f'<high value="{high}"/>' if high else ""
+        study = f'<id root="{document.study}"/>' if document.study else ""
         return (
-            f"<documentationOf><serviceEvent>{coded('code', main.code, main.system, main.display)}"
+            f"<documentationOf><serviceEvent>{study}{_act_code(main)}"
             f'{status}<effectiveTime><low value="{low}"/>{stop}</effectiveTime>'
             f'<performer typeCode="PRF">{self.entity(document.author, frame=True)}</performer>'
             "</serviceEvent></documentationOf>"
@@ -190,29 +191,15 @@ class HeaderWriter:
 
     def _encounter(self, document: PlannedDocument) -> str:
         organisation = document.author.organisation
-        code = document.kind.encounter
-        system, display = _ENCOUNTERS[code]
         low = literal(document.act_start, organisation.zone)
         place = valuesets.FACILITIES[organisation.facility_type]
         return (
             "<componentOf><encompassingEncounter>"
-            f"{coded('code', code, system, display)}"
+            f"{_encounter_code(document.kind.encounter)}"
             f'<effectiveTime><low value="{low}"/></effectiveTime><location><healthCareFacility>'
-            f"{identified(ORGANISATION_ROOT, organisation.id)}"
+            f"{organisation_id(organisation) if organisation.id else ''}"
             f"{coded('code', place.code, place.system, place.label)}"
             "</healthCareFacility></location></encompassingEncounter></componentOf>"
-        )
-
-    def _person(self, person: Professional, frame: bool) -> str:
-        organisation = person.organisation
-        specialty = valuesets.AUTHOR_SPECIALTIES[person.specialty]
-        return (
-            f"{identified(PERSON_ROOT, person.id)}"
-            f"{coded('code', specialty.code, specialty.system, specialty.label)}"
-            f"{_address(organisation)}{_telecom(organisation)}"
-            f"<assignedPerson>{_name(person)}</assignedPerson>"
-            f"<representedOrganization>{_organisation(organisation)}"
-            f"{_frame(organisation) if frame else ''}</representedOrganization>"
         )
 
 
@@ -230,10 +217,6 @@ def act_times(document: PlannedDocument) -> tuple[str, str | None]:
         return low, None
     high = literal(document.act_stop, zone, document.act_precision)
     return low, None if high == low else high
-
-
-def _who(person: Professional) -> tuple[str, str]:
-    return person.id, person.organisation.id
 
 
 def _templates(kind: DocumentKind) -> str:
@@ -254,76 +237,36 @@ def _function(code: str | None) -> str:
     return coded("functionCode", entry.code, entry.system, entry.label)
 
 
-def _name(person: Professional) -> str:
+def _encounter_code(code: str | None) -> str:
+    return "" if code is None else coded("code", code, *_ENCOUNTERS[code])
+
+
+def _accession(root: str, number: str | None) -> str:
+    if number is None:
+        return ""
+    return f'<accessionNumber xmlns="urn:dicom-org:ps3-20" root="{root}.3" extension="{number}"/>'
+
+
+def _act_code(act: Act) -> str:
+    """The act; in imaging, modality and region are translations of it."""
+    if not act.modality:
+        return coded("code", act.code, act.system, act.display)
+    translations = "".join(
+        f'<translation code="{entry.code}" codeSystem="{entry.system}" '
+        f"displayName={quoteattr(entry.label)}><qualifier>{qualifier}</qualifier></translation>"
+        for entry, qualifier in (
+            (MODALITIES[act.modality], _MODALITY),
+            (REGIONS[act.region], _REGION),
+        )
+    )
     return (
-        f"<name><prefix>{person.civility}</prefix><given>{escape(person.given)}</given>"
-        f"<family>{escape(person.family)}</family><suffix>DR</suffix></name>"
+        f'<code code="{act.code}" codeSystem="{act.system}" '
+        f"displayName={quoteattr(act.display)}>{translations}</code>"
     )
 
 
-def _address(place: Organisation | Patient) -> str:
-    return (
-        f"<addr><houseNumber>{place.house}</houseNumber>"
-        f"<streetName>{escape(place.street)}</streetName>"
-        f"<postalCode>{place.postcode}</postalCode><city>{escape(place.city)}</city></addr>"
-    )
-
-
-def _telecom(organisation: Organisation) -> str:
-    return f'<telecom value="tel:{organisation.phone}" use="WP"/>'
-
-
-def _organisation(organisation: Organisation) -> str:
-    return (
-        f"{identified(ORGANISATION_ROOT, organisation.id)}<name>{escape(organisation.name)}</name>"
-        f"{_telecom(organisation)}{_address(organisation)}"
-    )
-
-
-def _frame(organisation: Organisation) -> str:
-    entry = valuesets.PRACTICE_SETTINGS[organisation.practice_setting]
-    return coded("standardIndustryClassCode", entry.code, entry.system, entry.label)
-
-
-def _record_target(patient: Patient, organisation: Organisation) -> str:
-    sex = valuesets.GENDERS[patient.sex]
-    return (
-        f"<recordTarget><patientRole>{identified(patient.oid, patient.matricule)}"
-        f"{identified(organisation.patient_root, patient.local_number)}{_address(patient)}"
-        f'<telecom value="tel:{patient.phone}" use="MC"/>'
-        f'<patient><name><family qualifier="BR">{escape(patient.birth_name)}</family>'
-        f"<given>{escape(patient.given_list)}</given>"
-        f'<given qualifier="BR">{escape(patient.birth_given)}</given>'
-        f'<family qualifier="CL">{escape(patient.used_name)}</family>'
-        f'<given qualifier="CL">{escape(patient.used_given)}</given></name>'
-        f"{coded('administrativeGenderCode', sex.code, sex.system, sex.label)}"
-        f'<birthTime value="{patient.birth_date}"/>'
-        f"<birthplace><place><addr><county>{patient.birth_place}</county>"
-        f"<city>{escape(patient.birth_city)}</city></addr></place></birthplace>"
-        "</patient></patientRole></recordTarget>"
-    )
-
-
-def _information_recipient(person: Professional) -> str:
-    return (
-        '<informationRecipient typeCode="PRCP"><intendedRecipient>'
-        f"{identified(PERSON_ROOT, person.id)}{_telecom(person.organisation)}"
-        f"<informationRecipient>{_name(person)}</informationRecipient>"
-        f"<receivedOrganization>{_organisation(person.organisation)}</receivedOrganization>"
-        "</intendedRecipient></informationRecipient>"
-    )
-
-
-def _associated(person: Professional) -> str:
-    entry = valuesets.AUTHOR_SPECIALTIES[person.specialty]
-    return (
-        f'<associatedEntity classCode="PROV">{identified(PERSON_ROOT, person.id)}'
-        f"{coded('code', entry.code, entry.system, entry.label)}"
-        f"{_address(person.organisation)}{_telecom(person.organisation)}"
-        f"<associatedPerson>{_name(person)}</associatedPerson>"
-        f"<scopingOrganization>{_organisation(person.organisation)}</scopingOrganization>"
-        "</associatedEntity>"
-    )
+_MODALITY: Final = coded("name", "121139", "1.2.840.10008.2.16.4", "Modalité d'imagerie")
+_REGION: Final = coded("name", "39111-0", "2.16.840.1.113883.6.1", "localisation anatomique")
 
 
 def _related(document: PlannedDocument) -> str:

@@ -1,9 +1,11 @@
 """Planning of documents: act, author, times, identifiers, versions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, Literal
 
+from .authors import Machine, PatientAuthor, Writer
 from .moments import DAY, HOUR
 from .patients import Patient
 from .planned import PlannedDocument
@@ -20,23 +22,37 @@ _PRECISIONS: Final = ("second",) * 17 + ("minute",) * 2 + ("day",)
 
 @dataclass(frozen=True, slots=True)
 class FirstVersion:
-    """A first version before its scenario is known."""
+    """A first version before its scenario is known. `sector`: the number of its sector."""
 
     document: PlannedDocument
+    sector: int
     channel: Literal["DIRECT", "HISTORICAL"]
 
 
 class DocumentPlanner:
-    """Makes documents one after the other; a function of the seed and of the calls."""
+    """Makes documents one after the other; a function of the seed and of the calls.
 
-    def __init__(self, seed: int, sectors: tuple[Sector, ...], period: tuple[int, int]) -> None:
+    `start`: no act is earlier. `numbers`: those of the documents, shared by all planners of a run.
+    """
+
+    def __init__(
+        self, seed: int, sectors: tuple[Sector, ...], start: int, numbers: Iterator[int]
+    ) -> None:
+        purpose = sectors[0].purpose
         self._sectors = sectors
         self._practices = [Practice(seed, sector) for sector in sectors]
         self._prescribers = Practice(seed, read_sector("gp"))
-        self._rng = stream(seed, "documents")
-        self._ids = stream(seed, "document ids")
-        self._start = period[0]
-        self._number = 0
+        self._rng = stream(seed, "documents", *purpose)
+        self._ids = stream(seed, "document ids", *purpose)
+        self._start = start
+        self._numbers = numbers
+        self._machines = [
+            [Machine(o, sector.kinds[0].specialties[0]) for o in practice.organisations]
+            if sector.author == "machine"
+            else []
+            for sector, practice in zip(sectors, self._practices, strict=True)
+        ]
+        self._patients: dict[tuple[int, str], PatientAuthor] = {}
         self._panels = [
             Act(panel["code"], LOINC, panel["title"]) for panel in load("analyses")["panels"]
         ]
@@ -50,9 +66,8 @@ class DocumentPlanner:
         panels = self._draw_panels(rng, row)
         prescriber = self._prescriber(row)
         set_id = uuid_oid(self._ids)
-        self._number += 1
         document = PlannedDocument(
-            number=self._number,
+            number=next(self._numbers),
             kind=row,
             patient=patient,
             author=author,
@@ -64,6 +79,8 @@ class DocumentPlanner:
             acts=tuple(self._panels[n] for n in panels) or (pick(rng, row.acts),),
             panels=panels,
             order=f"{rng.getrandbits(40):013d}" if row.order else None,
+            accession=f"{rng.getrandbits(40):013d}" if row.study else None,
+            study=uuid_oid(self._ids) if row.study else None,
             created=created,
             signed=created + int(rng.random() * max(1, min(600, sent - created))),
             set_id=set_id,
@@ -74,30 +91,55 @@ class DocumentPlanner:
             flags={},
             visibility_only=False,
         )
-        return FirstVersion(document, channel)
+        return FirstVersion(document, sector, channel)
+
+    def declarer(self, document: PlannedDocument) -> Professional:
+        """Who declares the identity of the patient: the author, or a GP where that is nobody."""
+        if isinstance(document.author, Professional):
+            return document.author
+        found = self._general_practitioners()
+        return found[document.patient.number % len(found)]
 
     def finish(
-        self, first: FirstVersion, patient: Patient, scenario: Scenario | None
-    ) -> PlannedDocument:
-        """The first version under the INS the person has then, as its scenario begins."""
+        self,
+        first: FirstVersion,
+        patient: Patient,
+        scenario: Scenario | None,
+        *,
+        followed: bool = False,
+    ) -> tuple[PlannedDocument, ...]:
+        """The first version under the INS the person has then, as its scenario begins.
+
+        With `followed` the document that follows it comes second.
+        """
         document = first.document
-        if patient is document.patient and scenario is None:
-            return document
-        return replace(
-            document,
-            patient=patient,
-            status=scenario.status if scenario else "complete",
-            flags=scenario.flags if scenario else {},
+        if patient is not document.patient or scenario is not None:
+            author = document.author
+            if isinstance(author, PatientAuthor):
+                author = self._patient_author(first.sector, patient)
+            document = replace(
+                document,
+                patient=patient,
+                author=author,
+                signer=author,
+                status=scenario.status if scenario else "complete",
+                flags=scenario.flags if scenario else {},
+            )
+        if not followed or document.kind.follower is None:
+            return (document,)
+        kind = self._sectors[first.sector].kind(document.kind.follower)
+        set_id = uuid_oid(self._ids)
+        return document, replace(
+            document, number=next(self._numbers), kind=kind, set_id=set_id, uid=f"{set_id}.1"
         )
 
     def replacement(self, old: PlannedDocument, step: Step, sent: int) -> PlannedDocument:
         """The next version: same act, new identifier, the flags the new message says."""
-        self._number += 1
         created = max(sent - 60 - int(self._rng.random() * 600), old.signed + 1)
         version = old.version + 1
         return replace(
             old,
-            number=self._number,
+            number=next(self._numbers),
             created=created,
             signed=created,
             version=version,
@@ -130,16 +172,32 @@ class DocumentPlanner:
         stopped = created - written
         return ("HISTORICAL" if historical else "DIRECT"), stopped - lasted, stopped, created
 
-    def _author(self, sector: int, kind: DocumentKind, patient: Patient) -> Professional:
+    def _author(self, sector: int, kind: DocumentKind, patient: Patient) -> Writer:
+        match self._sectors[sector].author:
+            case "patient":
+                return self._patient_author(sector, patient)
+            case "machine":
+                return pick(self._rng, self._machines[sector])
         found = self._practices[sector].of(kind.specialties)
         if kind.function == "PCP" and self._rng.random() < _SAME_GP:
             return found[patient.number % len(found)]
         return pick(self._rng, found)
 
+    def _patient_author(self, sector: int, patient: Patient) -> PatientAuthor:
+        key = sector, patient.matricule
+        found = self._patients.get(key)
+        if found is None:
+            space = self._practices[sector].organisations[0]
+            found = self._patients[key] = PatientAuthor(patient, space)
+        return found
+
+    def _general_practitioners(self) -> tuple[Professional, ...]:
+        return self._prescribers.of(self._prescribers.sector.kinds[0].specialties)
+
     def _prescriber(self, kind: DocumentKind) -> Professional | None:
         if not (kind.prescriber or kind.recipient):
             return None
-        return pick(self._rng, self._prescribers.of(self._prescribers.sector.kinds[0].specialties))
+        return pick(self._rng, self._general_practitioners())
 
     def _draw_panels(self, rng: Random, kind: DocumentKind) -> tuple[int, ...]:
         if kind.panels is None:

@@ -15,9 +15,9 @@ from ingest.runtime.feed.types import OutgoingRecord
 from schemas.codec import CONTENT_BYTES_MAX
 
 from . import spoiled
+from .choices import LIFE_CYCLE_SHARE
 from .fault_rates import FaultRates
 from .messages import Message, MessageMaker, message_of
-from .plan import LIFE_CYCLE_SHARE
 from .planned import ACCEPTED, DUPLICATE, UNCHANGED, Expected, rejected
 from .randomness import Weighted, stream, uuid_bytes
 

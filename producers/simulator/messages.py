@@ -9,7 +9,7 @@ from ingest.runtime.feed.types import OutgoingRecord
 from schemas.messages import TOPIC_OF, Provenance, Software
 
 from ..headers import cloud_event_headers
-from .cda import CdaWriter
+from .content import ContentWriter
 from .encoding import encode_repeating
 from .metadata import document_metadata
 from .planned import Expected, Planned, PlannedDocument
@@ -53,7 +53,7 @@ class MessageMaker:
     """
 
     def __init__(self, seed: int, *, content: bool) -> None:
-        self._cda = CdaWriter(seed) if content else None
+        self._content = ContentWriter(seed) if content else None
         self._hashes = stream(seed, "hashes")
 
     def make_all(self, plan: Iterable[Planned]) -> Iterator[Message]:
@@ -93,8 +93,8 @@ class MessageMaker:
         }
 
     def _bytes(self, document: PlannedDocument) -> tuple[bytes | None, bytes, bytes, int]:
-        if self._cda is not None:
-            content = self._cda.write(document)
+        if self._content is not None:
+            content = self._content.write(document)
             digest = sha1(content, usedforsecurity=False).digest()
             return content, digest, sha256(content).digest(), len(content)
         bits = self._hashes.getrandbits(416).to_bytes(52)
@@ -124,14 +124,7 @@ def provenance(planned: Planned) -> Provenance:
         return planned.actor.provenance(planned.channel, at)
     return {
         "software": PATIENT_SPACE,
-        "actor": {
-            "id": f"{planned.patient.oid}^{planned.patient.matricule}",
-            "name": None,
-            "roleCode": "PATIENT",
-            "organisationId": None,
-            "organisationName": None,
-            "sectorCode": None,
-        },
+        "actor": planned.patient.actor,
         "authenticationMode": "DIRECTE",
         "purposeOfUse": "normal",
         "channel": "DIRECT",

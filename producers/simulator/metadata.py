@@ -2,14 +2,18 @@
 
 from typing import Final
 
-from schemas.messages import Document, ReferenceId
+from schemas.messages import Coded, Document, ReferenceId
 
+from .authors import PatientAuthor, Writer
 from .cda_header import act_times
+from .dicom_codes import MODALITIES, REGIONS
 from .moments import literal
 from .planned import PlannedDocument
-from .practice import Professional
 
 ORDER: Final = "urn:ihe:iti:xds:2013:order"
+ACCESSION: Final = "urn:ihe:iti:xds:2013:accession"
+STUDY: Final = "urn:ihe:iti:xds:2016:studyInstanceUID"
+"""Types of references the DMP takes (J231)."""
 
 
 def document_metadata(planned: PlannedDocument, sha1: bytes, sha256: bytes, size: int) -> Document:
@@ -27,7 +31,7 @@ def document_metadata(planned: PlannedDocument, sha1: bytes, sha256: bytes, size
         "typeCode": kind.type_code,
         "classCode": kind.class_code,
         "formatCode": kind.format_code,
-        "mimeType": "text/xml",
+        "mimeType": kind.mime_type,
         "hash": sha1,
         "sha256": sha256,
         "size": size,
@@ -50,18 +54,38 @@ def document_metadata(planned: PlannedDocument, sha1: bytes, sha256: bytes, size
         "masquePs": flags.get("masquePs", False),
         "invisiblePatient": flags.get("invisiblePatient", False),
         "invisibleRepresentantsLegaux": flags.get("invisibleRepresentantsLegaux", False),
-        "eventCodeList": [{"code": act.code, "system": act.system} for act in planned.acts],
-        "referenceIdList": _references(planned.order, author),
+        "eventCodeList": _events(planned),
+        "referenceIdList": _references(planned, author),
     }
 
 
 def source_patient_id(planned: PlannedDocument) -> str:
-    """The local number (IPP) of the patient at the author's organisation."""
+    """The local number (IPP) at the author's organisation; the INS in the patient's own space."""
+    if isinstance(planned.author, PatientAuthor):
+        return planned.author.identifier
     return f"{planned.author.organisation.patient_root}^{planned.patient.local_number}"
 
 
-def _references(order: str | None, author: Professional) -> list[ReferenceId]:
-    if order is None:
-        return []
-    authority = f"{author.organisation.patient_root}.2"
-    return [{"value": order, "authority": authority, "typeCode": ORDER}]
+def _events(planned: PlannedDocument) -> list[Coded]:
+    """What was done; of a KOS, which has no header, modality and region too (SPEC c.1)."""
+    found: list[Coded] = [{"code": act.code, "system": act.system} for act in planned.acts]
+    if planned.kind.body != "kos":
+        return found
+    for act in planned.acts:
+        for coded in (MODALITIES[act.modality], REGIONS[act.region]):
+            found.append({"code": coded.code, "system": coded.system})
+    return found
+
+
+def _references(planned: PlannedDocument, author: Writer) -> list[ReferenceId]:
+    root = author.organisation.patient_root
+    told = (
+        (planned.order, f"{root}.2", ORDER),
+        (planned.accession, f"{root}.3", ACCESSION),
+        (planned.study, None, STUDY),
+    )
+    return [
+        {"value": value, "authority": authority, "typeCode": kind}
+        for value, authority, kind in told
+        if value is not None
+    ]

@@ -13,7 +13,8 @@ from random import Random
 from typing import Any, Final
 
 from schemas.identity import INS_NIR_TEST, ins_key, matricule_key
-from schemas.messages import Ins, Traits
+from schemas.may_do import PATIENT_ROLE
+from schemas.messages import Actor, Ins, Traits
 
 from .moments import moment
 from .randomness import pick, stream
@@ -64,6 +65,18 @@ class Patient:
     def ins(self) -> Ins:
         """The INS of messages; simulated identities are qualified."""
         return {"oid": self.oid, "matricule": self.matricule, "status": "QUALIFIEE"}
+
+    @cached_property
+    def actor(self) -> Actor:
+        """The person as the one who answers for a message, in his own space."""
+        return {
+            "id": f"{self.oid}^{self.matricule}",
+            "name": None,
+            "roleCode": PATIENT_ROLE,
+            "organisationId": None,
+            "organisationName": None,
+            "sectorCode": None,
+        }
 
     @cached_property
     def traits(self) -> Traits:

@@ -1,8 +1,9 @@
 """What a simulated producer is going to send: deposits, operations on them, messages on records."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from .authors import Machine, Writer
 from .patients import Patient
 from .practice import Professional
 from .tables import Act, DocumentKind
@@ -24,14 +25,15 @@ def rejected(*codes: str) -> Expected:
 class PlannedDocument:
     """One version of a document; moments are seconds since 1970, UTC.
 
-    `number` tells it from all others of the run and seeds its content. `uid` is its uniqueId.
+    `number` tells it from all others of the run. `set_id` seeds its content. `uid` is its
+    uniqueId. `accession` and `study` (its instance UID) are those of an imaging study.
     """
 
     number: int
     kind: DocumentKind
     patient: Patient
-    author: Professional
-    signer: Professional
+    author: Writer
+    signer: Writer
     prescriber: Professional | None
     act_start: int
     act_stop: int
@@ -39,6 +41,8 @@ class PlannedDocument:
     acts: tuple[Act, ...]
     panels: tuple[int, ...]
     order: str | None
+    accession: str | None
+    study: str | None
     created: int
     signed: int
     set_id: str
@@ -62,10 +66,14 @@ class Planned:
     sent: int
     message_id: bytes
     patient: Patient
-    sender: Professional
-    actor: Professional | None
+    sender: Writer
+    actor: Professional | Machine | None
     channel: Literal["DIRECT", "HISTORICAL"]
     document: PlannedDocument | None
     fields: dict[str, Any]
     expected: Expected
     followed: bool = False
+
+    def at(self, sent: int) -> "Planned":
+        """The same message, sent at another moment."""
+        return replace(self, sent=sent)

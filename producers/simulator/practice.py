@@ -1,7 +1,7 @@
 """Organisations and professionals of a sector: who writes, signs and sends.
 
 Numbers are well formed, with right Luhn keys, and nobody's: RPPS begin with 9, FINESS with the
-department 99.
+department 99, SIRET with 99.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,25 @@ from schemas.messages import Actor, Author, Provenance, Software
 from .moments import Offset, zone_of
 from .patients import people
 from .randomness import pick, stream, uuid_oid
-from .tables import Sector, SoftwareRow
+from .tables import SIRET, Sector, SoftwareRow
 
 PERSON_ROOT: Final = "1.2.250.1.71.4.2.1"
 ORGANISATION_ROOT: Final = "1.2.250.1.71.4.2.2"
+PATIENT_SPACE_ROOT: Final = "1.2.250.1.213.4.1"
+"""Root of the custodian of what patients write themselves (SPEC f.1)."""
+_DOCTOR: Final = "G15_10"
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """An organisation (geographic entity) with its software; `patient_root`: root of its IPP."""
+    """An organisation (geographic entity) with its software; `patient_root`: root of its IPP.
+
+    `id` is empty for the one that has no number: the patients' space.
+    """
 
     number: int
+    root: str
     id: str
     name: str
     zone: Offset
@@ -41,8 +48,8 @@ class Organisation:
 
     @property
     def identifier(self) -> str:
-        """Struct_IdNat as root^extension."""
-        return f"{ORGANISATION_ROOT}^{self.id}"
+        """Struct_IdNat as root^extension; a root alone where there is no number."""
+        return f"{self.root}^{self.id}" if self.id else self.root
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,11 @@ class Professional:
     def name(self) -> str:
         """Family and given name."""
         return f"{self.family} {self.given}"
+
+    @property
+    def is_doctor(self) -> bool:
+        """A physician, who is addressed as such."""
+        return self.specialty.startswith(_DOCTOR)
 
     def author(self, function: str | None) -> Author:
         """As author of a document, in this function: the same object each time."""
@@ -155,20 +167,25 @@ class Practice:
             family=pick(rng, self._tables["families"]),
             given=pick(rng, self._tables["given"][sex]).capitalize(),
             civility="M" if sex == "M" else "MME",
-            specialty=pick(rng, specialties),
+            specialty=(specialty := pick(rng, specialties)),
             organisation=organisation,
-            actor_role=self.sector.actor_role,
+            actor_role=_profession(specialty) or self.sector.actor_role,
         )
 
     def _organisation(self, seed: int, number: int) -> Organisation:
         sector = self.sector
         rng = stream(seed, "organisation", sector.name, number)
         body = f"99{rng.getrandbits(32) % 10**6:06d}"
+        if sector.organisation_prefix == SIRET:
+            body += f"{rng.getrandbits(32) % 10**5:05d}"
         _, city, postcode = pick(rng, [place for place in self._tables["places"] if place[2]])
+        of_patients = sector.author == "patient"
+        name = sector.organisation_names[number % len(sector.organisation_names)]
         return Organisation(
             number=number,
-            id=f"{sector.organisation_prefix}{body}{luhn_key(body)}",
-            name=f"{sector.organisation_names[number % len(sector.organisation_names)]} {city}",
+            root=PATIENT_SPACE_ROOT if of_patients else ORGANISATION_ROOT,
+            id="" if of_patients else f"{sector.organisation_prefix}{body}{luhn_key(body)}",
+            name=name if of_patients else f"{name} {city}",
             zone=zone_of(postcode),
             house=1 + int(rng.random() * 90),
             street=pick(rng, self._tables["streets"]),
@@ -180,6 +197,12 @@ class Practice:
             facility_type=sector.facility_type,
             practice_setting=sector.practice_setting,
         )
+
+
+def _profession(specialty: str) -> str | None:
+    """The profession of a specialty of J01 (`G15_21/A`: 21), a role of J65; None without one."""
+    group, _, rest = specialty.partition("_")
+    return rest.partition("/")[0] if group == "G15" else None
 
 
 def _installed(product: SoftwareRow, number: int) -> Software:

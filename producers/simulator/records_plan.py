@@ -12,9 +12,11 @@ from .patients import Patient, Population
 from .planned import ACCEPTED, UNCHANGED, Expected, Planned, rejected
 from .practice import Professional
 from .randomness import Weighted, between, stream, uuid_bytes
+from .sending_times import Calendar
 
 _FATES: Final = ("ordinary", "implicit", "opposed", "closed", "revoked", "linked")
 _WEIGHTS: Final = (66.0, 30.0, 1.2, 0.8, 1.0, 1.0)
+_SETTLED_WEIGHTS: Final = (2.0, 97.0, 0.3, 0.2, 0.25, 0.25)
 _RESTRICTIONS: Final = {
     "opposed": ("opposed",),
     "closed": ("record_closed",),
@@ -25,14 +27,19 @@ _UNDONE: Final = 0.5
 
 
 class RecordPlanner:
-    """What the `patients` topic carries; a function of the seed and of the calls."""
+    """What the `patients` topic carries; a function of the seed and of the calls.
 
-    def __init__(self, seed: int, population: Population, period: tuple[int, int]) -> None:
+    `settled`: most records were opened long ago, and little befalls them.
+    """
+
+    def __init__(
+        self, seed: int, population: Population, calendar: Calendar, *, settled: bool = False
+    ) -> None:
         self._population = population
-        self._period = period
+        self._calendar = calendar
         self._rng = stream(seed, "records")
         self._ids = stream(seed, "record message ids")
-        self._fates = Weighted(_WEIGHTS)
+        self._fates = Weighted(_SETTLED_WEIGHTS if settled else _WEIGHTS)
         self._fate_of: dict[int, str] = {}
         self._linked_at: dict[int, int] = {}
 
@@ -107,7 +114,8 @@ class RecordPlanner:
             self._fate_of[new.number] = "ordinary"
 
     def _after(self, at: int) -> int:
-        return at + int(between(self._rng, DAY, max(2 * DAY, self._period[1] - at)))
+        seconds = int(between(self._rng, DAY, max(2 * DAY, self._calendar.end - at)))
+        return self._calendar.after(at, seconds)
 
 
 class _Maker:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from ingest.runtime.feed.types import Acknowledgement, Publisher, PublishFailure
 from ingest.runtime.lifecycle import Clock, StopSignal
 
-from .cda import CdaWriter
+from .content import ContentWriter, suffix_of
 from .fault_rates import FaultRates
 from .faults import FaultInjector
 from .ledger import Ledger
@@ -170,14 +170,14 @@ def write_documents(run: Run, folder: Path, advance: Advance) -> int:
     Names say number, sector's kind and version, and nothing of the patient.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    writer = CdaWriter(run.seed)
+    writer = ContentWriter(run.seed)
     written = 0
     for planned in Plan(run):
         document = planned.document
         if planned.schema != "DepositDocument" or document is None:
             continue
-        name = f"{document.number:07d}-{document.kind.name}-v{document.version}.xml"
-        (folder / name).write_bytes(writer.write(document))
+        name = f"{document.number:07d}-{document.kind.name}-v{document.version}"
+        (folder / f"{name}.{suffix_of(document)}").write_bytes(writer.write(document))
         written += 1
         advance(1)
     return written

@@ -2,6 +2,9 @@
 
 A new sector is a new file of this folder: `<sector>.json`, with the fields of `Sector` and
 `DocumentKind`. All codes are checked against the value sets when the file is read.
+
+Sectors draw from number streams of their own, so that a new one changes no other. Laboratories,
+hospitals and GPs came first and share theirs: a run of them stays what it was.
 """
 
 import json
@@ -15,11 +18,18 @@ from schemas.valuesets import UNSTRUCTURED_TEMPLATE
 Do = Literal["replace", "visibility", "archive", "unarchive", "delete"]
 Flags = dict[str, bool]
 
-BODIES: Final = frozenset({"biology", "sections", "vaccination", "pdf"})
+BODIES: Final = frozenset({"biology", "sections", "vaccination", "pdf", "kos"})
+WITHOUT_TEMPLATES: Final = frozenset({"pdf", "kos"})
+AUTHORS: Final = frozenset({"professional", "patient", "machine"})
 DOES: Final = frozenset({"replace", "visibility", "archive", "unarchive", "delete"})
 FLAGS: Final = frozenset({"masquePs", "invisiblePatient", "invisibleRepresentantsLegaux"})
+SIRET: Final = "3"
+"""Prefix of an organisation's number that is a SIRET (SPEC b.2)."""
 PDF: Final = "application/pdf"
-_NOT_SECTORS: Final = frozenset({"scenarios", "people", "analyses"})
+CDA: Final = "text/xml"
+TOGETHER: Final = ("lab", "hospital", "gp")
+"""Sectors that share their number streams."""
+_NOT_SECTORS: Final = frozenset({"scenarios", "people", "analyses", "dicom", "day"})
 
 
 class TableError(ValueError):
@@ -52,11 +62,16 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A coded act, the code of a serviceEvent."""
+    """A coded act, the code of a serviceEvent; in imaging with its modality and region.
+
+    `modality` and `region` are codes of the table `dicom`, empty elsewhere.
+    """
 
     code: str
     system: str
     display: str
+    modality: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,8 @@ class DocumentKind:
 
     `templates` are (root, extension) beside those of every document; `sizes` bytes of a document
     whose bytes are not made; `panels` how many chapters of analyses; `function` its author's
-    functionCode (J47).
+    functionCode (J47); `study` whether it is about an imaging study; `follower` the kind that
+    follows it in all it goes through, for a share of `follower_share`; `encounter` None: no code.
     """
 
     name: str
@@ -82,6 +98,7 @@ class DocumentKind:
     type_code: str
     class_code: str
     format_code: str
+    mime_type: str
     title: str
     templates: tuple[tuple[str, str | None], ...]
     body: str
@@ -94,9 +111,12 @@ class DocumentKind:
     function: str | None
     prescriber: bool
     order: bool
+    study: bool
     recipient: bool
     status_code: bool
-    encounter: str
+    follower: str | None
+    follower_share: float
+    encounter: str | None
     content_type_code: str
     duration_hours: tuple[float, float]
     written_after_hours: tuple[float, float]
@@ -116,7 +136,11 @@ class SoftwareRow:
 
 @dataclass(frozen=True, slots=True)
 class Sector:
-    """Who feeds: products, organisations, and the kinds of documents they make."""
+    """Who feeds: products, organisations, and the kinds of documents they make.
+
+    `author`: who writes them, a key of AUTHORS. `ages`: of the patients they are about, in years;
+    None: all. `actor_role`: of authors whose specialty names no profession.
+    """
 
     name: str
     title: str
@@ -129,7 +153,21 @@ class Sector:
     facility_type: str
     practice_setting: str
     actor_role: str
+    author: str
+    ages: tuple[int, int] | None
     kinds: tuple[DocumentKind, ...]
+
+    @property
+    def purpose(self) -> tuple[str, ...]:
+        """What tells its number streams from those of other sectors."""
+        return () if self.name in TOGETHER else (self.name,)
+
+    def kind(self, name: str) -> DocumentKind:
+        """The kind of document of this name. Raises TableError."""
+        for kind in self.kinds:
+            if kind.name == name:
+                return kind
+        raise TableError(f"{self.name}.json: no kind {name!r}")
 
 
 def load(name: str) -> Any:
@@ -145,6 +183,11 @@ def sector_names() -> tuple[str, ...]:
         if entry.name.endswith(".json")
     )
     return tuple(sorted(name for name in found if name not in _NOT_SECTORS))
+
+
+def all_sectors() -> tuple[str, ...]:
+    """All sectors, those that share their streams first."""
+    return (*TOGETHER, *(name for name in sector_names() if name not in TOGETHER))
 
 
 def read_scenarios() -> dict[str, Scenario]:
@@ -168,7 +211,11 @@ def parse_sector(table: dict[str, Any], scenarios: dict[str, Scenario]) -> Secto
     organisations = table["organisations"]
     _listed(name, "facilityType", table["facilityType"], valuesets.FACILITY_CODES_DMP)
     _listed(name, "practiceSetting", table["practiceSetting"], valuesets.PRACTICE_SETTING_CODES_DMP)
-    return Sector(
+    author = table.get("author", "professional")
+    _listed(name, "author", author, AUTHORS)
+    if author == "machine" and organisations["prefix"] != SIRET:
+        raise TableError(f"{name}.json: the number of a machine begins with a SIRET")
+    sector = Sector(
         name=name,
         title=table["title"],
         weight=float(table["weight"]),
@@ -180,8 +227,14 @@ def parse_sector(table: dict[str, Any], scenarios: dict[str, Scenario]) -> Secto
         facility_type=table["facilityType"],
         practice_setting=table["practiceSetting"],
         actor_role=table["actorRole"],
+        author=author,
+        ages=_pair(table["ages"]) if "ages" in table else None,
         kinds=tuple(_kind(table, row, scenarios) for row in table["kinds"]),
     )
+    for kind in sector.kinds:
+        if kind.follower is not None:
+            sector.kind(kind.follower)
+    return sector
 
 
 def _kind(
@@ -194,18 +247,20 @@ def _kind(
     specialties = tuple(row.get("specialties", table["specialties"]))
     for specialty in specialties:
         _listed(where, "specialties", specialty, frozenset(valuesets.AUTHOR_SPECIALTIES))
-    if (row["body"] == "pdf") != (not templates):
-        raise TableError(f"{where}: a PDF body has no templates, any other body has some")
+    if (row["body"] in WITHOUT_TEMPLATES) != (not templates):
+        raise TableError(f"{where}: a PDF or KOS has no templates, any other body has some")
     panels = row.get("panels")
     acts = tuple(Act(*act) for act in row.get("acts", ()) if panels is None)
-    if not acts and panels is None:
+    if not acts and panels is None and row["body"] != "kos":
         raise TableError(f"{where}: acts or panels must say what was done")
+    follower, share = row.get("followedBy", (None, 0.0))
     return DocumentKind(
         name=row["name"],
         weight=float(row["weight"]),
         type_code=row["typeCode"],
         class_code=valuesets.CLASS_OF_TYPE[row["typeCode"]],
         format_code=_format(where, row, templates),
+        mime_type=_mime_type(where, row),
         title=row["title"],
         templates=templates,
         body=row["body"],
@@ -221,8 +276,11 @@ def _kind(
         function=row.get("function"),
         prescriber=row.get("prescriber", False),
         order=row.get("order", False),
+        study=row.get("study", False),
         recipient=row.get("recipient", False),
         status_code=row.get("statusCode", False),
+        follower=follower,
+        follower_share=float(share),
         encounter=row.get("encounter", table["encounter"]),
         content_type_code=row.get("contentTypeCode", table["contentTypeCode"]),
         duration_hours=_hours(row["durationHours"]),
@@ -233,11 +291,22 @@ def _kind(
 
 
 def _format(where: str, row: dict[str, Any], templates: tuple[tuple[str, str | None], ...]) -> str:
+    if "formatCode" in row:
+        _listed(where, "formatCode", row["formatCode"], valuesets.FORMAT_CODES_DMP)
+        return str(row["formatCode"])
     roots = tuple(root for root, _ in templates) or (UNSTRUCTURED_TEMPLATE,)
     found = valuesets.format_of(roots, row["typeCode"], PDF)
     if found is None or not found.in_dmp:
         raise TableError(f"{where}: its templates give no format the DMP takes")
     return found.code
+
+
+def _mime_type(where: str, row: dict[str, Any]) -> str:
+    found: str = row.get("mimeType", CDA)
+    _listed(where, "mimeType", found, valuesets.MIME_TYPES)
+    if (found == CDA) == (row["body"] == "kos"):
+        raise TableError(f"{where}: mimeType {found!r} does not fit its body")
+    return found
 
 
 def _scenarios(
