@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from schemas.identity import is_well_formed, key_is_valid
 from schemas.messages import Author, Document, Ins, Provenance, SubmissionSet, Traits
 from schemas.rejections import Rejection
-from schemas.times import parse_time
+from schemas.times import time_exists
 from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
 from schemas.valuesets import (
     CLASS_OF_TYPE,
@@ -173,13 +173,13 @@ def times_readable(document: Document) -> Rejection | None:
     """Creation, act and signature are HL7 literals of times that exist (SPEC c.2, TRAPS 8-10)."""
     creation, start = document["creationTime"], document["serviceStartTime"]
     stop, signed = document["serviceStopTime"], document["legalAuthenticationTime"]
-    if parse_time(start) is None:
+    if not time_exists(start):
         return Rejection("time_malformed", "document.serviceStartTime")
-    if creation != start and parse_time(creation) is None:
+    if creation != start and not time_exists(creation):
         return Rejection("time_malformed", "document.creationTime")
-    if stop is not None and stop != start and parse_time(stop) is None:
+    if stop is not None and stop != start and not time_exists(stop):
         return Rejection("time_malformed", "document.serviceStopTime")
-    if signed is not None and signed != creation and parse_time(signed) is None:
+    if signed is not None and signed != creation and not time_exists(signed):
         return Rejection("time_malformed", "document.legalAuthenticationTime")
     return None
 
@@ -282,8 +282,7 @@ def traits_right(traits: Traits | None, at: str) -> Rejection | None:
             return Rejection("traits_malformed", at + trait)
     if traits["sex"] not in GENDERS:
         return Rejection("traits_malformed", at + "sex")
-    born = parse_time(traits["birthDate"])
-    if born is None:
+    if not time_exists(traits["birthDate"]):
         return Rejection("traits_malformed", at + "birthDate")
     place = traits["birthPlace"]
     if place is not None and _BIRTH_PLACE.fullmatch(place) is None:
@@ -351,7 +350,7 @@ def record_operation_right(datum: Mapping[str, Any]) -> Rejection | None:
 def closing_right(datum: Mapping[str, Any]) -> Rejection | None:
     """The day of closing, where it is given, is a time (SPEC d.5)."""
     closed_on = datum["closedOn"]
-    if closed_on is not None and parse_time(closed_on) is None:
+    if closed_on is not None and not time_exists(closed_on):
         return Rejection("time_malformed", "closedOn")
     return record_operation_right(datum)
 

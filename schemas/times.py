@@ -19,6 +19,9 @@ _LITERAL: Final = re.compile(
     r"(?:\.(?P<fraction>[0-9]{1,9}))?)?)?)?)?)?"
     r"(?P<offset>Z|[+-][0-9]{2,4})?"
 )
+_TO_THE_SECOND: Final = re.compile(
+    r"([0-9]{8})(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]([+-][0-9]{4})"
+)
 _PRECISIONS: Final[tuple[Precision, ...]] = ("year", "month", "day", "hour", "minute", "second")
 _LENGTH_MAX: Final = 29
 _PARIS: Final = ZoneInfo("Europe/Paris")
@@ -77,6 +80,35 @@ def local_day(time: ClinicalTime) -> date | None:
         return None
     digits = time.literal
     return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+
+
+def time_exists(literal: str) -> bool:
+    """Whether `parse_time` finds a time, for those who need not know which: much faster."""
+    match = _TO_THE_SECOND.fullmatch(literal)
+    if match is None:
+        return parse_time(literal) is not None
+    # At both ends of the calendar the offset decides; within it, day and offset do by themselves.
+    if not "0002" <= literal[:4] <= "9998":
+        return parse_time(literal) is not None
+    return _day_exists(match[1]) and _offset_exists(match[2])
+
+
+@lru_cache(maxsize=65_536)
+def _day_exists(digits: str) -> bool:
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=8192)
+def _offset_exists(text: str) -> bool:
+    try:
+        _offset(text)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=32_768)

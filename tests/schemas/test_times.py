@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import example, given
+from hypothesis import example, given
 
-from schemas.times import ClinicalTime, local_day, parse_time, time_fault
+from schemas.times import ClinicalTime, local_day, parse_time, time_exists, time_fault
 
 PARIS = ZoneInfo("Europe/Paris")
 MICRO = timedelta(microseconds=1)
@@ -182,3 +182,14 @@ def test_an_offset_never_moves_the_local_day() -> None:
     assert early is not None
     assert plain is not None
     assert local_day(early) == local_day(plain) is not None
+
+
+@given(
+    st.from_regex(r"[0-9]{4}[01][0-9][0-3][0-9][0-2][0-9][0-6][0-9][0-6][0-9][+-][01][0-9]{3}")
+    | st.text("0123456789+-.Z", max_size=20)
+)
+@example("00010101000000+1200")
+@example("99991231235959-1200")
+@example("20230229000000+0100")
+def test_the_fast_question_has_the_same_answer(literal: str) -> None:
+    assert time_exists(literal) == (parse_time(literal) is not None)
