@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
-from hypothesis import example, given
+from hypothesis import strategies as st
 
 from schemas.times import ClinicalTime, local_day, parse_time, time_exists, time_fault
 
