@@ -210,6 +210,7 @@ def examine(
     *,
     persons: int,
     documents: int,
+    readers: Iterable[str] = READERS,
     replay: bool = True,
 ) -> Evidence:
     """All evidence of a system at rest; timelines of some persons, bytes of some documents."""
@@ -234,7 +235,7 @@ def examine(
     }
     uids = [uid for uid in dict.fromkeys(uids) if uid in kept]
     with terminal(system.installation) as asked:
-        ask_timelines(asked, chosen, READERS, evidence.timelines)
+        ask_timelines(asked, chosen, readers, evidence.timelines)
         author = f"author:{_an_author(evidence, chosen)}"
         ask_timelines(asked, chosen[:10], [author], evidence.timelines)
         ask_documents(

@@ -17,7 +17,7 @@ told = logging.getLogger("system")
 pytestmark = pytest.mark.system
 
 ROUNDS: Final = 4
-DOCUMENTS: Final = 2000
+DOCUMENTS: Final = 1800
 PER_SECOND: Final = 150
 FAULTS: Final = (
     "duplicate=0.02,reorder=0.3,corrupt=0.01,unknown_schema=0.005,wrong_key=0.005,"

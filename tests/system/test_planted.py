@@ -23,6 +23,7 @@ from system_under_load import System, examine, migrated
 pytestmark = pytest.mark.system
 
 SEED: Final = 7
+ALL: Final = 1000
 LOAD: Final = "--documents 300 --patients 60 --rate 0"
 FAULTS: Final = "duplicate=0.05,corrupt=0.05,reorder=0.5,ins_key=0.02"
 COMMANDS: Final = ("ingest", "relay", "project")
@@ -80,7 +81,13 @@ def ledger_of(system: System) -> Path:
 def judged(system: System) -> list[Finding]:
     """What the checker finds in a system at rest."""
     rng = random.Random(SEED)
-    evidence = examine(system, [ledger_of(system)], rng, persons=12, documents=3, replay=False)
+    evidence = examine(
+        *(system, [ledger_of(system)], rng),
+        persons=ALL,
+        documents=3,
+        readers=("patient", "professional"),
+        replay=False,
+    )
     return check(evidence, datetime.now(UTC))
 
 
