@@ -29,7 +29,7 @@ from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 from schemas.codec import encode
 from schemas.identity import ins_key
-from schemas.messages import TOPIC_OF
+from schemas.messages import FEED_TOPICS, TOPIC_OF
 
 from .durable_queue import DurableQueue, QueuedMessage, QueueError, Submission
 from .headers import cloud_event_headers
@@ -38,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 Answer = Acknowledgement | PublishFailure
 
+_REFUSALS = ("too_large", "not_authorised", "no_such_topic")
 _SEND_RECORDS = 500
 _SEND_SECONDS = 0.5
 """How long the sender sleeps when nothing tells it to look."""
@@ -87,6 +88,11 @@ class DocumentPublisher:
         self._max_messages, self._max_bytes, self._block = max_messages, max_bytes, block
         self._queue = DurableQueue(queue)
         self._metrics = metrics
+        if metrics is not None:  # there before the first answer: an absent series has no rate
+            for topic in FEED_TOPICS:
+                metrics.publisher_acknowledged.labels(topic)
+            for code in _REFUSALS:
+                metrics.publisher_failures.labels(code)
         load = self._queue.load().values()
         self._messages = sum(count for count, _ in load)
         self._bytes = sum(size for _, size in load)
