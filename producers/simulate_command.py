@@ -1,4 +1,4 @@
-"""`histoire simulate`: synthetic practice onto the feed, or real CDA files into a folder."""
+"""`histoire simulate`: synthetic practice onto the feed, or real documents into a folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from ingest.runtime.settings import Settings
 
 from .simulator.fault_rates import FAULTS, FaultError, FaultRates, parse_faults
 from .simulator.ledger import Ledger
+from .simulator.pacing import AsPlanned, Pace, pace_of
 from .simulator.plan import Run
+from .simulator.sending_times import NationalDay
 from .simulator.simulation import Sender, Summary, messages_of, write_documents
-from .simulator.tables import TableError, read_sector, sector_names
+from .simulator.tables import TOGETHER, TableError, all_sectors, read_sector
 
 CLIENT: Final = "histoire-simulate"
 _FAULT_HELP: Final = (
@@ -25,61 +27,127 @@ _FAULT_HELP: Final = (
     + "; ".join(f"{name}: {words}" for name, words in FAULTS.items())
     + "."
 )
+ALL: Final = "all"
+DOCUMENTS: Final = 2000
+PATIENTS: Final = 1000
+_DOCUMENTS_SHARE: Final = 1 / 1.06
+"""Deposits among the messages of a day: operations and messages on records come on top."""
+_DOCUMENTS_PER_PATIENT: Final = 3
+
+
+SectorsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Sectors, comma-separated, or all: "
+        + ", ".join(all_sectors())
+        + f". Without it {','.join(TOGETHER)}; all with --day.",
+        show_default=False,
+    ),
+]
+PatientsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="How many test persons (Zipf: a few have many documents). Without it "
+        f"{PATIENTS}; a third of the documents with --day.",
+        show_default=False,
+    ),
+]
+DocumentsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help=f"How many deposits, replacing ones included; {DOCUMENTS} without it.",
+        show_default=False,
+    ),
+]
+RateOption = Annotated[float, typer.Option(min=0, help="Messages a second; 0: at full speed.")]
+DayOption = Annotated[
+    bool,
+    typer.Option(
+        "--day",
+        help="Publish one national working day at its moments: 9.5 messages a second on the "
+        "mean, 320 in the peak hour (10 to 11), times --scale, at --speed.",
+    ),
+]
+ScaleOption = Annotated[
+    float, typer.Option(min=0.000001, help="With --day: this share of the nation.")
+]
+SpeedOption = Annotated[
+    float,
+    typer.Option(min=0.001, help="With --day: so many times as fast; 60 is a day in 24 min."),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option(help="Same seed, same bytes, on every machine; also the same message ids."),
+]
+FaultsOption = Annotated[str | None, typer.Option(help=_FAULT_HELP)]
+MetadataOnlyOption = Annotated[
+    bool,
+    typer.Option(
+        "--metadata-only",
+        help="Deposits without bytes, with made-up hashes: use another seed than with bytes.",
+    ),
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the documents as files into this folder (CDA; references to images as "
+        "DICOM) and publish nothing.",
+        file_okay=False,
+    ),
+]
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Append intents and acknowledgements to this file (JSON lines).", dir_okay=False
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
 
 def simulate(
-    sector: Annotated[
-        str, typer.Option(help="Sectors, comma-separated: " + ", ".join(sector_names()) + ".")
-    ] = "lab,hospital,gp",
-    patients: Annotated[
-        int, typer.Option(min=1, help="How many test persons (Zipf: a few have many documents).")
-    ] = 1000,
-    documents: Annotated[
-        int, typer.Option(min=0, help="How many deposits, replacing ones included.")
-    ] = 2000,
-    rate: Annotated[float, typer.Option(min=0, help="Messages a second; 0: at full speed.")] = 0.0,
-    seed: Annotated[
-        int,
-        typer.Option(help="Same seed, same bytes, on every machine; also the same message ids."),
-    ] = 1,
-    faults: Annotated[str | None, typer.Option(help=_FAULT_HELP)] = None,
-    metadata_only: Annotated[
-        bool,
-        typer.Option(
-            "--metadata-only",
-            help="Deposits without bytes, with made-up hashes: use another seed than with bytes.",
-        ),
-    ] = False,
-    cda: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the documents as CDA files into this folder and publish nothing.",
-            file_okay=False,
-        ),
-    ] = None,
-    ledger: Annotated[
-        Path | None,
-        typer.Option(
-            help="Append intents and acknowledgements to this file (JSON lines).", dir_okay=False
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as one JSON object.")
-    ] = False,
+    sector: SectorsOption = None,
+    patients: PatientsOption = None,
+    documents: DocumentsOption = None,
+    rate: RateOption = 0.0,
+    day: DayOption = False,
+    scale: ScaleOption = 0.01,
+    speed: SpeedOption = 1.0,
+    seed: SeedOption = 1,
+    faults: FaultsOption = None,
+    metadata_only: MetadataOnlyOption = False,
+    cda: FolderOption = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Publish a synthetic practice: test persons, three years of acts, 5 % life-cycle operations.
+
+    Every organisation has software of its own; several of them feed the record of one patient.
 
     Exit codes: 0 all sent and answered as foreseen; 1 some messages are unanswered or were refused
     though no fault was put in; 2 wrong arguments; 4 the feed is away.
     """
-    run = _run(seed, sector, patients, documents)
+    if day and (documents is not None or rate):
+        raise CommandError(
+            "--day says how many documents there are and when: --documents and --rate do not fit",
+            "Use --scale and --speed.",
+            code=Exit.USAGE,
+        )
+    names = sector or (ALL if day else ",".join(TOGETHER))
+    nation = NationalDay() if day else None
+    if nation is not None:
+        documents = round(nation.messages * scale * _DOCUMENTS_SHARE)
+        patients = patients or max(1, documents // _DOCUMENTS_PER_PATIENT)
+    run = _run(seed, names, patients or PATIENTS, documents, nation)
+    pace = pace_of(rate) if nation is None else AsPlanned(nation.start, speed)
     rates = _rates(faults)
     if cda is not None:
         if faults or ledger or metadata_only:
             note("files only: --faults, --ledger and --metadata-only have no effect with --cda")
         _write(run, cda, as_json)
         return
-    summary = _publish(run, rates, ledger, rate, content=not metadata_only)
+    summary = _publish(run, rates, ledger, pace, content=not metadata_only)
     _report(summary, as_json)
     foreseen = summary.by_fault.get("oversize_refused", 0)
     if summary.unanswered or summary.refused > foreseen:
@@ -89,16 +157,29 @@ def simulate(
         )
 
 
-def _run(seed: int, sector: str, patients: int, documents: int) -> Run:
-    names = tuple(dict.fromkeys(name.strip() for name in sector.split(",") if name.strip()))
+def _run(
+    seed: int, sector: str, patients: int, documents: int | None, day: NationalDay | None
+) -> Run:
+    names = all_sectors() if sector.strip() == ALL else _listed(sector)
     try:
         if not names:
-            raise TableError(f"no sector named: there are {', '.join(sector_names())}")
-        run = Run(seed, tuple(map(read_sector, names)), patients, documents)
+            raise TableError(f"no sector named: there are {', '.join(all_sectors())}")
+        run = Run(
+            seed,
+            tuple(map(read_sector, names)),
+            patients,
+            DOCUMENTS if documents is None else documents,
+            calendar=day,
+            settled=day is not None,
+        )
         run.population()
     except ValueError as error:
         raise CommandError(str(error), code=Exit.USAGE) from None
     return run
+
+
+def _listed(sector: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in sector.split(",") if name.strip()))
 
 
 def _rates(text: str | None) -> FaultRates:
@@ -118,7 +199,7 @@ def _write(run: Run, folder: Path, as_json: bool) -> None:
 
 
 def _publish(
-    run: Run, rates: FaultRates, ledger: Path | None, rate: float, *, content: bool
+    run: Run, rates: FaultRates, ledger: Path | None, pace: Pace, *, content: bool
 ) -> Summary:
     settings = Settings.load()
     stop = StopSignal()
@@ -130,7 +211,7 @@ def _publish(
         with stop.installed(), progress("publishing", run.expected_messages) as bar:
             sender = Sender(publisher, SystemClock(), stop, book)
             messages = messages_of(run, rates, content=content)
-            summary = sender.send_all(messages, rate, bar.advance)
+            summary = sender.send_all(messages, pace, bar.advance)
         complete = summary.complete
     finally:
         publisher.close()
@@ -144,6 +225,7 @@ def _described(run: Run, rates: FaultRates, content: bool) -> dict[str, object]:
         "sectors": [sector.name for sector in run.sectors],
         "patients": run.patients,
         "documents": run.documents,
+        "day": run.calendar is not None,
         "metadata_only": not content,
         "faults": dict(rates.rates),
     }
@@ -165,6 +247,8 @@ def _report(summary: Summary, as_json: bool) -> None:
         table.add_row(f"fault {name}", f"{count:,}")
     table.add_row("a second, in all", f"{figures['per_second']:,}")
     table.add_row("a second, while sending", f"{figures['per_second_while_sending']:,}")
+    if summary.behind:
+        table.add_row("seconds late at most", f"{summary.behind:.1f}")
     out().print(table)
 
 

@@ -14,7 +14,7 @@ from .planned import PlannedDocument
 KOS_CLASS: Final = "1.2.840.10008.5.1.4.1.1.88.59"
 _EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
 _OURS: Final = "2.25.300185912704512349876120034567"
-_LONG: Final = frozenset({"OB", "SQ"})
+_LONG: Final = frozenset({"OB", "SQ", "UT"})
 _PREAMBLE: Final = bytes(128) + b"DICM"
 
 Elements = tuple[bytes, ...]
@@ -59,6 +59,7 @@ def _data_set(document: PlannedDocument) -> Elements:
         _sequence(0x0008, 0x1111),
         _text(0x0010, 0x0010, "PN", f"{patient.birth_name}^{patient.birth_given}"),
         _text(0x0010, 0x0020, "LO", patient.matricule),
+        _sequence(0x0010, 0x0024, _issuer(patient.oid)),
         _text(0x0010, 0x0030, "DA", patient.birth_date),
         _text(0x0010, 0x0040, "CS", sex),
         _uid(0x0020, 0x000D, document.study),
@@ -74,6 +75,11 @@ def _data_set(document: PlannedDocument) -> Elements:
         _sequence(0x0040, 0xA504, _TEMPLATE),
         _sequence(0x0040, 0xA730, *(_referred(image) for image in _images(document))),
     )
+
+
+def _issuer(oid: str) -> Elements:
+    """A matricule identifies nobody without the register that gave it (SPEC a.1)."""
+    return _text(0x0040, 0x0032, "UT", oid), _text(0x0040, 0x0033, "CS", "ISO")
 
 
 def _request(document: PlannedDocument, study: str) -> Elements:

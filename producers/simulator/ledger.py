@@ -2,7 +2,7 @@
 
 JSON lines, UTF-8, appended, one object each, told apart by `line`:
 
-- `run`: `format` 1, `seed`, `sectors`, `patients`, `documents`, `metadata_only`, `faults`.
+- `run`: `format` 1, `seed`, `sectors`, `patients`, `documents`, `day`, `metadata_only`, `faults`.
 - `intent`, before a record is handed over: `seq` (number of the record in the run, from 1), `id`
   (messageId, UUID), `patient` (a token of the record's key: HMAC-SHA-256 under the seed, 16 hex
   digits; never the INS), `topic`, `schema`, `uid` (uniqueId of the document, or null), `sha256` and

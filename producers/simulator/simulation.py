@@ -9,7 +9,6 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -22,12 +21,9 @@ from .fault_rates import FaultRates
 from .faults import FaultInjector
 from .ledger import Ledger
 from .messages import Message, MessageMaker
+from .pacing import Batch, Pace
 from .plan import Plan, Run
 
-READY_RECORDS: Final = 20_000
-READY_BYTES: Final = 64 * 1024 * 1024
-BATCH: Final = 500
-_PACES_PER_SECOND: Final = 10
 _FLUSH_SECONDS: Final = 60.0
 
 Advance = Callable[[int], None]
@@ -35,7 +31,10 @@ Advance = Callable[[int], None]
 
 @dataclass(slots=True)
 class Summary:
-    """What a run did. `seconds` from start to end; `sending` the part spent publishing."""
+    """What a run did. `seconds` from start to end; `sending` the part spent publishing.
+
+    `behind`: by how many seconds the latest batch was handed over after it was due.
+    """
 
     sent: int = 0
     acknowledged: int = 0
@@ -43,6 +42,7 @@ class Summary:
     unanswered: int = 0
     seconds: float = 0.0
     sending: float = 0.0
+    behind: float = 0.0
     bytes: int = 0
     by_schema: Counter[str] = field(default_factory=Counter)
     by_fault: Counter[str] = field(default_factory=Counter)
@@ -58,6 +58,7 @@ class Summary:
             "complete": self.complete,
             "bytes": self.bytes,
             "seconds": round(self.seconds, 3),
+            "behind_seconds": round(self.behind, 3),
             "per_second": rate(self.sent, self.seconds),
             "per_second_while_sending": rate(self.sent, self.sending),
             "by_schema": dict(sorted(self.by_schema.items())),
@@ -91,18 +92,17 @@ class Sender:
         self._begun = 0.0
         self.summary = Summary()
 
-    def send_all(self, messages: Iterable[Message], per_second: float, advance: Advance) -> Summary:
-        """Send until the messages or the patience end (`stop`); `per_second` 0: at full speed.
+    def send_all(self, messages: Iterable[Message], pace: Pace, advance: Advance) -> Summary:
+        """Send until the messages or the patience end (`stop`).
 
         Afterwards every message handed over is answered, or counted as `unanswered`.
         """
         begun = self._begun = self._clock.monotonic()
-        source = iter(messages)
         try:
-            for ready in _ready(source, per_second):
+            for ready in pace.ready(messages):
                 # Else the collector walks all that is ready again and again: half the speed.
                 gc.freeze()
-                self._send_ready(ready, per_second, advance)
+                self._send_ready(ready, advance)
                 if self._stop.is_set():
                     break
         finally:
@@ -117,19 +117,24 @@ class Sender:
             summary.complete = flushed and not self._stop.is_set()
         return summary
 
-    def _send_ready(self, ready: list[Message], per_second: float, advance: Advance) -> None:
+    def _send_ready(self, ready: list[Batch], advance: Advance) -> None:
         begun = self._clock.monotonic()
-        size = BATCH if per_second <= 0 else _pace(per_second)
-        for start in range(0, len(ready), size):
+        for batch in ready:
+            self._wait_until(batch.due)
             if self._stop.is_set():
                 break
-            batch = ready[start : start + size]
-            self._hand_over(batch)
-            advance(len(batch))
-            if per_second > 0:
-                due = self._begun + self.summary.sent / per_second
-                self._stop.wait(max(0.0, due - self._clock.monotonic()))
+            self._hand_over(batch.messages)
+            advance(len(batch.messages))
         self.summary.sending += self._clock.monotonic() - begun
+
+    def _wait_until(self, due: float) -> None:
+        if due <= 0:
+            return
+        early = self._begun + due - self._clock.monotonic()
+        if early > 0:
+            self._stop.wait(early)
+        else:
+            self.summary.behind = max(self.summary.behind, -early)
 
     def _hand_over(self, batch: list[Message]) -> None:
         first = self.summary.sent + 1
@@ -181,21 +186,3 @@ def write_documents(run: Run, folder: Path, advance: Advance) -> int:
         written += 1
         advance(1)
     return written
-
-
-def _ready(source: Iterator[Message], per_second: float) -> Iterator[list[Message]]:
-    """Chunks that are encoded before the first record of them is sent."""
-    wanted = READY_RECORDS if per_second <= 0 else min(READY_RECORDS, _pace(per_second))
-    for message in source:
-        size = len(message.record.value)
-        ready = [message]
-        for other in islice(source, wanted - 1):
-            ready.append(other)
-            size += len(other.record.value)
-            if size >= READY_BYTES:
-                break
-        yield ready
-
-
-def _pace(per_second: float) -> int:
-    return max(1, min(BATCH, int(per_second / _PACES_PER_SECOND)))

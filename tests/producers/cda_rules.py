@@ -37,7 +37,7 @@ def _person_rules(holder: str, source: str) -> tuple[Rule, ...]:
     person = f"//h:{holder}/h:assignedPerson"
     name = f"{person}/h:name"
     return (
-        Rule(person, "count(h:name) = 1", source, least=1),
+        Rule(person, "count(h:name) = 1", source),
         Rule(name, "count(h:family) = 1 and count(h:given) <= 1", source),
         Rule(name, "count(h:prefix) <= 1 and count(h:suffix) <= 1", source),
         Rule(f"{name}/h:prefix", _one_of(".", _PREFIXES), source),
@@ -152,6 +152,11 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(f"{_DOCUMENT}/h:author", "h:time/@value or h:time/@nullFlavor", "author_fr", least=1),
     Rule("//h:author/h:assignedAuthor", "h:id", "SPEC f.1", least=1),
+    Rule(
+        f"{_DOCUMENT}/h:author/h:assignedAuthor",
+        "h:assignedPerson or h:assignedAuthoringDevice/h:softwareName",
+        "SPEC f.1",
+    ),
     Rule("//h:assignedEntity", "count(h:id) = 1", "assignedEntity_fr", least=1),
     Rule(
         "//h:assignedEntity",

@@ -6,9 +6,10 @@ from functools import cache
 
 from producers.simulator.plan import Plan, Run
 from producers.simulator.planned import Planned, PlannedDocument
-from producers.simulator.tables import read_sector
+from producers.simulator.tables import all_sectors, read_sector
 
 SECTORS = ("lab", "hospital", "gp")
+OTHERS = tuple(name for name in all_sectors() if name not in SECTORS)
 
 
 def run_of(documents: int, *, seed: int = 7, patients: int = 400) -> Run:
@@ -26,3 +27,13 @@ def documents_of(messages: tuple[Planned, ...]) -> list[PlannedDocument]:
         for message in messages
         if message.schema == "DepositDocument" and message.document is not None
     ]
+
+
+def run_of_others(documents: int, *, seed: int = 7, patients: int = 300) -> Run:
+    """The sectors with number streams of their own."""
+    return Run(seed, tuple(map(read_sector, OTHERS)), patients, documents)
+
+
+@cache
+def planned_by_others(documents: int) -> tuple[Planned, ...]:
+    return tuple(Plan(run_of_others(documents)))

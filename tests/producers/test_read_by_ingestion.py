@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from samples_of_plan import run_of
+from samples_of_plan import run_of, run_of_others
 
 from ingest.interpret import Context, Interpreted, Refused, interpret
 from ingest.runtime.feed import partition_of
 from ingest.runtime.feed.types import FeedRecord, Partition
 from producers.simulator.fault_rates import parse_faults
 from producers.simulator.messages import Message
+from producers.simulator.plan import Run
 from producers.simulator.simulation import messages_of
 from schemas.codec import CONTENT_BYTES_MAX
 from schemas.identity import accepted_oids
@@ -32,10 +35,13 @@ def read(message: Message) -> Interpreted | Refused:
     return interpret(fed, place, CONTEXT)
 
 
+@pytest.mark.parametrize("sectors", [run_of, run_of_others])
 @pytest.mark.parametrize(("content", "documents"), [(False, 3000), (True, 300)])
-def test_messages_pass_or_are_refused_as_announced(content: bool, documents: int) -> None:
+def test_messages_pass_or_are_refused_as_announced(
+    sectors: Callable[[int], Run], content: bool, documents: int
+) -> None:
     refused = 0
-    for message in messages_of(run_of(documents), parse_faults("0.1"), content=content):
+    for message in messages_of(sectors(documents), parse_faults("0.1"), content=content):
         codes = {code for _, code in message.expected}
         if message.fault == "oversize_refused":
             continue

@@ -33,6 +33,7 @@ from producers.commands import register
 from producers.simulator.cda import CdaWriter
 from producers.simulator.fault_rates import parse_faults
 from producers.simulator.ledger import Ledger
+from producers.simulator.pacing import FullSpeed
 from producers.simulator.simulation import Sender, messages_of, write_documents
 from schemas.codec import Decoded, decode
 
@@ -76,7 +77,7 @@ def simulated(settings: Settings, path: Path, *, faults: str | None = "0.1") -> 
     publisher = open_publisher(settings, client_id="test")
     sender = Sender(publisher, SystemClock(), StopSignal(), ledger)
     messages = messages_of(run, parse_faults(faults), content=False)
-    summary = sender.send_all(messages, 0, lambda count: None)
+    summary = sender.send_all(messages, FullSpeed(), lambda count: None)
     publisher.close()
     ledger.close(complete=summary.complete)
     return sender
@@ -192,7 +193,7 @@ def test_intents_are_on_the_file_before_a_record_is_handed_over(tmp_path: Path) 
     ledger = Ledger(path, 7, {})
     sender = Sender(gate, SystemClock(), stop, ledger)
     messages = messages_of(run_of(200), parse_faults(None), content=False)
-    summary = sender.send_all(messages, 0, lambda count: None)
+    summary = sender.send_all(messages, FullSpeed(), lambda count: None)
     ledger.close(complete=summary.complete)
     assert all(intents >= place for place, intents in enumerate(gate.intents_before, 1))
     assert not summary.complete
