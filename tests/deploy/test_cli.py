@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -159,11 +157,6 @@ def test_a_reader_that_closes_early_is_no_fault() -> None:
     assert done.stderr == ""
 
 
-def test_every_listed_module_that_exists_adds_its_commands() -> None:
+def test_every_package_adds_its_commands() -> None:
     names = {path[0] for path, _ in commands(typer.main.get_command(cli.app), ())}
-    assert {"config", "broker"} <= names
-    for module in cli.COMMAND_MODULES:
-        alone = typer.Typer()
-        if importlib.util.find_spec(module) is not None:
-            importlib.import_module(module).register(alone)
-            assert alone.registered_commands or alone.registered_groups, module
+    assert {"send", "simulate", "ingest", "audit", "project", "cda", "run", "config"} <= names
