@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from typing import Annotated
 
@@ -15,6 +14,7 @@ import producers.commands
 import projections.commands
 import schemas.commands
 from deploy.broker import BrokerError, MissingProgramError
+from deploy.version import program_version
 from ingest.runtime.console import CommandError, Exit, err
 from ingest.runtime.database import store_dsn
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
@@ -35,7 +35,7 @@ EPILOG = (
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"histoire {importlib.metadata.version('histoire')}")
+        typer.echo(f"histoire {program_version()}")
         raise typer.Exit
 
 

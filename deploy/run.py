@@ -1,6 +1,5 @@
 """`histoire run`: the whole system on this machine, one command."""
 
-import importlib.metadata
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from ingest.runtime.settings import Settings, child_environment
 
 from .group_metrics import ChildrenCollector
 from .supervisor import Child, Supervisor
+from .version import program_version
 
 
 def children_of(settings: Settings, ingestors: int) -> list[Child]:
@@ -66,7 +66,7 @@ def run_group(settings: Settings, ingestors: int) -> int:
     )
     children = children_of(settings, ingestors)
     metrics = Metrics(CollectorRegistry())
-    metrics.build.info({"version": importlib.metadata.version("histoire")})
+    metrics.build.info({"version": program_version()})
     endpoint = None
     if settings.metrics_port:
         ports = dict(zip((c.name for c in children), _ports(settings, len(children)), strict=True))
