@@ -31,8 +31,8 @@ def _now(board: Dashboard) -> None:
                (waiting, "age"), 300),
         figure("Events to apply", "Of the projection that has most before it.", COUNT,
                (f"max({on('histoire_projection_lag_events')})", "events"), 100_000),
-        figure("Errors in this time", "Batches that could not be applied, in the time shown.", COUNT,
-               (errors, "errors"), 1),
+        figure("Errors in this time", "Batches that could not be applied, in the time shown.",
+               COUNT, (errors, "errors"), 1),
         figure("Oldest notification due", "How long somebody has waited to be told.", SECONDS,
                (notice, "age"), 300),
     ):  # fmt: skip
