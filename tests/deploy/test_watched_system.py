@@ -85,18 +85,19 @@ def test_every_series_asked_for_exists(watched: tuple[Watched, Prometheus]) -> N
     eventually(lambda: not missing(), missing)
 
 
-def test_a_frozen_projection_is_an_alert_and_a_sound_system_is_none(
-    watched: tuple[Watched, Prometheus],
+@pytest.mark.parametrize(("command", "process"), [("project", "project"), ("ingest", "ingest-1")])
+def test_a_frozen_stage_is_an_alert_and_a_sound_system_is_none(
+    watched: tuple[Watched, Prometheus], command: str, process: str
 ) -> None:
     system, watch = watched
     eventually(lambda: watch.alerts() == set(), watch.alerts)
     assert watch.rule_faults() == []
-    frozen = system.child("project")
+    frozen = system.child(command)
     os.kill(frozen, signal.SIGSTOP)
     try:
-        stuck = {("HistoireStageStuck", "project")}
+        stuck = {("HistoireStageStuck", process)}
         eventually(lambda: watch.alerts() == stuck, watch.alerts)
-        (answers,) = watch.query('histoire_process_answering{process="project"}')
+        (answers,) = watch.query(f'histoire_process_answering{{process="{process}"}}')
         assert answers["value"][1] == "0"
     finally:
         os.kill(frozen, signal.SIGCONT)
