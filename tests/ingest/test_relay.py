@@ -7,11 +7,13 @@ from collections.abc import Iterable
 import pytest
 from feed_messages import SOFTWARE, deposit, mask
 from ingest_site import Site
+from prometheus_client import CollectorRegistry
 
 from ingest.eventstore import EventStore
-from ingest.relay import Relay
+from ingest.relay import Relay, RelayRefused
 from ingest.runtime.feed import FeedRecord, open_poller, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.runtime.metrics import Metrics
 from schemas.codec import Decoded, decode
 
 
@@ -69,3 +71,26 @@ def test_an_outcome_published_again_has_the_same_id(site: Site) -> None:
     found = [dict(record.headers)["ce_id"] for record in outcomes(site)]
     assert len(found) == 2
     assert len(set(found)) == 1
+
+
+def test_what_cannot_be_published_shows_with_its_age(site: Site) -> None:
+    site.write(deposit(1), deposit(2))
+    metrics = Metrics(CollectorRegistry())
+
+    def value(name: str) -> float | None:
+        return metrics.registry.get_sample_value(f"histoire_relay_{name}", {"topic": "outcomes"})
+
+    publisher = open_publisher(site.settings, client_id="relay")
+    publisher.close()
+    relay = Relay(site.store, publisher, "test", SystemClock())
+    with pytest.raises(RelayRefused):
+        relay.run(StopSignal(), until_idle=True, metrics=metrics)
+    (*_, row) = site.store.unpublished_outcomes(10)
+    assert value("waiting") == 2
+    assert 0 < (value("oldest_timestamp_seconds") or 0) <= row.created_at.timestamp()
+    publisher = open_publisher(site.settings, client_id="relay")
+    relay = Relay(site.store, publisher, "test", SystemClock())
+    relay.run(StopSignal(), until_idle=True, metrics=metrics)
+    publisher.close()
+    assert (value("waiting"), value("oldest_timestamp_seconds")) == (0, 0)
+    assert value("published_total") == 2
