@@ -13,11 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Final
 
-from evidence import Answered, Evidence, Fed, Letter, Place, Sent, Stored
-from reference import Decided, Reference, act_moment, stream_of
+from case import Case
+from evidence import Answered, Evidence, Fed, Place, Sent, Stored
+from reference import act_moment, stream_of
 
 STATUSES: Final = ("ACCEPTED", "DUPLICATE", "UNCHANGED", "REJECTED")
 NO_FLAGS: Final[frozenset[str]] = frozenset()
@@ -43,73 +43,6 @@ def check(evidence: Evidence, now: datetime) -> list[Finding]:
     """Everything that is wrong, in the order of the invariants. Empty: the guarantee held."""
     case = Case(evidence)
     return [finding for judge in JUDGES for finding in judge(case, now)]
-
-
-class Case:
-    """The evidence with its indexes."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
-
-    @cached_property
-    def fed(self) -> dict[Place, Fed]:
-        return {fed.place: fed for fed in self.evidence.fed}
-
-    @cached_property
-    def answers(self) -> dict[Place, dict[int, Answered]]:
-        """Outcomes by place and attempt; repetitions are judged elsewhere."""
-        found: dict[Place, dict[int, Answered]] = defaultdict(dict)
-        for answer in self.evidence.answered:
-            found[answer.place].setdefault(answer.attempt, answer)
-        return found
-
-    @cached_property
-    def letters(self) -> dict[Place, list[Letter]]:
-        found: dict[Place, list[Letter]] = defaultdict(list)
-        for letter in self.evidence.letters:
-            found[letter.place].append(letter)
-        return found
-
-    @cached_property
-    def events_of(self) -> dict[str, list[Stored]]:
-        """Events by message."""
-        found: dict[str, list[Stored]] = defaultdict(list)
-        for event in self.evidence.stored:
-            if event.message_id is not None:
-                found[event.message_id].append(event)
-        return found
-
-    @cached_property
-    def submitted(self) -> dict[str, list[Stored]]:
-        """First events of documents by stream."""
-        found: dict[str, list[Stored]] = defaultdict(list)
-        for event in self.evidence.stored:
-            if event.name == "document_submitted":
-                found[event.stream].append(event)
-        return found
-
-    @cached_property
-    def deposited(self) -> dict[str, Place]:
-        """Where the accepted deposit of each document lies, by stream."""
-        found: dict[str, Place] = {}
-        for place, fed in sorted(self.fed.items()):
-            accepted = place in self.answers and self.last(place).status == "ACCEPTED"
-            if accepted and fed.schema == "DepositDocument" and fed.datum is not None:
-                found.setdefault(stream_of(fed.datum["document"]["uniqueId"]), place)
-        return found
-
-    @cached_property
-    def reference(self) -> Reference:
-        return Reference(
-            Decided(self.fed[place], self.last(place).status)
-            for place in self.answers
-            if place in self.fed
-        )
-
-    def last(self, place: Place) -> Answered:
-        """The final outcome of a record."""
-        attempts = self.answers[place]
-        return attempts[max(attempts)]
 
 
 Findings = Iterator[Finding]

@@ -12,21 +12,16 @@ from typing import Final
 import pytest
 from feed_reading import EmbeddedFeed, KafkaFeed
 from processes import installed
-from system_under_load import System, migrated
+from system_under_load import SMALL, System, migrated
 
-SMALL: Final = {
-    "topic_partitions": "8",
-    "batch_max_records": "25",
-    "projection_batch": "25",
-    "session_timeout_seconds": "6",
-}
-"""Many small batches, so that a kill finds one under way."""
+SEEDS: Final[tuple[int, ...]] = ()
+"""Seeds of runs that failed once; each is run again for ever, beside a new one."""
 
 
-@pytest.fixture
-def seed() -> int:
-    """A new one each time; a failing test tells it, and it is kept in SEEDS of that test."""
-    return secrets.randbelow(2**31)
+@pytest.fixture(params=["new", *SEEDS])
+def seed(request: pytest.FixtureRequest) -> int:
+    """A new one each time, which a failing test tells, and those kept."""
+    return secrets.randbelow(2**31) if request.param == "new" else int(request.param)
 
 
 @pytest.fixture

@@ -38,6 +38,13 @@ LOOKS: Final = 80
 REST_SECONDS: Final = 90.0
 SESSION_SECONDS: Final = 6.0
 """The shortest that the settings allow."""
+SMALL: Final = {
+    "topic_partitions": "8",
+    "batch_max_records": "25",
+    "projection_batch": "25",
+    "session_timeout_seconds": "6",
+}
+"""Settings with many small batches, so that a kill finds one under way."""
 READERS: Final = ("patient", "representative", "professional")
 
 _WRITING: Final = """

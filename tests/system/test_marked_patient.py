@@ -14,11 +14,10 @@ import psycopg
 import pytest
 from answers import Terminal, scrape, terminal
 from avro_folder import AvroFolder
-from conftest import SMALL
 from feed_reading import ANSWERS, FEED, EmbeddedFeed, Feed
 from marked_patient import KEY, SECRETS, disguised, found_in, variations
 from processes import installed, wait_until
-from system_under_load import System, free_port, migrated
+from system_under_load import SMALL, System, free_port, migrated
 
 from ingest.runtime.feed import OutgoingRecord, open_publisher
 from ingest.runtime.settings import Settings

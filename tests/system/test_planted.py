@@ -13,12 +13,11 @@ from typing import Final
 import pytest
 from answers import terminal
 from checker import Finding, check
-from conftest import SMALL
 from feed_reading import EmbeddedFeed
 from planted import BUGS, CRASHED, POINTS
 from processes import installed
 from psycopg.conninfo import conninfo_to_dict
-from system_under_load import System, examine, migrated
+from system_under_load import SMALL, System, examine, migrated
 
 pytestmark = pytest.mark.system
 
