@@ -19,7 +19,8 @@ from .simulator.pacing import AsPlanned, Pace, pace_of
 from .simulator.plan import Run
 from .simulator.sending_times import NationalDay
 from .simulator.simulation import Sender, Summary, messages_of, write_documents
-from .simulator.tables import TOGETHER, TableError, all_sectors, read_sector
+from .simulator.table_rows import TOGETHER, TableError
+from .simulator.tables import all_sectors, read_sector
 
 CLIENT: Final = "histoire-simulate"
 _FAULT_HELP: Final = (
@@ -66,8 +67,8 @@ DayOption = Annotated[
     bool,
     typer.Option(
         "--day",
-        help="Publish one national working day at its moments: 9.5 messages a second on the "
-        "mean, 320 in the peak hour (10 to 11), times --scale, at --speed.",
+        help="Publish one national working day at its moments: 320 messages a second from 10 to "
+        "11, 9.5 on the mean of the other hours, times --scale, at --speed.",
     ),
 ]
 ScaleOption = Annotated[

@@ -25,7 +25,7 @@ from .moments import literal
 from .patients import Patient
 from .planned import PlannedDocument
 from .practice import Organisation
-from .tables import Act, DocumentKind
+from .table_rows import Act, DocumentKind
 
 _ENCOUNTERS: Final = {
     "IMP": ("2.16.840.1.113883.5.4", "Hospitalisation (établissement, y compris HAD)"),

@@ -4,7 +4,7 @@ from random import Random
 from typing import Final
 
 from .randomness import Weighted
-from .tables import Scenario, Sector
+from .table_rows import Scenario, Sector
 
 LIFE_CYCLE_SHARE: Final = 0.05
 """Share of life-cycle operations among the messages on documents."""

@@ -11,7 +11,8 @@ from .patients import Patient
 from .planned import PlannedDocument
 from .practice import Practice, Professional
 from .randomness import between, pick, stream, uuid_oid
-from .tables import Act, DocumentKind, Scenario, Sector, Step, load, read_sector
+from .table_rows import Act, DocumentKind, Scenario, Sector, Step
+from .tables import load, read_sector
 
 LOINC: Final = "2.16.840.1.113883.6.1"
 _HISTORICAL: Final = 0.08

@@ -19,7 +19,7 @@ from .practice import Professional
 from .randomness import Weighted, between, stream, uuid_bytes
 from .records_plan import RecordPlanner
 from .sending_times import Calendar
-from .tables import Sector, Step
+from .table_rows import Sector, Step
 
 _TRIES: Final = 20
 

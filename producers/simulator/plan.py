@@ -18,7 +18,7 @@ from .planned import Planned
 from .randomness import zipf
 from .records_plan import RecordPlanner
 from .sending_times import Calendar, Evenly
-from .tables import Sector
+from .table_rows import Sector
 
 __all__ = ["LIFE_CYCLE_SHARE", "PERIOD", "ZIPF_EXPONENT", "Plan", "Run"]
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from .authors import Machine, Writer
 from .patients import Patient
 from .practice import Professional
-from .tables import Act, DocumentKind
+from .table_rows import Act, DocumentKind
 
 Expected = tuple[tuple[str, str | None], ...]
 """Outcomes that are right for a message: (status, code of the rejection), one of them comes."""

@@ -14,7 +14,8 @@ from schemas.messages import Actor, Author, Provenance, Software
 from .moments import Offset, zone_of
 from .patients import people
 from .randomness import pick, stream, uuid_oid
-from .tables import SIRET, Sector, SoftwareRow
+from .table_rows import Sector, SoftwareRow
+from .tables import SIRET
 
 PERSON_ROOT: Final = "1.2.250.1.71.4.2.1"
 ORGANISATION_ROOT: Final = "1.2.250.1.71.4.2.2"

@@ -22,14 +22,8 @@ from producers.simulator.patients import Population
 from producers.simulator.plan import LIFE_CYCLE_SHARE, PERIOD, Plan, Run
 from producers.simulator.practice import Practice, luhn_key
 from producers.simulator.simulation import messages_of
-from producers.simulator.tables import (
-    TableError,
-    load,
-    parse_sector,
-    read_scenarios,
-    read_sector,
-    sector_names,
-)
+from producers.simulator.table_rows import TableError
+from producers.simulator.tables import load, parse_sector, read_scenarios, read_sector, sector_names
 from schemas.codec import encode
 from schemas.identity import INS_NIR_TEST, key_is_valid
 
@@ -244,6 +238,9 @@ def test_every_sector_table_is_read_and_a_new_one_needs_no_code() -> None:
         ({"specialties": ["G99"]}, "specialties"),
         ({"templates": [["1.2.3", None]]}, "templates"),
         ({"acts": []}, "acts"),
+        ({"mimeType": "application/dicom"}, "mimeType"),
+        ({"formatCode": "urn:unknown"}, "formatCode"),
+        ({"body": "kos", "mimeType": "application/dicom"}, "study"),
     ],
 )
 def test_a_wrong_table_says_where(change: dict[str, object], words: str) -> None:

@@ -35,6 +35,7 @@ from producers.simulator.fault_rates import parse_faults
 from producers.simulator.ledger import Ledger
 from producers.simulator.pacing import FullSpeed
 from producers.simulator.simulation import Sender, messages_of, write_documents
+from producers.simulator.tables import all_sectors
 from schemas.codec import Decoded, decode
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -231,9 +232,52 @@ def test_command_publishes_and_prints_a_summary(
     assert summary["by_schema"]["DepositDocument"] == 30
 
 
+def test_all_sectors_are_written_each_document_as_what_it_is(tmp_path: Path) -> None:
+    app = typer.Typer()
+    register(app)
+    folder = tmp_path / "out"
+    arguments = ["simulate", "--sector", "all", "--documents", "120", "--cda", str(folder)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    starts = {path.suffix: path.read_bytes() for path in sorted(folder.iterdir())}
+    assert len(list(folder.iterdir())) == 120
+    assert starts.keys() == {".xml", ".dcm"}
+    assert starts[".xml"].startswith(b"<?xml")
+    assert starts[".dcm"][128:132] == b"DICM"
+
+
+def test_command_publishes_a_day(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.database_dsn is not None
+    monkeypatch.setenv("HISTOIRE_DATABASE_DSN", settings.database_dsn.get_secret_value())
+    monkeypatch.setenv("HISTOIRE_TOPIC_PARTITIONS", "4")
+    app = typer.Typer()
+    register(app)
+    path = tmp_path / "ledger"
+    day = ["simulate", "--day", "--scale", "0.0001", "--speed", "1000000", "--metadata-only"]
+    result = CliRunner().invoke(app, [*day, "--json", "--ledger", str(path)])
+    assert result.exit_code == 0, result.output
+    summary = orjson.loads(result.stdout)
+    assert summary["complete"] is True
+    assert summary["by_schema"]["DepositDocument"] == round(1_939_680 * 0.0001 / 1.06)
+    run = ledger_of(path)[0]
+    assert run["day"] is True
+    assert run["sectors"] == list(all_sectors())
+    assert len(on_the_feed(settings)) == summary["sent"]
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--sector", "bank"], ["--faults", "rain=1"], ["--patients", "99000000"], ["--sector", ","]],
+    [
+        ["--sector", "bank"],
+        ["--faults", "rain=1"],
+        ["--patients", "99000000"],
+        ["--sector", ","],
+        ["--day", "--documents", "5"],
+        ["--day", "--rate", "5"],
+        ["--day", "--scale", "5"],
+    ],
 )
 def test_wrong_arguments_end_with_usage(arguments: list[str]) -> None:
 
