@@ -52,14 +52,19 @@ NewDatabase = Callable[[str], str]
 def backlog(new_database: NewDatabase) -> Iterator[System]:
     """A migrated system with a backlog on its feed, of which nothing was read: to be copied."""
     folder = Path(tempfile.mkdtemp(prefix="histoire-system-", dir="/tmp"))
-    dsn = new_database("template1")
-    with installed(folder / "home", database_dsn=dsn, **SMALL) as installation:
+    try:
+        yield from _backlog(folder / "home", new_database("template1"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _backlog(home: Path, dsn: str) -> Iterator[System]:
+    with installed(home, database_dsn=dsn, **SMALL) as installation:
         system = migrated(System(installation, dsn, EmbeddedFeed(dsn)))
         arguments = [*LOAD.split(), "--faults", FAULTS, "--seed", str(SEED)]
         with terminal(installation) as asked:
             assert asked.run("simulate", *arguments, "--ledger", str(ledger_of(system))).code == 0
         yield system
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
