@@ -16,10 +16,12 @@ from schemas.rejections import REJECTIONS
 from schemas.times import parse_time
 from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
 
+from .reference_ids import ACCESSION, ORDER, STUDY
+
 T = TypeVar("T")
 
-ORDER: Final = "urn:ihe:iti:xds:2013:order"
-ACCESSION: Final = "urn:ihe:iti:xds:2013:accession"
+IMAGING_CLASS: Final = "31"
+"""Class of imaging documents, whose acts are identified by studies (SPEC f.1, J57)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def metadata(found: CdaDocument, flags: Flags, replaces: str | None = None) -> D
     signer = found.legal_authenticator
     if signer is None or signer.id is None:
         raise refused("identifier_malformed")
+    imaging = found.class_code == IMAGING_CLASS
     document: Document = {
         "uniqueId": _needed(found.unique_id, "unique_id_malformed"),
         "replaces": replaces if replaces is not None else found.replaces,
@@ -125,6 +128,7 @@ def metadata(found: CdaDocument, flags: Flags, replaces: str | None = None) -> D
         "referenceIdList": [
             *(_reference(value, ORDER) for value in found.orders),
             *(_reference(value, ACCESSION) for value in found.accessions),
+            *(_reference(value, STUDY) for value in found.studies if imaging),
         ],
     }
     _check_replacement(document)

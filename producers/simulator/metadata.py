@@ -1,19 +1,13 @@
 """The metadata of a planned document, as a deposit carries it: what its CDA header says too."""
 
-from typing import Final
-
 from schemas.messages import Coded, Document, ReferenceId
 
+from ..reference_ids import ACCESSION, ORDER, STUDY
 from .authors import PatientAuthor, Writer
 from .cda_header import act_times
 from .dicom_codes import MODALITIES, REGIONS
 from .moments import literal
 from .planned import PlannedDocument
-
-ORDER: Final = "urn:ihe:iti:xds:2013:order"
-ACCESSION: Final = "urn:ihe:iti:xds:2013:accession"
-STUDY: Final = "urn:ihe:iti:xds:2016:studyInstanceUID"
-"""Types of references the DMP takes (J231)."""
 
 
 def document_metadata(planned: PlannedDocument, sha1: bytes, sha256: bytes, size: int) -> Document:

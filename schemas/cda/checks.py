@@ -7,7 +7,7 @@ repeats a value of the file. Order of the list = order in the output.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ..identity import RETIRED_INS_OIDS, is_well_formed
+from ..identity import INS_OIDS, RETIRED_INS_OIDS, is_well_formed
 from . import patient
 from .checks_of_codes import CODE_CHECKS
 from .checks_of_identifiers import IDENTIFIER_CHECKS
@@ -104,7 +104,9 @@ def _templates(header: Element, found: CdaDocument) -> Iterator[Problem]:
 def _authors(header: Element, found: CdaDocument) -> Iterator[Problem]:
     if any(author.id is None for author in found.authors):
         yield Problem("author_without_id", "An author has no identifier.")
-    if found.authors and all(author.organisation is None for author in found.authors):
+    # A patient who writes acts for no organisation (SPEC b.3).
+    others = [a for a in found.authors if (a.id or "").partition("^")[0] not in INS_OIDS]
+    if others and all(author.organisation is None for author in others):
         yield Problem("author_without_organisation", "No author names his organisation.")
     if found.legal_authenticator is not None and found.legal_authenticator.id is None:
         yield Problem("signer_without_id", "The legalAuthenticator has no identifier.")
