@@ -4,6 +4,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from schemas.identity import MATRICULE_LIKE
+
 ID_LENGTH_MAX: Final = 128
 NAME_LENGTH_MAX: Final = 256
 TITLE_LENGTH_MAX: Final = 512
@@ -18,10 +20,6 @@ _UUID: Final = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _IDENTIFIER: Final = re.compile(rf"(?:{_OID}|{_UUID})(?:\^[^\s^][^^\x00-\x1f\x7f]*)?")
 _SOFTWARE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+@-]{0,127}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}-[A-Z]{2}|art")
-# As `identity`, but anywhere in a text: a run of 15 characters that may be a matricule.
-_MATRICULE_INSIDE: Final = re.compile(
-    r"(?<![0-9])[1-478][0-9]{4}(?:[0-9]{2}|2[AaBb])[0-9]{8}(?![0-9])"
-)
 
 
 def text_is_fit(text: str, length_max: int) -> bool:
@@ -49,7 +47,7 @@ def identifier_is_fit(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _software_id_is_fit(text: str) -> bool:
-    return _SOFTWARE.fullmatch(text) is not None and _MATRICULE_INSIDE.search(text) is None
+    return _SOFTWARE.fullmatch(text) is not None and MATRICULE_LIKE.search(text) is None
 
 
 def software_id_is_fit(text: str) -> bool:

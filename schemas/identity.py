@@ -30,6 +30,13 @@ _ACCEPTED: Final[dict[Environment, frozenset[str]]] = {
 _MATRICULE: Final = re.compile(
     r"[1-478][0-9]{2}(?:0[1-9]|1[0-2]|[2-9][0-9])(?:[0-9]{2}|2[AB])[0-9]{8}"
 )
+MATRICULE_LIKE: Final = re.compile(
+    r"(?<!\d)[1-478][ .-]?\d\d[ .-]?\d\d[ .-]?(?:\d\d|2[AB])"
+    r"[ .-]?\d{3}[ .-]?\d{3}(?:[ .-]?\d\d)?(?!\d)"
+    r"|(?<!\d)\d{6}[0-9AB]\d{8}(?!\d)",
+    re.IGNORECASE,
+)
+"""What could be a matricule inside a text: 15 characters, or 13 without the key, grouped or not."""
 _FIRST13: Final = re.compile(r"[0-9]{5}(?:[0-9]{2}|2[AB])[0-9]{6}")
 
 _SENTENCES: Final[dict[InsFault, str]] = {

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .log_privacy import BLANK, MATRICULE
+from schemas.identity import MATRICULE_LIKE
+
+from .log_privacy import BLANK
 
 
 class RateLimit(logging.Filter):
@@ -57,7 +59,7 @@ class LastLine(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line."""
-        self.line = MATRICULE.sub(BLANK, record.getMessage())
+        self.line = MATRICULE_LIKE.sub(BLANK, record.getMessage())
 
 
 @contextmanager

@@ -11,6 +11,8 @@ import traceback
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from schemas.identity import MATRICULE_LIKE
+
 FIELDS = frozenset(
     """
     event level timestamp logger process instance version pid command signal
@@ -29,14 +31,6 @@ FIELDS = frozenset(
 
 EVENT_NAME = re.compile(r"[a-z][a-z0-9_.]{2,60}")
 BLANK = "[withheld]"
-MATRICULE = re.compile(
-    r"(?<!\d)[1-478][ .-]?\d\d[ .-]?\d\d[ .-]?(?:\d\d|2[AB])"
-    r"[ .-]?\d{3}[ .-]?\d{3}(?:[ .-]?\d\d)?(?!\d)"
-    r"|(?<!\d)\d{6}[0-9AB]\d{8}(?!\d)",
-    re.IGNORECASE,
-)
-"""Fifteen characters in the form of a matricule, or thirteen without the key, grouped or not."""
-
 Event = MutableMapping[str, Any]
 Dropped = Callable[[int], None]
 
@@ -89,7 +83,7 @@ def _safe(value: Any) -> Any:
         case int():
             return BLANK if 10**14 <= value < 10**15 else value
         case str():
-            return MATRICULE.sub(BLANK, value)
+            return MATRICULE_LIKE.sub(BLANK, value)
         case BaseException():
             return type(value).__name__
         case list() | tuple() | set() | frozenset():
@@ -99,4 +93,4 @@ def _safe(value: Any) -> Any:
         case bytes() | bytearray() | memoryview():
             return BLANK
         case _:
-            return MATRICULE.sub(BLANK, str(value))
+            return MATRICULE_LIKE.sub(BLANK, str(value))

@@ -29,6 +29,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.interpret import Interpreted, Refused, interpret
+from ingest.rules_of_text import software_id_is_fit
 from ingest.runtime.feed import FeedRecord, Partition
 from schemas.codec import decode_event, encode
 from schemas.rejections import REJECTIONS
@@ -341,3 +342,18 @@ def test_mutated_valid_messages_never_raise(sample: Message, edits: list[Any]) -
         assert found.rejection.code in REJECTIONS
     else:
         assert found.message_id == found.datum["messageId"]
+
+
+@pytest.mark.parametrize(
+    "software",
+    ["2 77 07 99 987 996 14", "2770799987996", "277079998799614", "lab-2.77.07.99.987.996"],
+)
+def test_a_software_named_like_a_matricule_is_not_repeated(software: str) -> None:
+    assert not software_id_is_fit(software)
+
+
+@pytest.mark.parametrize(
+    "software", ["1.2.250.1.999.12.7", "LabSoft 4.2", "urn:uuid/ab-12", "histoire"]
+)
+def test_ordinary_software_ids_are_fit(software: str) -> None:
+    assert software_id_is_fit(software)
