@@ -20,6 +20,7 @@ from ingest.eventstore.batch import (
     StoreError,
     UnknownCommit,
 )
+from ingest.runtime.crash_points import passes
 from ingest.runtime.feed import Partition
 from ingest.runtime.lifecycle import Clock
 
@@ -118,6 +119,7 @@ class BatchWriter:
         batch.advances = [_advance(part) for part in written.parts]
         written.seconds["read"] = read - started
         written.seconds["decide"] = self._clock.monotonic() - read
+        passes("batch_decided")
         return decided
 
     def _answer(

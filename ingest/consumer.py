@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ingest.runtime.crash_points import passes
 from ingest.runtime.feed import FeedRecord, FeedUnavailable, Partition, PolledPartition, Poller
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.logs import get_logger
@@ -124,6 +125,8 @@ class Consumer:
             self._pause()
             return []
         started = self._clock.monotonic()
+        if polled:
+            passes("batch_polled")
         parts = [self._read(part) for part in polled]
         if self._report is not None:
             if parts:
@@ -152,6 +155,7 @@ class Consumer:
         for part in written.parts:
             self._rejections.count(part.arrivals)
             self._next[part.partition] = part.next_offset
+        passes("courtesy_due")
         self._poller.commit_courtesy({part.partition: part.next_offset for part in written.parts})
         self._log(written, self._clock.monotonic() - started)
         if self._report is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ingest.eventstore import EventStore
+from ingest.runtime.crash_points import passes
 from ingest.runtime.feed import (
     Acknowledgement,
     FeedUnavailable,
@@ -58,6 +59,7 @@ class Relay:
             metrics.relay_oldest.labels(OUTCOMES).set(oldest)
         if outcomes:
             self._publish(outcomes)
+            passes("outcomes_published")
         if rows:
             self._store.mark_outcomes_published(row.id for row in rows)
         return len(outcomes)

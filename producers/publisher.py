@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from ingest.runtime.crash_points import passes
 from ingest.runtime.feed import open_publisher
 from ingest.runtime.feed.types import (
     Acknowledgement,
@@ -267,6 +268,7 @@ class DocumentPublisher:
             if not (isinstance(answer, PublishFailure) and answer.code == "closed")
         ]
         if final:
+            passes("documents_acknowledged")
             self._queue.settle(final)
             self._report_answers(answer for _, answer in final)
             with self._changed:

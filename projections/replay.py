@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from ingest.eventstore import EventStore
+from ingest.runtime.crash_points import passes
 from ingest.runtime.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
 
@@ -107,6 +108,7 @@ class Replay:
                 comparing.execute("select")  # the snapshot: both builds at the same position
             seconds = time.monotonic() - begin
             comparison = self._compare(comparing, old.number, build.number)
+            passes("replay_compared")
             good = comparison.differing == 0 or accept_differences
             if good:
                 build = self._switch(conn, building, store, build, old.number)
@@ -268,6 +270,8 @@ class Replay:
             )
             if not switch(cursor, build.projection, old, build.number):
                 raise ReplayRefused(f"another build of projection {build.projection} serves now")
+            passes("replay_switching")
+        passes("replay_switched")
         return build
 
     def _tidy(self, conn: Connection, needed: set[int], keep: bool) -> None:

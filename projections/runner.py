@@ -10,6 +10,7 @@ from typing import Any, Final
 import psycopg
 
 from ingest.runtime.arrays import Int8Array
+from ingest.runtime.crash_points import passes
 from ingest.runtime.database import transaction
 from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
@@ -152,10 +153,13 @@ class Runner:
                 self._build = None
                 moved = "another process moved the checkpoint"
             else:
+                passes("rows_due")
                 withhold_forgotten(cursor, events)
                 self.projection.apply(cursor, build.number, self._log, events)
+                passes("rows_written")
         if moved is not None:
             raise CheckpointMoved(f"projection {build.projection}: {moved}")
+        passes("checkpoint_committed")
         self._build = replace(build, position=page.last, recorded_at=page.recorded_at)
 
     def _read_build(self) -> Build:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from ingest.runtime.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
+from ingest.runtime.crash_points import passes
 
 from .batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
 from .encoded_batch import HeadColumns
@@ -199,6 +200,7 @@ def copy_events(cursor: Cursor, ends: Sequence[bytes], before: int, microseconds
     parts.append(COPY_END)
     with cursor.copy(_COPY) as copy:
         copy.write(b"".join(parts))
+        passes("events_copied")
 
 
 def appended(before: int, count: int, microseconds: int) -> Appended:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ingest.runtime.arrays import Int8Array, UuidArray
+from ingest.runtime.crash_points import passes
 
 from .batch import RecordRef
 from .keys import KeyRing
@@ -62,10 +63,12 @@ class Identities:
     def _create(self, tokens: Sequence[bytes]) -> None:
         numbers = [number for (number,) in self._session.rows(_RESERVE, (len(tokens),))]
         self._ring.create(numbers)
+        passes("keys_committed")
         with self._session.lock:
             self._session.connection.execute(
                 _CREATE, (UuidArray.of(tokens), Int8Array.of(numbers)), prepare=True
             )
+        passes("identities_committed")
 
     def _find(self, tokens: set[bytes]) -> dict[bytes, int]:
         cache = self._cache

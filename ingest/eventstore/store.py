@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Self
 
 from ingest.runtime import database
+from ingest.runtime.crash_points import passes
 from ingest.runtime.database import connect, keys_dsn, store_dsn, transaction, transaction_timeouts
 from ingest.runtime.settings import Settings
 
@@ -155,6 +156,8 @@ class EventStore:
             batch, self._ring, self.names, self.secrets.letter, entropy=self._entropy
         )
         self.contents.put(batch.contents)
+        if batch.contents:
+            passes("contents_written")
         with self.writer.lock:
             self.room.ensure(len(batch.events))
             return self._commit(batch, ready)
@@ -165,6 +168,7 @@ class EventStore:
         try:
             with transaction(conn), conn.cursor(binary=True) as cursor:
                 transaction_timeouts(conn, self._session_timeout)
+                passes("lock_wanted")
                 lock_writers(cursor)
                 move_sources(cursor, batch.advances)
                 check_still_true(cursor, batch)
@@ -177,8 +181,10 @@ class EventStore:
                 decide_letters(cursor, batch.decided_letters, answer.recorded_at)
                 write_outcomes(cursor, batch.outcomes, answer.recorded_at)
                 write_links(cursor, batch)
+                passes("batch_written")
         except database.UnknownCommit as error:
             raise UnknownCommit(str(error)) from error
+        passes("batch_committed")
         self.room.given(before + count)
         return answer
 

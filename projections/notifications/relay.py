@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 
 from ingest.runtime.arrays import UuidArray
+from ingest.runtime.crash_points import passes
 from ingest.runtime.feed.types import (
     Acknowledgement,
     Done,
@@ -100,6 +101,8 @@ class NotificationRelay:
             acknowledged, self._acknowledged = self._acknowledged, []
             refused, self._refused = self._refused, []
         self._in_flight -= {*acknowledged, *(notification_id for notification_id, _ in refused)}
+        if acknowledged:
+            passes("notifications_published")
         _mark(conn, acknowledged)
         if not self._in_flight:
             self.newest = self._newest_in_flight
