@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench clean
+.PHONY: install demo test faults check bench clean
 install: $(STAMP)
 
 # uv where it is there (seconds), pip otherwise (a minute): the same locked, hash-checked versions.
@@ -30,6 +30,10 @@ check: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# Every crash point, fault and planted bug, on both feeds (25 minutes): tables at the end.
+faults: $(STAMP)
+	$(BIN)/python -m pytest tests/system -m faults
 
 # The whole path on one machine; KAFKA=1 runs it over a Kafka broker on the JVM.
 demo: $(STAMP)
