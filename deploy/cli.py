@@ -127,6 +127,13 @@ def describe(error: Exception) -> tuple[str, str | None, Exit]:
             return str(error), None, Exit.HALTED
         case FeedError():
             return str(error), None, Exit.UNAVAILABLE
+        case psycopg.errors.InsufficientPrivilege():
+            # "permission denied for table x": the server's own words name objects, never rows.
+            return (
+                f"PostgreSQL refuses this user a right: {error.diag.message_primary}",
+                "Make it a member of the role of this command: histoire migrate --print-roles",
+                Exit.USAGE,
+            )
         case psycopg.OperationalError():
             return _database_away(error)
         case OSError(filename=str(name), strerror=str(reason)):

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from ingest.eventstore import EventStore, migrate_store
+from ingest.eventstore.rights import role_script
 from ingest.runtime.console import note, out, progress
+from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.feed import FeedRecord, ensure_topics, open_poller, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import get_logger
@@ -48,10 +50,23 @@ def register(
     """
 
     @app.command()
-    def migrate() -> None:
-        """Make or update the tables, the topics of the feed and the master key; safe to repeat."""
+    def migrate(
+        print_roles: Annotated[
+            bool,
+            typer.Option("--print-roles", help="Print SQL that makes the roles; change nothing."),
+        ] = False,
+    ) -> None:
+        """Make or update the tables, roles, topics of the feed and master key; safe to repeat.
+
+        Where this user may not create roles, nothing is granted, and a note says so: have the SQL
+        of --print-roles run by somebody who may, then migrate again.
+        """
         settings = Settings.load()
         with told_to_people():
+            if print_roles:
+                with connect(store_dsn(settings), application_name="histoire-migrate") as conn:
+                    typer.echo(role_script(conn), nl=False)
+                return
             run_migrate(settings, migrations)
 
     @app.command()
@@ -94,6 +109,12 @@ def run_migrate(settings: Settings, migrations: Sequence[Migration] = ()) -> Non
         note(
             f"A new master key was written to {settings.master_key_path.absolute()}. Back it up"
             " now, apart from the databases: without it nothing that is stored can ever be read."
+        )
+    if migrated.missing_roles:
+        note(
+            f"Not all rights were granted: this user may not create, or is no member of,"
+            f" {', '.join(migrated.missing_roles)}. Until then only he can use the tables. Have the"
+            " SQL of `histoire migrate --print-roles` run by somebody who may, then migrate again."
         )
 
 

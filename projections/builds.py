@@ -55,6 +55,7 @@ def migrate(dsn: str, projections: Sequence[Projection]) -> list[str]:
         conn.execute("select pg_advisory_xact_lock(%s, %s)", MIGRATION_LOCK)
         conn.execute(files("projections").joinpath("builds.sql").read_bytes())
         cursor = conn.cursor()
+        grant_rights(cursor)
         for projection in projections:
             if _live_number(cursor, projection.name) is None:
                 number = new_build(cursor, projection, indexes=True, complete=True)
@@ -79,7 +80,15 @@ def new_build(cursor: Cursor, projection: Projection, *, indexes: bool, complete
     statements = [*projection.tables(number), *(projection.indexes(number) if indexes else ())]
     for statement in statements:
         cursor.execute(statement.encode())
+    grant_rights(cursor)
     return number
+
+
+def grant_rights(cursor: Cursor) -> None:
+    """All tables belong to `histoire_project` and are for readers to read, where the roles exist
+    and we may give them away.
+    """
+    cursor.execute(files("projections").joinpath("rights.sql").read_bytes())
 
 
 def drop_build(cursor: Cursor, projection: Projection, number: int) -> None:

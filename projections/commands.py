@@ -12,7 +12,8 @@ import typer
 from prometheus_client import CollectorRegistry
 from rich.table import Table
 
-from ingest.eventstore import EventStore, StoreError
+from ingest.eventstore import StoreError
+from ingest.eventstore.find_record import find_record
 from ingest.eventstore.migrations import MigrationError
 from ingest.runtime.console import Bar, CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.database import connect, store_dsn
@@ -137,13 +138,12 @@ def timeline(
     as_reader: Reader = reader_named(reader)
     identity = read_ins(ins)
     now = datetime.fromtimestamp(time.time(), UTC)
-    with _clear_errors(), EventStore.open(settings) as store:
-        token = store.token(identity)
-        found = store.lookup([token]).get(token)
-        if found is None or found.erased:
+    with _clear_errors():
+        record = find_record(settings, identity)
+        if record is None:
             raise CommandError("there is no record for this INS", code=Exit.NOT_FOUND)
         with connect(store_dsn(settings), application_name="histoire-timeline") as conn:
-            seen = timeline_of(conn, found.record, as_reader, now)
+            seen = timeline_of(conn, record, as_reader, now)
     if json:
         print_json(as_json(seen, reader, now, archived=archived))
     else:

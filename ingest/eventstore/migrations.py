@@ -1,7 +1,8 @@
 """The tables of the store: `sql/*.sql` applied in order, each once, its text never changed after.
 
 Files `keys_*.sql` go to the database of the data keys, which may be another server; the others to
-the store. Two migrations at once are safe: the second waits and finds nothing to do.
+the store. Files `*_rights.sql` grant to roles that others may make later, so every migration
+applies them again. Two migrations at once are safe: the second waits and finds nothing to do.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class Migration:
     number: int
     name: str
     text: str
+
+    @property
+    def repeated(self) -> bool:
+        """Whether every migration applies it again."""
+        return self.name.endswith("_rights")
 
     @property
     def checksum(self) -> bytes:
@@ -99,6 +105,9 @@ def _migrate(dsn: str, part: str) -> list[str]:
             if migration.number not in applied:
                 _apply(conn, migration)
                 done.append(migration.name)
+            elif migration.repeated:
+                with transaction(conn):
+                    conn.execute(migration.text.encode())
     return done
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
@@ -26,6 +26,7 @@ from .master_key import (
     read_master_key,
 )
 from .migrations import LOCK, MigrationError, migrate_tables
+from .rights import OF_PROJECTIONS, may_give_projections, missing_roles
 
 TOKEN: Final = "token"
 LETTER: Final = "letter"
@@ -37,10 +38,15 @@ _Connection = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What a migration did: names of the SQL files applied, and whether a master key was made."""
+    """What a migration did: names of the SQL files applied, and whether a master key was made.
+
+    `missing_roles`: those that this user could neither find, nor make, nor give tables to: rights
+    were not all granted.
+    """
 
     applied: list[str]
     master_key_created: bool
+    missing_roles: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -88,7 +94,13 @@ def migrate(
                 )
             created = create_master_key(master_key_path, entropy=entropy)
         ensure_secrets(conn, read_master_key(master_key_path), entropy=entropy)
-    return Migrated(applied, created)
+        missing = missing_roles(conn)
+        if not missing and not may_give_projections(conn):
+            missing = [OF_PROJECTIONS]
+    if not missing:
+        with connect(keys_dsn, application_name="histoire-migrate") as keys:
+            missing = missing_roles(keys)
+    return Migrated(applied, created, missing)
 
 
 def ensure_secrets(

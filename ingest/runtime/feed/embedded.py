@@ -85,10 +85,12 @@ def create_topics(conn: Session, prefix: str, wanted: Mapping[str, int]) -> None
     Raises FeedMismatch when a topic exists with another number of partitions.
     """
     schema = resources.files(__package__).joinpath("embedded.sql").read_text()
+    rights = resources.files(__package__).joinpath("rights.sql").read_text()
     with transaction(conn):
         conn.execute(_SCHEMA_LOCK)
         if conn.execute("select to_regclass('feed.record')").fetchone() == (None,):
             conn.execute(schema)
+        conn.execute(rights)
         existing = log_topics(conn, prefix)
         for name, partitions in wanted.items():
             if name not in existing:
