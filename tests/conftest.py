@@ -19,6 +19,11 @@ from ingest.runtime.embedded_postgres import start_embedded, stop_embedded
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here, since options of a folder below are not known when everything is run."""
+    parser.addoption("--seed", type=int, help="Seed of the system tests instead of a new one.")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """kafka-python reads its schemas by a deprecated function when it is imported."""
     config.addinivalue_line(

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import fault_report
+import own_services
 import pytest
 from feed_reading import EmbeddedFeed, KafkaFeed
 from processes import installed
@@ -18,9 +20,18 @@ SEEDS: Final[tuple[int, ...]] = ()
 """Seeds of runs that failed once; each is run again for ever, beside a new one."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The plugins of this folder."""
+    for plugin in (fault_report, own_services):
+        config.pluginmanager.register(plugin)
+
+
 @pytest.fixture(params=["new", *SEEDS])
 def seed(request: pytest.FixtureRequest) -> int:
-    """A new one each time, which a failing test tells, and those kept."""
+    """A new one each time, which a failing test tells, and those kept; `--seed` runs one again."""
+    given: int | None = request.config.getoption("--seed")
+    if given is not None and request.param == "new":
+        return given
     return secrets.randbelow(2**31) if request.param == "new" else int(request.param)
 
 

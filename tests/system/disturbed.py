@@ -1,0 +1,92 @@
+"""Runs a command of `histoire` in a process with a fault of its own: `FAULT ... -- ARGUMENTS`.
+
+`lock:N`, `copy:N`: the process stops itself (SIGSTOP) at its N-th pass, holding the lock of the
+writers or with half of a COPY sent. `clock:FILE`: its wall clock is off by as many seconds as the
+file says. The product knows of neither.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+
+def _stop_holding_lock(count: str) -> None:
+    import ingest.eventstore.store as store
+
+    original, passes = store.lock_writers, _Passes(int(count))
+
+    def locked(cursor: Any) -> None:
+        original(cursor)
+        if passes.is_met():
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    store.lock_writers = locked
+
+
+def _stop_in_copy(count: str) -> None:
+    original, passes = psycopg.Copy.write, _Passes(int(count))
+
+    def write(copy: psycopg.Copy, buffer: Any) -> None:
+        if not passes.is_met():
+            original(copy, buffer)
+            return
+        half = len(buffer) // 2
+        original(copy, buffer[:half])
+        os.kill(os.getpid(), signal.SIGSTOP)
+        original(copy, buffer[half:])
+
+    psycopg.Copy.write = write  # type: ignore[method-assign]
+
+
+class _Passes:
+    def __init__(self, count: int) -> None:
+        self._left = count
+
+    def is_met(self) -> bool:
+        self._left -= 1
+        return self._left == 0
+
+
+def _set_clock(file: str) -> None:
+    real = time.time
+
+    def shifted() -> float:
+        return real() + float(Path(file).read_text() or 0)
+
+    time.time = shifted
+
+
+FAULTS: dict[str, Callable[[str], None]] = {
+    "lock": _stop_holding_lock,
+    "copy": _stop_in_copy,
+    "clock": _set_clock,
+}
+
+
+def program(*faults: str) -> tuple[str, ...]:
+    """What stands before the arguments of a command."""
+    return (sys.executable, str(Path(__file__)), *faults, "--")
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code of the command."""
+    at = arguments.index("--")
+    for fault in arguments[:at]:
+        name, _, value = fault.partition(":")
+        FAULTS[name](value)
+    from deploy import cli
+
+    return cli.run(arguments[at + 1 :])
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.getcwd())
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,145 @@
+"""A fault put into a whole system under load, and the judgement afterwards."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from checker import Finding, check
+from evidence import Evidence
+from processes import Running, wait_until
+from system_under_load import Member, System, examine
+
+told = logging.getLogger("system")
+
+INGESTORS: Final = ("ingest-a", "ingest-b")
+FAULTS: Final = "duplicate=0.02,reorder=0.3,corrupt=0.01,unknown_schema=0.005,conflict=0.01"
+"""Of the messages: bad input goes on while the system has faults of its own."""
+_READ: Final = "select coalesce(sum(next_offset), 0)::bigint from source_position"
+
+Record = Callable[[str, object], None]
+
+
+@dataclass(slots=True)
+class Trial:
+    """One fault. What it was and how it went is noted with `record` as it becomes known."""
+
+    system: System
+    seed: int
+    record: Record
+    ledgers: list[Path] = field(default_factory=list)
+    rng: random.Random = field(init=False)
+    producer: Running | None = None
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+
+    def fault(self, name: str) -> None:
+        """The fault has its name and seed, also if nothing else is ever known of it."""
+        told.warning("fault: %s, seed %d", name, self.seed)
+        self.record("fault", name)
+        self.record("seed", self.seed)
+
+    def start(self, ingestors: Sequence[str] = INGESTORS, **settings: str) -> None:
+        """All processes run; the ingestors with settings of their own."""
+        for name in ingestors:
+            self.start_ingestor(name, **settings)
+        self.system.start("relay", "relay")
+        self.system.start("project", "project")
+
+    def start_ingestor(
+        self, name: str, *, program: tuple[str, ...] | None = None, port: int = 0, **settings: str
+    ) -> Member:
+        """An ingestor with settings of its own, run by a program of its own."""
+        installation = self.system.installation
+        usual = installation.program
+        arguments = ("ingest", "--metrics-port", str(port))
+        try:
+            installation.program = program or usual
+            running = installation.start(name, *arguments, instance=name, **settings)
+        finally:
+            installation.program = usual
+        member = self.system.members[name] = Member(name, arguments, running)
+        return member
+
+    def publish(
+        self, documents: int, per_second: int, *, patients: int = 100, faults: str = FAULTS
+    ) -> Running:
+        """Professional software at work in the background; each call is a run of its own."""
+        ledger = self.system.installation.home.parent / f"ledger-{len(self.ledgers)}.jsonl"
+        load = f"--documents {documents} --patients {patients} --rate {per_second}"
+        arguments = [*load.split(), "--seed", str(self.seed + len(self.ledgers)), "--json"]
+        arguments += ["--faults", faults, "--ledger", str(ledger)]
+        self.ledgers.append(ledger)
+        self.producer = self.system.installation.start("simulate", "simulate", *arguments)
+        return self.producer
+
+    def read_so_far(self) -> int:
+        """Messages that the store has counted."""
+        with psycopg.connect(self.system.dsn) as conn:
+            row = conn.execute(_READ).fetchone()
+        return int(row[0]) if row else 0
+
+    def under_load(self, messages: int = 100, seconds: float = 30.0) -> None:
+        """Returns when so many more messages were read."""
+        wanted = self.read_so_far() + messages
+        wait_until(lambda: self.read_so_far() >= wanted, seconds, f"{messages} messages are read")
+
+    def recovered(self, since: float, seconds: float) -> None:
+        """Ingestion goes on within `seconds` from `since` (monotonic), which is noted."""
+        before = self.read_so_far()
+        left = max(0.1, since + seconds - time.monotonic())
+        wait_until(lambda: self.read_so_far() > before, left, "ingestion goes on", every=0.05)
+        self.record("recovered", f"{time.monotonic() - since:.1f} s")
+
+    def to_rest(self, seconds: float = 90.0, *, accept: Sequence[int] = (0,)) -> None:
+        """The producer has ended, everything is read, and all processes end cleanly."""
+        assert self.producer is not None
+        code = self.producer.wait(seconds)
+        assert code in accept, f"the producer ended with {code}: {self.producer.tail()}"
+        self.system.wait_for_rest(seconds)
+        self.system.stop()
+
+    def evidence(self, *, persons: int = 15, replay: bool = False) -> Evidence:
+        """What is left of the run at rest; the number of messages is noted."""
+        found = examine(
+            *(self.system, self.ledgers, self.rng),
+            persons=persons,
+            documents=8,
+            readers=("patient", "professional"),
+            replay=replay,
+        )
+        self.record("messages", len(found.fed))
+        return found
+
+    def judge(self, evidence: Evidence | None = None) -> None:
+        """The guarantee held. Else the findings, and the seed that finds them again."""
+        self.tell(self.findings(evidence))
+
+    def findings(self, evidence: Evidence | None = None) -> list[Finding]:
+        """What the checker has to say."""
+        return check(self.evidence() if evidence is None else evidence, datetime.now(UTC))
+
+    def tell(self, findings: Sequence[Finding]) -> None:
+        """Fails if there are any."""
+        assert not findings, f"seed {self.seed}:\n" + "\n".join(map(str, findings[:40]))
+
+    def metric(self, text: str, name: str) -> float:
+        """The sum of a metric over its labels."""
+        lines = (line for line in text.splitlines() if line.startswith(name))
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def logged(member: Member, event: str) -> list[Any]:
+    """Log lines of a process with this event."""
+    import orjson
+
+    lines = (line for line in member.running.log.read_bytes().splitlines() if line[:1] == b"{")
+    return [said for said in map(orjson.loads, lines) if said.get("event") == event]
