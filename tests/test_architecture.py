@@ -7,12 +7,30 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("schemas", "ingest", "projections", "producers", "deploy")
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "schemas": (),
+    "ingest.runtime": ("schemas",),
+    "ingest.eventstore": ("schemas", "ingest.runtime"),
+    "ingest": ("schemas", "ingest.runtime", "ingest.eventstore"),
+    "projections": ("schemas", "ingest.runtime", "ingest.eventstore"),
+    "producers": ("schemas", "ingest.runtime"),
+    "deploy": (
+        "schemas",
+        "ingest.runtime",
+        "ingest.eventstore",
+        "ingest",
+        "projections",
+        "producers",
+    ),
+}
+"""What the modules of each room may import beside their own; all else is forbidden."""
 DRAWERS = {"utils", "util", "helpers", "core", "common", "misc", "tools", "base"}
 
 
@@ -35,6 +53,22 @@ def test_import_contracts() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def room(module: str) -> str:
+    """The narrowest room a module is in."""
+    return max((r for r in MAY_IMPORT if f"{module}.".startswith(f"{r}.")), key=len)
+
+
+def test_every_room_imports_what_it_may_and_nothing_else() -> None:
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    wrong = [
+        f"{importer} imports {imported}"
+        for importer in sorted(graph.modules)
+        for imported in sorted(graph.find_modules_directly_imported_by(importer))
+        if room(imported) not in (room(importer), *MAY_IMPORT[room(importer)])
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
