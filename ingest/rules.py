@@ -38,17 +38,14 @@ from .rules_of_text import (
 FEEDING: Final = frozenset(
     {
         "DepositDocument",
-        "ChangeVisibility",
-        "ArchiveDocument",
-        "UnarchiveDocument",
-        "DeleteDocument",
         "DeclareIdentity",
         "OpenRecord",
         "ActivateRecord",
     }
 )
 """Messages that need a qualified identity (SPEC a.4, rule 28). The others only forbid, undo or
-repair: an identity that lost its qualification must still be able to oppose, close, revoke, link.
+repair: an identity that lost its qualification must still be able to oppose, close, revoke, link,
+and to mask, archive or delete a document that was deposited wrongly.
 """
 
 AUTHORS_MAX: Final = 64
