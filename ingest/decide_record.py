@@ -20,7 +20,6 @@ from schemas.rejections import Rejection
 from .interpret import Interpreted
 from .state import ACCEPTED, UNCHANGED, Decision, Event, Known, RecordHead, record_stream
 
-_UNKNOWN: Final = Rejection("record_unknown", "ins")
 _Said = tuple[str, Mapping[str, Any]] | Rejection | None
 """Name and datum of the one event, a refusal, or None: nothing changes."""
 
@@ -89,8 +88,9 @@ def _open(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 
 def _activate(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    if not head.state & RecordState.OPENED:
-        return _UNKNOWN
+    """Also for an INS not met before: the document that opens the record may be read later, since
+    it comes on another topic (DESIGN 6.6).
+    """
     if head.state & RecordState.CLOSED:
         return Rejection("record_closed", "ins")
     if head.state & RecordState.ACTIVATED:
@@ -99,8 +99,10 @@ def _activate(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 
 def _close(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    if not head.state & RecordState.OPENED:
-        return _UNKNOWN
+    """Also for an INS not met before: what is deposited later finds a closed record (DESIGN 6.6).
+
+    Were it refused, the order in which two topics are read would leave the record open.
+    """
     if head.state & RecordState.CLOSED:
         return None
     fields = ("reasonCode", "closedOn")
@@ -113,8 +115,6 @@ def _oppose(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 
 def _withdraw(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    if head.version == 0:
-        return _UNKNOWN
     if not head.state & RecordState.OPPOSED:
         return None
     return OPPOSITION_WITHDRAWN, _with_reason(datum)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feed_messages import CONTEXT, deposit, mask, record_message, unique_id
+from feed_messages import BRUNO, CONTEXT, deposit, mask, record_message, unique_id
 from ingest_site import Site
 
 from ingest.dead_letters import Retry, of_schemas_known_now, waiting
@@ -10,6 +10,7 @@ from ingest.outcomes import answer_of
 from ingest.runtime.feed import OutgoingRecord
 from ingest.runtime.lifecycle import SystemClock
 from schemas.codec import decode_event
+from schemas.rejections import REJECTIONS
 
 
 def retry(site: Site, *letters: int) -> list[str]:
@@ -34,6 +35,22 @@ def test_a_deposit_refused_for_an_opposition_is_accepted_after_its_withdrawal(si
     assert site.balance()["events"] == len(site.events())
     assert site.balance()["rejected"] == 3
     assert site.store.verify_streams() == []
+
+
+def test_what_another_persons_document_refused_is_accepted_after_the_link(site: Site) -> None:
+    """The link comes on another topic, maybe after the documents: nothing is lost by it."""
+    site.write(deposit(1, matricule=BRUNO))
+    refused = site.write(deposit(2, replaces=unique_id(1)), mask(1))
+    assert refused == ["target_of_other_person"] * 2
+    rule = REJECTIONS["target_of_other_person"]
+    assert rule.retryable
+    assert "LinkIns" in rule.repair
+    assert site.write(record_message("LinkIns")) == ["accepted"]
+    assert retry(site) == ["accepted", "accepted"]
+    assert site.names()[-4:] == [
+        *("document_submitted", "document_replaced"),
+        *["document_visibility_changed"] * 2,
+    ]
 
 
 def test_each_attempt_has_an_outcome_of_its_own(site: Site) -> None:

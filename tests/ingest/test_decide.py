@@ -18,6 +18,7 @@ from feed_messages import (
     OID,
     actor,
     deposit,
+    ins,
     mask,
     operation,
     patient,
@@ -191,6 +192,17 @@ def test_a_closed_record_still_lets_a_wrong_document_be_taken_out() -> None:
     assert world.when(operation("DeleteDocument", 1))[0] == "accepted"
 
 
+@pytest.mark.parametrize(
+    "name", ["ChangeVisibility", "ArchiveDocument", "UnarchiveDocument", "DeleteDocument"]
+)
+def test_forbidding_and_undoing_need_no_qualified_identity(name: str) -> None:
+    """An identity that lost its qualification still masks, and a wrong document still goes."""
+    fields = {"masquePs": True, "by": patient()} if name == "ChangeVisibility" else {}
+    message = operation(name, 1, ins=ins(status="VALIDEE"), **fields)
+    world = World().given(deposit(1))
+    assert world.when(message)[0] in ("accepted", "unchanged")
+
+
 # Entitlement
 
 
@@ -356,9 +368,44 @@ def test_an_opposition_for_an_unknown_ins_creates_an_opposed_record() -> None:
     assert world.when(deposit(1)) == ("accepted", FIRST)
 
 
+def test_a_record_closed_before_its_first_document_is_closed_to_it() -> None:
+    """Between topics no order holds: the closing may be read before what opens the record."""
+    world = World()
+    assert world.when(record_message("CloseRecord")) == ("accepted", ["record_closed"])
+    assert world.when(record_message("CloseRecord")) == ("unchanged", [])
+    assert world.when(deposit(1)) == ("record_closed", [])
+    assert world.when(record_message("OpenRecord")) == ("accepted", ["record_opened"])
+    assert world.when(deposit(1)) == ("accepted", [SUBMITTED])
+
+
+def test_a_record_activated_before_its_first_document_is_activated_and_opened_by_it() -> None:
+    world = World()
+    assert world.when(record_message("ActivateRecord")) == ("accepted", ["record_activated"])
+    assert world.when(deposit(1)) == ("accepted", FIRST)
+    assert world.record(ANNA_INS) == RecordState.OPENED | RecordState.ACTIVATED
+
+
+RECORD_OPERATIONS = (
+    *("CloseRecord", "ActivateRecord", "OpposeFeeding", "WithdrawOpposition"),
+    *("RevokeIdentity", "DeclareIdentity", "OpenRecord"),
+)
+
+
+@pytest.mark.parametrize("name", RECORD_OPERATIONS)
+def test_a_message_on_a_record_leaves_it_the_same_before_or_after_a_first_document(
+    name: str,
+) -> None:
+    before, after = World(), World()
+    first, message = deposit(1), record_message(name)
+    statuses = {before.when(message)[0], after.given(first).when(message)[0]}
+    before.when(first)
+    opened = ~RecordState.OPENED.value
+    assert before.record(ANNA_INS) & opened == after.record(ANNA_INS) & opened
+    assert statuses <= {"accepted", "unchanged"}
+
+
 def test_closing_and_opening_again() -> None:
     world = World()
-    assert world.when(record_message("CloseRecord")) == ("record_unknown", [])
     world.given(record_message("OpenRecord"), record_message("CloseRecord"))
     assert world.when(record_message("CloseRecord")) == ("unchanged", [])
     assert world.when(record_message("ActivateRecord")) == ("record_closed", [])
@@ -378,8 +425,9 @@ def test_declaring_the_identity_clears_the_revocation() -> None:
 
 
 def test_withdrawing_what_was_not_said() -> None:
+    """Whether a document came before on the other topic makes no difference."""
     world = World()
-    assert world.when(record_message("WithdrawOpposition")) == ("record_unknown", [])
+    assert world.when(record_message("WithdrawOpposition")) == ("unchanged", [])
     world.given(deposit(1))
     assert world.when(record_message("WithdrawOpposition")) == ("unchanged", [])
 
