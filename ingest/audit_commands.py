@@ -11,12 +11,14 @@ import typer
 from rich.table import Table
 
 from ingest.eventstore import EventStore
+from ingest.eventstore.positions import AcceptedGap
 from ingest.runtime.console import CommandError, Exit, out, print_json, progress
 from ingest.runtime.feed import topic_facts
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS
 from schemas.unique_id import unique_id_is_well_formed
 
+from .arrivals import partition_of_source
 from .audit import Audit, AuditCheck, balance_checks, fetched
 from .documents import read_document
 from .faults import told_to_people
@@ -44,8 +46,8 @@ def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
         """Prove the balance sheet from the feed's offsets to the events and timelines.
 
         fetched = accepted + duplicate + unchanged + rejected for every partition; events counted =
-        events stored; every stream sound; a dead letter for every rejection. Exit code 1 when
-        something does not balance.
+        events stored; every stream sound; a dead letter for every rejection. Names every gap that
+        a person accepted, with the reason. Exit code 1 when something does not balance.
         """
         settings = Settings.load()
         with told_to_people(), EventStore.open(settings) as store, progress("audit"):
@@ -53,18 +55,26 @@ def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
             positions, checks = balance_checks(store, list(facts.values()), at_end=at_end)
             for further in audits:
                 checks += further(settings)
+            gaps = store.positions.gaps()
         failed = [check for check in checks if not check.holds]
         if as_json:
-            _print_audit_json(positions, checks)
+            _print_audit_json(positions, gaps, checks)
         else:
-            _print_audit(positions, checks, failed)
+            _print_audit(positions, gaps, checks, failed)
         if failed:
             raise typer.Exit(Exit.FAILED)
 
 
-def _print_audit_json(positions: Sequence[PartitionPosition], checks: Sequence[AuditCheck]) -> None:
+def _print_audit_json(
+    positions: Sequence[PartitionPosition],
+    gaps: Sequence[AcceptedGap],
+    checks: Sequence[AuditCheck],
+) -> None:
     for position in positions:
         print_json({"kind": "partition", **described(position)})
+    for gap in gaps:
+        said = asdict(gap)
+        print_json({"kind": "gap", "partition": _name_of_source(said.pop("source")), **said})
     for check in checks:
         print_json(
             {
@@ -79,8 +89,14 @@ def _print_audit_json(positions: Sequence[PartitionPosition], checks: Sequence[A
     print_json({"kind": "audit", "checks": len(checks), "failed": failed, "balances": not failed})
 
 
+def _name_of_source(source: str) -> str:
+    partition = partition_of_source(source)
+    return f"{partition.topic}/{partition.number}"
+
+
 def _print_audit(
     positions: Sequence[PartitionPosition],
+    gaps: Sequence[AcceptedGap],
     checks: Sequence[AuditCheck],
     failed: Sequence[AuditCheck],
 ) -> None:
@@ -98,6 +114,13 @@ def _print_audit(
     table.add_row("all", *(f"{totals[column]:,}" for column in columns))
     console = out()
     console.print(table)
+    for gap in gaps:
+        console.print(
+            f"accepted by {gap.accepted_by} at {gap.accepted_at:%Y-%m-%d %H:%M} UTC:"
+            f" {_name_of_source(gap.source)} went on at {gap.to_offset:,} instead of"
+            f" {gap.from_offset:,}: {gap.reason}",
+            markup=False,
+        )
     for check in checks:
         if not check.holds:
             console.print(f"does not hold: {check.name}: {check.expected:,}, found {check.found:,}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from ingest.runtime.database import transaction
@@ -13,6 +15,22 @@ _ALL: Final = b"""
 SELECT source, topic_id, next_offset, first_offset, last_offset, last_leader_epoch,
     last_timestamp_ms, accepted, duplicate, unchanged, rejected, events, holes
 FROM source_position ORDER BY source"""
+
+_GAPS: Final = b"""
+SELECT source, from_offset, to_offset, reason, accepted_by, accepted_at
+FROM accepted_gap ORDER BY id"""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedGap:
+    """Where a person let reading go on: at `to_offset` instead of `from_offset`, and why."""
+
+    source: str
+    from_offset: int
+    to_offset: int
+    reason: str
+    accepted_by: str
+    accepted_at: datetime
 
 
 class PositionMoved(StoreError):
@@ -34,6 +52,10 @@ class Positions:
     def all(self) -> dict[str, SourcePosition]:
         """Every source ever assigned, by its key."""
         return {row[0]: SourcePosition(*row) for row in self._session.rows(_ALL)}
+
+    def gaps(self) -> list[AcceptedGap]:
+        """All that was ever accepted, oldest first."""
+        return [AcceptedGap(*row) for row in self._session.rows(_GAPS)]
 
     def insert(self, source: str, topic_id: str, first_offset: int) -> SourcePosition:
         """The source has a row, beginning at `first_offset` if it is new; the row as it is."""

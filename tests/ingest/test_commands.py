@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +128,10 @@ def test_positions(site: Site, command: Callable[..., Result]) -> None:
     assert command("positions", "show").exit_code == 0
     assert fault(command("positions", "accept", name, "--reason", "x")).code == Exit.USAGE
     assert command("positions", "accept", name, "--reason", "x", "--yes").exit_code == 0
+    (gap,) = [line for line in lines(command("audit", "--json")) if line["kind"] == "gap"]
+    assert (gap["partition"], gap["from_offset"], gap["to_offset"]) == (name, 1, 1)
+    assert (gap["reason"], gap["accepted_by"]) == ("x", getpass.getuser())
+    assert f"{name} went on at 1 instead of 1: x" in command("audit").stdout
     missing = command("positions", "accept", "documents/99", "--reason", "x", "--yes")
     assert fault(missing).code == Exit.NOT_FOUND
 
