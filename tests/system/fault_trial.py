@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,11 @@ from system_under_load import Member, System, examine
 told = logging.getLogger("system")
 
 INGESTORS: Final = ("ingest-a", "ingest-b")
-FAULTS: Final = "duplicate=0.02,reorder=0.3,corrupt=0.01,unknown_schema=0.005,conflict=0.01"
-"""Of the messages: bad input goes on while the system has faults of its own."""
+FAULTS: Final = "duplicate=0.02,corrupt=0.01,unknown_schema=0.005,conflict=0.01"
+"""Of the messages: bad input goes on while the system has faults of its own. None is out of order:
+a producer that is stopped would owe what others wait for."""
+ENDLESS: Final = 20_000
+"""Documents of a producer that works until the fault is over."""
 _READ: Final = "select coalesce(sum(next_offset), 0)::bigint from source_position"
 
 Record = Callable[[str, object], None]
@@ -37,6 +41,7 @@ class Trial:
     ledgers: list[Path] = field(default_factory=list)
     rng: random.Random = field(init=False)
     producer: Running | None = None
+    load: str = ""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -69,8 +74,12 @@ class Trial:
         member = self.system.members[name] = Member(name, arguments, running)
         return member
 
+    def publish_until_rest(self, per_second: int) -> Running:
+        """Professional software at work in the background, until `until_read`."""
+        return self.publish(ENDLESS, per_second)
+
     def publish(
-        self, documents: int, per_second: int, *, patients: int = 100, faults: str = FAULTS
+        self, documents: int, per_second: int = 0, *, patients: int = 100, faults: str = FAULTS
     ) -> Running:
         """Professional software at work in the background; each call is a run of its own."""
         ledger = self.system.installation.home.parent / f"ledger-{len(self.ledgers)}.jsonl"
@@ -78,6 +87,7 @@ class Trial:
         arguments = [*load.split(), "--seed", str(self.seed + len(self.ledgers)), "--json"]
         arguments += ["--faults", faults, "--ledger", str(ledger)]
         self.ledgers.append(ledger)
+        self.load = load
         self.producer = self.system.installation.start("simulate", "simulate", *arguments)
         return self.producer
 
@@ -101,11 +111,17 @@ class Trial:
 
     def to_rest(self, seconds: float = 90.0, *, accept: Sequence[int] = (0,)) -> None:
         """The producer has ended, everything is read, and all processes end cleanly."""
+        self.until_read(seconds, accept=accept)
+        self.system.stop()
+
+    def until_read(self, seconds: float = 90.0, *, accept: Sequence[int] = (0,)) -> None:
+        """The producer has ended (one without end by SIGTERM), and everything is read."""
         assert self.producer is not None
+        if f"--documents {ENDLESS} " in self.load:
+            self.producer.signal(signal.SIGTERM)
         code = self.producer.wait(seconds)
         assert code in accept, f"the producer ended with {code}: {self.producer.tail()}"
         self.system.wait_for_rest(seconds)
-        self.system.stop()
 
     def evidence(self, *, persons: int = 15, replay: bool = False) -> Evidence:
         """What is left of the run at rest; the number of messages is noted."""

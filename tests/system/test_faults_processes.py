@@ -61,7 +61,7 @@ def test_a_zombie_that_wakes_up_late_writes_nothing(
     trial.fault("zombie over Kafka, frozen at work")
     trial.start(["ingest-a"])
     zombie = trial.start_ingestor("ingest-z", port=port)
-    trial.publish(600, 60)
+    trial.publish_until_rest(60)
     before = _at_work(trial, zombie, port)
     assert trial.system.freeze_at_work(zombie, trial.rng), "it was never met in a transaction"
     frozen = time.monotonic()
@@ -87,7 +87,7 @@ def test_a_writer_frozen_with_the_lock_does_not_hold_up_the_others(
     trial.start(["ingest-a"])
     point = f"{place}:{trial.rng.randint(12, 20)}"
     writer = trial.start_ingestor("ingest-z", program=program(point), port=port)
-    trial.publish(600, 60)
+    trial.publish_until_rest(60)
     before = _at_work(trial, writer, port)
     _frozen_with_the_lock(trial, writer)
     _wait_until_fenced(trial, writer, port, before)
@@ -106,7 +106,7 @@ def test_on_the_embedded_feed_only_the_frozen_one_stands_still(
     trial.start(["ingest-a"])
     point = f"{place}:{trial.rng.randint(5, 30)}"
     writer = trial.start_ingestor("ingest-z", program=program(point))
-    trial.publish(700, 60)
+    trial.publish_until_rest(60)
     _frozen_with_the_lock(trial, writer)
     trial.to_rest()
     trial.judge()
@@ -135,7 +135,7 @@ def test_a_clock_that_jumps_changes_nothing(
     embedded.installation.program = program(f"clock:{clock}")
     trial.start()
     embedded.installation.program = usual  # the producer's clock is right
-    trial.publish(300, 60)
+    trial.publish_until_rest(60)
     trial.under_load(60)
     jumped = time.monotonic()
     clock.write_text(str(seconds))
