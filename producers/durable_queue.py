@@ -1,7 +1,7 @@
 """Messages on disk until they are acknowledged: an SQLite file that one process owns.
 
-The file holds health data in clear: only its owner can read it, and what was acknowledged keeps
-its ids but not its bytes.
+The file holds health data in clear: only its owner can read it. What was answered keeps its ids,
+but neither key (the INS) nor bytes; when it is old, only that its document was submitted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 from ingest.runtime.feed.header_codec import pack_headers, unpack_headers
@@ -42,7 +44,16 @@ create index if not exists message_by_unique_id on message (unique_id) where uni
 
 -- Documents a person has held back: also what is submitted of them later waits.
 create table if not exists held (unique_id text primary key) without rowid;
+
+-- Deposits acknowledged long ago: their document, as a hash, and the message that brought it.
+create table if not exists submitted (
+    document blob primary key,
+    message_id blob not null
+) without rowid;
 """
+_VERSION: Final = 1
+"""Of the file (`user_version`). Before 1, what was answered kept its key."""
+_WITHOUT_BYTES: Final = "key = x'', value = x'', headers = x'', size = 0"
 
 
 class QueueError(Exception):
@@ -88,6 +99,8 @@ class DurableQueue:
             for pragma in ("journal_mode = wal", "synchronous = full", "secure_delete = on"):
                 self._db.execute(f"pragma {pragma}")
             self._db.executescript(_TABLES)
+            self._db.create_function("document_hash", 1, _document_hash, deterministic=True)
+            self._clear_old_keys()
         except (sqlite3.Error, OSError) as error:
             os.close(self._owner)
             raise QueueError(f"{path} can't be used as a queue: {error}") from error
@@ -138,7 +151,7 @@ class DurableQueue:
         return None if row is None else float(row[0])
 
     def settle(self, answers: Iterable[tuple[int, Acknowledgement | PublishFailure]]) -> None:
-        """The answers are noted; acknowledged messages lose their bytes."""
+        """The answers are noted; the messages lose their key and their bytes."""
         acknowledged, refused = [], []
         for seq, answer in answers:
             if isinstance(answer, Acknowledgement):
@@ -148,12 +161,12 @@ class DurableQueue:
         with self._lock, self._transaction():
             self._db.executemany(
                 "update message set state = 'acknowledged', partition = ?, offset = ?,"
-                " value = x'', headers = x'', size = 0 where seq = ?",
+                f" {_WITHOUT_BYTES} where seq = ?",
                 acknowledged,
             )
             self._db.executemany(
-                "update message set state = 'refused', code = ?, detail = ?, value = x'',"
-                " headers = x'', size = 0 where seq = ?",
+                "update message set state = 'refused', code = ?, detail = ?,"
+                f" {_WITHOUT_BYTES} where seq = ?",
                 refused,
             )
 
@@ -181,11 +194,17 @@ class DurableQueue:
     def live_deposit(self, unique_id: str) -> UUID | None:
         """The message that deposits this document and was not refused, if there is one."""
         with self._lock:
-            row = self._db.execute(
-                "select message_id from message where unique_id = ? and state <> 'refused'"
-                " and schema_name = 'DepositDocument' order by seq limit 1",
-                (unique_id,),
-            ).fetchone()
+            row = (
+                self._db.execute(
+                    "select message_id from message where unique_id = ? and state <> 'refused'"
+                    " and schema_name = 'DepositDocument' order by seq limit 1",
+                    (unique_id,),
+                ).fetchone()
+                or self._db.execute(
+                    "select message_id from submitted where document = document_hash(?)",
+                    (unique_id,),
+                ).fetchone()
+            )
         return None if row is None else UUID(bytes=row[0])
 
     def submission(self, message_id: UUID) -> Submission | None:
@@ -207,19 +226,42 @@ class DurableQueue:
         return {state: (count, size) for state, count, size in rows}
 
     def forget(self, before: float) -> int:
-        """Answered messages submitted before that time (seconds since 1970) are gone; how many."""
-        with self._lock, self._transaction():
-            return self._db.execute(
-                "delete from message where state in ('acknowledged', 'refused')"
-                " and submitted_at < ?",
-                (before,),
-            ).rowcount
+        """Answered messages submitted before that time (seconds since 1970) are gone; how many.
+
+        Of an acknowledged deposit a hash of its document and the message's id stay, so that
+        `live_deposit` knows it.
+        """
+        with self._lock:
+            with self._transaction():
+                self._db.execute(
+                    "insert or ignore into submitted select document_hash(unique_id), message_id"
+                    " from message where state = 'acknowledged' and submitted_at < ?"
+                    " and schema_name = 'DepositDocument' and unique_id is not null order by seq",
+                    (before,),
+                )
+                gone = self._db.execute(
+                    "delete from message where state in ('acknowledged', 'refused')"
+                    " and submitted_at < ?",
+                    (before,),
+                ).rowcount
+            # The write-ahead log still has the pages as they were before.
+            self._db.execute("pragma wal_checkpoint(truncate)").fetchall()
+        return gone
 
     def close(self) -> None:
         """Release the file."""
         with self._lock:
             self._db.close()
             os.close(self._owner)
+
+    def _clear_old_keys(self) -> None:
+        if self._db.execute("pragma user_version").fetchone() < (_VERSION,):
+            with self._transaction():
+                self._db.execute(
+                    f"update message set {_WITHOUT_BYTES}"
+                    " where state in ('acknowledged', 'refused')"
+                )
+                self._db.execute(f"pragma user_version = {_VERSION}")
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._db)
@@ -234,6 +276,10 @@ class _Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._db.execute("commit" if kind is None else "rollback")
+
+
+def _document_hash(unique_id: str) -> bytes:
+    return sha256(unique_id.encode()).digest()[:16]
 
 
 def _own(path: Path) -> int:

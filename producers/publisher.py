@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
@@ -40,6 +40,9 @@ log = structlog.get_logger(__name__)
 Answer = Acknowledgement | PublishFailure
 
 _REFUSALS = ("too_large", "not_authorised", "no_such_topic")
+REMEMBERED_DAYS: Final = 30.0
+"""How long the queue tells what became of a message that was answered."""
+_FORGET_SECONDS = 3600.0
 _SEND_RECORDS = 500
 _SEND_SECONDS = 0.5
 """How long the sender sleeps when nothing tells it to look."""
@@ -72,13 +75,16 @@ class DocumentPublisher:
         max_messages: int = 100_000,
         max_bytes: int = 2 * 1024**3,
         block: bool = False,
+        remembered_days: float = REMEMBERED_DAYS,
         clock: Clock | None = None,
         new_id: Callable[[], UUID] = uuid4,
         metrics: Metrics | None = None,
     ) -> None:
         """Open the queue. With settings, the feed may be away: it is tried until it answers.
 
-        `block`: `submit` waits when the queue is full instead of raising QueueFull. `metrics`: told
+        `block`: `submit` waits when the queue is full instead of raising QueueFull.
+        `remembered_days`: answered messages older than that are forgotten by themselves, as
+        `forget` says. `metrics`: told
         of the queue and the answers; serve its registry with `ingest.runtime.metrics.serve`.
         Raises QueueError when the file can't be used.
         """
@@ -87,6 +93,8 @@ class DocumentPublisher:
         self._clock = clock or SystemClock()
         self._new_id = new_id
         self._max_messages, self._max_bytes, self._block = max_messages, max_bytes, block
+        self._remembered_seconds = remembered_days * 86_400
+        self._forget_at = float("-inf")
         self._queue = DurableQueue(queue)
         self._metrics = metrics
         if metrics is not None:  # there before the first answer: an absent series has no rate
@@ -162,7 +170,7 @@ class DocumentPublisher:
     def forget(self, before: float) -> int:
         """Answered messages submitted before that time (seconds since 1970) are forgotten.
 
-        Their documents are no longer recognised as submitted before.
+        A second deposit of their documents is still recognised (`AlreadySubmitted`).
         """
         return self._queue.forget(before)
 
@@ -221,6 +229,7 @@ class DocumentPublisher:
     def _run(self) -> None:
         while not self._closing.is_set():
             self._settle()
+            self._forget_old()
             self._report_queue()
             publisher = self._opened()
             if publisher is None or not self._send(publisher):
@@ -274,6 +283,11 @@ class DocumentPublisher:
             with self._changed:
                 size = sum(self._sending.pop(seq) for seq, _ in final)
             self._give_room(len(final), size)
+
+    def _forget_old(self) -> None:
+        if self._clock.monotonic() >= self._forget_at:
+            self._forget_at = self._clock.monotonic() + _FORGET_SECONDS
+            self._queue.forget(self._clock.now() - self._remembered_seconds)
 
     def _report_queue(self) -> None:
         if self._metrics is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -30,7 +31,7 @@ from ingest.runtime.feed import (
 )
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
-from producers.durable_queue import QueueError
+from producers.durable_queue import DurableQueue, QueuedMessage, QueueError
 from producers.headers import cloud_event_headers
 from producers.publisher import DocumentPublisher, QueueFull
 from schemas.codec import EncodeError
@@ -285,6 +286,72 @@ def test_a_queue_belongs_to_one_process_and_to_its_owner_only(queue: Path) -> No
     queue.write_bytes(b"not a database" * 100)
     with pytest.raises(QueueError, match="can't be used"):
         DocumentPublisher(Slow(), queue)
+
+
+def queued(number: int, schema_name: str = "DepositDocument") -> QueuedMessage:
+    record = OutgoingRecord("documents", f"{OID}|{number:015d}".encode(), b"a name", ())
+    return QueuedMessage(UUID(int=number).bytes, schema_name, f"1.2.3^{number}", record)
+
+
+def test_what_was_answered_says_no_more_whose_it_is(queue: Path) -> None:
+    kept = DurableQueue(queue)
+    kept.add([queued(1), queued(2), queued(3)], 0.0)
+    refusal = PublishFailure("too_large", "")
+    kept.settle([(1, Acknowledgement(Partition("documents", 0), 7, 0)), (2, refusal)])
+    for file in queue.parent.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file.name
+    kept.close()
+    data = b"".join(file.read_bytes() for file in queue.parent.iterdir())
+    assert [f"{OID}|{n:015d}".encode() in data for n in (1, 2, 3)] == [False, False, True]
+    assert data.count(b"a name") == 1
+
+
+def test_keys_that_an_older_file_kept_are_cleared(queue: Path) -> None:
+    kept = DurableQueue(queue)
+    kept.add([queued(1), queued(2)], 0.0)
+    kept.settle([(1, Acknowledgement(Partition("documents", 0), 7, 0))])
+    kept.close()
+    with sqlite3.connect(queue) as file:
+        file.execute("update message set key = ? where seq = 1", (queued(1).record.key,))
+        file.execute("pragma user_version = 0")
+    file.close()
+    kept = DurableQueue(queue)
+    assert [record.key for _, record in kept.waiting_after(0, 9)] == [queued(2).record.key]
+    kept.close()
+    assert queued(1).record.key not in queue.read_bytes()
+
+
+def test_a_forgotten_deposit_is_still_known_as_submitted(queue: Path) -> None:
+    kept = DurableQueue(queue)
+    kept.add([queued(1), queued(2), queued(3, "ArchiveDocument"), queued(4)], 100.0)
+    place = Acknowledgement(Partition("documents", 0), 7, 0)
+    kept.settle([(1, place), (2, PublishFailure("too_large", "")), (3, place)])
+    assert kept.forget(100.0) == 0
+    assert kept.forget(100.1) == 3
+    assert [kept.submission(UUID(int=n)) is None for n in (1, 2, 3, 4)] == [True, True, True, False]
+    found = [kept.live_deposit(f"1.2.3^{n}") for n in (1, 2, 3, 4)]
+    assert found == [UUID(int=1), None, None, UUID(int=4)]
+    kept.close()
+    assert b"1.2.3^1" not in queue.read_bytes()
+
+
+def test_old_answers_are_forgotten_by_themselves(queue: Path) -> None:
+    slow = Slow()
+    publisher = DocumentPublisher(slow, queue)
+    old = publisher.submit(archive(1), "ArchiveDocument")
+    slow.wait(1)
+    slow.answer(0)
+    assert publisher.flush(10)
+    publisher.close()
+    publisher = DocumentPublisher(slow, queue)
+    assert publisher.submission(old) is not None
+    publisher.close()
+    publisher = DocumentPublisher(slow, queue, remembered_days=0)
+    end = time.monotonic() + 10
+    while publisher.submission(old) is not None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    publisher.close()
 
 
 def test_headers_refuse_an_id_that_is_none() -> None:
