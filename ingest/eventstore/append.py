@@ -6,7 +6,7 @@ Each works on the whole batch; nothing is asked per message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 from typing import Any, Final
@@ -43,11 +43,12 @@ WHERE coalesce(s.version, 0) <> u.version LIMIT 1"""
 _PRESENT: Final = b"""
 SELECT 1 FROM unnest(%b::uuid[]) u(id) JOIN stream s ON s.stream = u.id LIMIT 1"""
 _WAITING: Final = b"""
-SELECT uuid_send(l.target), uuid_send(l.by), NULL::bigint
+SELECT uuid_send(l.target), uuid_send(l.by), NULL::bigint, NULL::bigint
 FROM unnest(%b::uuid[]) u(id) JOIN pending_link l ON l.target = u.id
 UNION ALL
-SELECT NULL, NULL, d.id FROM unnest(%b::uuid[]) u(id) JOIN dead_letter d ON d.waits_for = u.id
-WHERE d.status = 'waiting'"""
+SELECT NULL, NULL, d.id, d.record
+FROM unnest(%b::uuid[]) u(id) JOIN dead_letter d ON d.waits_for = u.id
+WHERE d.status = 'waiting' AND d.raw IS NOT NULL"""
 _HEAD: Final = b"""
 UPDATE log_head SET position = position + %b::bigint,
     recorded_at = greatest(recorded_at, clock_timestamp())
@@ -91,6 +92,8 @@ _BEGIN: Final = Struct("!hiqiq").pack
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
+Erased = Callable[[Iterable[int]], frozenset[int]]
+"""Those of these records whose key was destroyed."""
 
 
 def lock_writers(cursor: Cursor) -> None:
@@ -114,7 +117,7 @@ def move_sources(cursor: Cursor, advances: Sequence[SourceAdvance]) -> None:
         raise Fenced(frozenset(advance.source for advance in advances) - moved)
 
 
-def check_still_true(cursor: Cursor, batch: AppendBatch) -> None:
+def check_still_true(cursor: Cursor, batch: AppendBatch, erased: Erased) -> None:
     """What the decisions rest on still holds. Raises LostRace."""
     if batch.record_versions:
         streams = UuidArray.of(batch.record_versions)
@@ -126,13 +129,22 @@ def check_still_true(cursor: Cursor, batch: AppendBatch) -> None:
         if cursor.execute(_PRESENT, absent, prepare=True).fetchone():
             raise LostRace("a document taken as unknown has come")
     if batch.watched or batch.seen_letters:
-        watched = UuidArray.of(batch.watched)
-        rows = cursor.execute(_WAITING, (watched, watched), prepare=True).fetchall()
-        links = {(target, by) for target, by, letter in rows if letter is None}
-        if links != {(link.target, link.by) for link in batch.seen_links}:
-            raise LostRace("a replacement that waits for a document of the batch has come")
-        if {letter for _, _, letter in rows if letter is not None} != batch.seen_letters:
-            raise LostRace("a letter that waits for a document of the batch has come")
+        _check_waiting(cursor, batch, erased)
+
+
+def _check_waiting(cursor: Cursor, batch: AppendBatch, erased: Erased) -> None:
+    watched = UuidArray.of(batch.watched)
+    rows = cursor.execute(_WAITING, (watched, watched), prepare=True).fetchall()
+    links = {(target, by) for target, by, letter, _ in rows if letter is None}
+    if links != {(link.target, link.by) for link in batch.seen_links}:
+        raise LostRace("a replacement that waits for a document of the batch has come")
+    waiting = {letter: record for _, _, letter, record in rows if letter is not None}
+    unseen = {record for letter, record in waiting.items() if letter not in batch.seen_letters}
+    # A letter under a destroyed key can't be opened, so nobody sees it: it must not count, or the
+    # document it names could never be appended.
+    gone = erased(record for record in unseen if record is not None) if unseen else frozenset()
+    if {letter for letter, record in waiting.items() if record not in gone} != batch.seen_letters:
+        raise LostRace("a letter that waits for a document of the batch has come")
 
 
 def take_positions(cursor: Cursor, count: int) -> tuple[int, int]:

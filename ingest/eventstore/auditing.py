@@ -49,7 +49,7 @@ class StoreCounts:
     pending_links: int
     unpublished_outcome_batches: int
     letters: dict[str, int]
-    """By status: waiting, accepted, duplicate, unchanged, discarded."""
+    """By status: waiting, accepted, duplicate, unchanged, discarded, erased."""
 
 
 class Auditing:

@@ -63,6 +63,8 @@ class EncodedBatch:
     new_heads: HeadColumns
     moved_heads: HeadColumns
     letters: SealedLetters
+    erasures: int
+    """`KeyRing.erasures` when the keys were read."""
 
 
 def encode_batch(
@@ -73,12 +75,13 @@ def encode_batch(
     """
     records = {event.record for event in batch.events}
     records.update(letter.record for letter in batch.dead_letters if letter.record is not None)
-    keys = ring.load(records)
+    keys, erasures = ring.load_counted(records)
     return EncodedBatch(
         events=seal_events(batch.events, keys, names, entropy),
         new_heads=head_columns([head for head in batch.heads if head.base == 0]),
         moved_heads=head_columns([head for head in batch.heads if head.base > 0]),
         letters=seal_letters(batch.dead_letters, keys, letter_key, entropy),
+        erasures=erasures,
     )
 
 

@@ -24,6 +24,7 @@ CAPACITY: Final = 500_000
 _CONTEXT: Final = Struct("!10sq").pack
 _READ: Final = b"""
 SELECT k.record, k.wrapped FROM unnest(%b::bigint[]) u(record) JOIN record_key k USING (record)"""
+_ERASURES: Final = b"SELECT erasures FROM erasure_count"
 _CREATE: Final = b"""
 INSERT INTO record_key (record, wrapped) SELECT * FROM unnest(%b::bigint[], %b::bytea[])"""
 
@@ -55,10 +56,15 @@ class KeyRing:
         Raises KeyMissing when a record has no row: halt, its keys must be restored.
         """
         wanted = set(records)
+        return self.load_counted(wanted)[0] if wanted else {}
+
+    def load_counted(self, records: Iterable[int]) -> tuple[Keys, int]:
+        """As `load`, and the number of erasures of that moment: while `erasures` gives the same
+        number, none of these keys was destroyed.
+        """
+        wanted = set(records)
         with self._session.lock:
-            if not wanted:
-                return {}
-            self._forget_if_erased()
+            erasures = self._forget_if_erased()
             cache = self._cache
             missing = sorted(wanted.difference(cache))
             fresh = self._read(missing) if missing else {}
@@ -69,7 +75,11 @@ class KeyRing:
                 f"{len(wanted) - len(found)} record(s) have no row in record_key: "
                 "restore the database of the keys, nothing was skipped"
             )
-        return found
+        return found, erasures
+
+    def erasures(self) -> int:
+        """How many keys were ever destroyed, by any process."""
+        return int(self._session.rows(_ERASURES)[0][0])
 
     def create(self, records: Sequence[int]) -> None:
         """New random keys for records that never had one, committed."""
@@ -104,11 +114,12 @@ class KeyRing:
             self.load([record])
         return bool(done)
 
-    def _forget_if_erased(self) -> None:
-        erasures = self._session.rows(b"SELECT erasures FROM erasure_count")[0][0]
+    def _forget_if_erased(self) -> int:
+        erasures = self.erasures()
         if erasures != self._erasures:
             self._cache.clear()
             self._erasures = erasures
+        return erasures
 
     def _read(self, records: Sequence[int]) -> Keys:
         rows = self._session.rows(_READ, (Int8Array.of(records),))

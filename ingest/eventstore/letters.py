@@ -20,14 +20,16 @@ from .sessions import Session
 
 WAITING: Final = "waiting"
 DISCARDED: Final = "discarded"
+ERASED: Final = "erased"
 
 _COPY: Final = (
     "COPY dead_letter (source, source_offset, timestamp_ms, received_at, code, path, message_id,"
-    " software_id, record, subject, waits_for, fingerprint, raw) FROM STDIN (FORMAT BINARY)"
+    " software_id, record, subject, waits_for, fingerprint, status, decided_at, raw)"
+    " FROM STDIN (FORMAT BINARY)"
 )
 _TYPES: Final = (
     *("text", "int8", "int8", "timestamptz", "text", "text", "uuid"),
-    *("text", "int8", "uuid", "uuid", "bytea", "bytea"),
+    *("text", "int8", "uuid", "uuid", "bytea", "text", "timestamptz", "bytea"),
 )
 _DECIDE: Final = b"""
 UPDATE dead_letter d SET
@@ -39,6 +41,12 @@ UPDATE dead_letter d SET
 FROM unnest(%b::bigint[], %b::int[], %b::text[], %b::text[], %b::text[])
     u(id, attempt, status, code, path)
 WHERE d.id = u.id AND d.attempt = u.attempt - 1 AND d.status = 'waiting'"""
+
+_ERASE: Final = """
+UPDATE dead_letter SET status = 'erased', decided_at = clock_timestamp(), path = NULL,
+    message_id = NULL, software_id = '', record = NULL, subject = NULL, waits_for = NULL,
+    fingerprint = NULL, discard_reason = NULL, discarded_by = NULL, raw = NULL
+WHERE record = %(record)s OR subject IN (SELECT ins FROM identity WHERE record = %(record)s)"""
 
 _OPENED: Final = b"""
 SELECT d.id, d.source, d.source_offset, d.attempt, d.code, uuid_send(d.waits_for), d.record, d.raw
@@ -130,20 +138,37 @@ def seal_letters(
 def write_letters(
     cursor: psycopg.Cursor[tuple[Any, ...]], letters: SealedLetters, received_at: datetime
 ) -> None:
-    """The letters wait, numbered in the order of the batch."""
+    """The letters wait, numbered in the order of the batch; those of an erased record are closed
+    at once and say nothing but where and why something was refused.
+    """
     if not letters:
         return
     with cursor.copy(_COPY) as copy:
         copy.set_types(_TYPES)
         for letter, raw in letters:
+            known = (letter.source, letter.offset, letter.timestamp_ms, received_at, letter.code)
+            if raw is None:
+                nothing = (None, None, "", None, None, None, None)
+                copy.write_row((*known, *nothing, ERASED, received_at, None))
+                continue
             copy.write_row(
                 (
-                    *(letter.source, letter.offset, letter.timestamp_ms, received_at),
-                    *(letter.code, letter.path, _uuid(letter.message_id), letter.software_id),
+                    *known,
+                    *(letter.path, _uuid(letter.message_id), letter.software_id),
                     *(letter.record, _uuid(letter.subject), _uuid(letter.waits_for)),
-                    *(letter.fingerprint, raw),
+                    *(letter.fingerprint, WAITING, None, raw),
                 )
             )
+
+
+def erase_letters(cursor: psycopg.Cursor[tuple[Any, ...]], record: int) -> int:
+    """All letters of the record, those refused before it was known too, say nothing any more; how
+    many there were. Their rows stay: the balance sheet counts them.
+
+    Under the writers' lock, after the key is destroyed: then no batch is under way that could
+    commit one more.
+    """
+    return cursor.execute(_ERASE, {"record": record}).rowcount
 
 
 def decide_letters(
@@ -176,7 +201,11 @@ class Letters:
         self._letter_key: Final = letter_key
 
     def waiting_for(self, streams: Iterable[bytes]) -> list[WaitingLetter]:
-        """Letters that wait for one of these streams, opened, in the order of receipt."""
+        """Letters that wait for one of these streams, opened, in the order of receipt.
+
+        Not those of a record whose key was destroyed: `append.check_still_true` leaves them out
+        as well, so what an erasure left half done stops nobody.
+        """
         query = _OPENED + b"JOIN unnest(%b::uuid[]) u(id) ON d.waits_for = u.id"
         return self._opened(query, (UuidArray.of(set(streams)),))
 
@@ -221,15 +250,6 @@ class Letters:
             ).rowcount
         if not done:
             raise LetterNotFound(f"there is no dead letter {letter} that waits")
-
-    def erase(self, record: int) -> int:
-        """All letters of the record are gone, those refused before it was known too."""
-        with self._session.lock:
-            return self._session.connection.execute(
-                "delete from dead_letter where record = %s"
-                " or subject in (select ins from identity where record = %s)",
-                (record, record),
-            ).rowcount
 
     def _opened(self, query: bytes, parameters: tuple[Any, ...]) -> list[WaitingLetter]:
         rows = self._session.rows(

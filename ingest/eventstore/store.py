@@ -28,6 +28,7 @@ from .batch import (
     AppendBatch,
     Appended,
     Head,
+    LostRace,
     PendingLink,
     RecordedEvent,
     RecordRef,
@@ -47,6 +48,7 @@ from .letters import (
     OpenedLetter,
     WaitingOfCode,
     decide_letters,
+    erase_letters,
     write_letters,
 )
 from .master_key import Entropy, MasterKey, read_master_key
@@ -171,7 +173,10 @@ class EventStore:
                 passes("lock_wanted")
                 lock_writers(cursor)
                 move_sources(cursor, batch.advances)
-                check_still_true(cursor, batch)
+                check_still_true(cursor, batch, self.erased)
+                # Erasures hold the same lock: none can come between this and the commit.
+                if self._ring.erasures() != ready.erasures:
+                    raise LostRace("a record was erased since the batch was sealed")
                 before, microseconds = take_positions(cursor, count)
                 answer = appended(before, count, microseconds)
                 write_applied(cursor, batch, before)
@@ -212,10 +217,16 @@ class EventStore:
         """Nothing of the record can be read any more, in any process; False when it was so before.
 
         The key first: from then on nothing opens, and the rest may be done again after a failure.
+        Under the writers' lock: a batch sealed under the key before is committed before, or never.
         Raises KeyMissing when the record never was.
         """
-        done = self._ring.erase(record)
-        self._letters.erase(record)
+        with self._reader.lock:
+            conn = self._reader.connection
+            with transaction(conn), conn.cursor(binary=True) as cursor:
+                transaction_timeouts(conn, self._session_timeout)
+                lock_writers(cursor)
+                done = self._ring.erase(record)
+                erase_letters(cursor, record)
         self.contents.erase(record)
         return done
 
