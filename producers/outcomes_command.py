@@ -8,9 +8,10 @@ import typer
 from rich.text import Text
 
 from ingest.runtime.console import note, out, print_json
-from ingest.runtime.feed import ensure_topics
+from ingest.runtime.feed import check_topics
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.settings import Settings
+from schemas.messages import OUTCOMES
 
 from .answers import Answer, AnswerReader
 
@@ -29,10 +30,11 @@ def outcomes(
 ) -> None:
     """Show the answers on the topic `outcomes`, oldest first within each partition.
 
-    Exit codes: 0 shown, also when there are none; 4 the feed is away.
+    Exit codes: 0 shown, also when there are none; 4 the feed is away or refuses this user; 5 the
+    topic does not exist.
     """
     settings = Settings.load()
-    ensure_topics(settings)
+    check_topics(settings, [OUTCOMES])
     stop = StopSignal()
     reader = AnswerReader(settings, client_id="histoire-outcomes", from_end=False)
     shown = 0

@@ -9,9 +9,10 @@ import typer
 from rich.text import Text
 
 from ingest.runtime.console import CommandError, Exit, out, print_json, progress
-from ingest.runtime.feed import ensure_topics
+from ingest.runtime.feed import check_topics
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
+from schemas.messages import DOCUMENTS, OUTCOMES
 
 from .answers import AnswerReader
 from .deposit import Flags
@@ -64,8 +65,8 @@ def send(
 
     Files the system would refuse are not sent, and say why. A file sent before is a duplicate.
     Exit codes: 0 all acknowledged (with --wait: accepted or duplicate); 1 something was refused or
-    rejected; 2 wrong arguments; 4 not acknowledged or answered in time: what is queued is sent by
-    the next call.
+    rejected; 2 wrong arguments; 4 the feed is away or refuses this user, or not acknowledged or
+    answered in time: what is queued is sent by the next call; 5 a topic does not exist.
     """
     if replaces is not None and len(files) > 1:
         raise CommandError("--replaces is for one file", "Send them one by one.", Exit.USAGE)
@@ -81,7 +82,7 @@ def _send(
     settings: Settings, files: list[Path], request: Request, timeout: float, wait: bool
 ) -> list[Sending]:
     clock = SystemClock()
-    ensure_topics(settings)
+    check_topics(settings, [DOCUMENTS, OUTCOMES] if wait else [DOCUMENTS])
     reader = _reader(settings) if wait else None
     try:
         publisher = _publisher(settings, clock)

@@ -9,9 +9,10 @@ import typer
 from rich.table import Table
 
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
-from ingest.runtime.feed import ensure_topics, open_publisher
+from ingest.runtime.feed import check_topics, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
+from schemas.messages import FEED_TOPICS
 
 from .simulator.fault_rates import FAULTS, FaultError, FaultRates, parse_faults
 from .simulator.ledger import Ledger
@@ -127,7 +128,8 @@ def simulate(
     Every organisation has software of its own; several of them feed the record of one patient.
 
     Exit codes: 0 all sent and answered as foreseen; 1 some messages are unanswered or were refused
-    though no fault was put in; 2 wrong arguments; 4 the feed is away.
+    though no fault was put in; 2 wrong arguments; 4 the feed is away or refuses this
+    user; 5 a topic does not exist.
     """
     if day and (documents is not None or rate):
         raise CommandError(
@@ -204,7 +206,7 @@ def _publish(
 ) -> Summary:
     settings = Settings.load()
     stop = StopSignal()
-    ensure_topics(settings)
+    check_topics(settings, FEED_TOPICS)
     book = None if ledger is None else Ledger(ledger, run.seed, _described(run, rates, content))
     publisher = open_publisher(settings, client_id=CLIENT)
     complete = False

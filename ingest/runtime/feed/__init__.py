@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from ..settings import Settings
 from .partitioning import partition_of
-from .topics import PlannedTopic, TopicFacts, ensure_topics, planned_topics, topic_facts
+from .topics import (
+    PlannedTopic,
+    TopicFacts,
+    check_topics,
+    ensure_topics,
+    planned_topics,
+    topic_facts,
+)
 from .types import (
     Acknowledgement,
     Assignment,
@@ -21,6 +28,7 @@ from .types import (
     Headers,
     OutgoingRecord,
     Partition,
+    PartitionsHalted,
     PolledPartition,
     Poller,
     Publisher,
@@ -40,6 +48,7 @@ __all__ = [
     "Headers",
     "OutgoingRecord",
     "Partition",
+    "PartitionsHalted",
     "PlannedTopic",
     "PolledPartition",
     "Poller",
@@ -48,6 +57,7 @@ __all__ = [
     "RecordIdentity",
     "Resume",
     "TopicFacts",
+    "check_topics",
     "ensure_topics",
     "open_poller",
     "open_publisher",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.messages import DOCUMENTS, NOTIFICATIONS, OUTCOMES, PATIENTS
 
 from ..settings import Settings
+from .types import FeedMismatch, FeedUnavailable
 
 ANSWER_PARTITIONS = 6
 """Outcomes and notifications: little data, and no order beyond one software or record."""
@@ -58,6 +59,27 @@ def ensure_topics(settings: Settings) -> None:
     ensure_kafka_topics(settings, planned_topics(settings))
 
 
+def check_topics(settings: Settings, topics: Sequence[str]) -> None:
+    """These topics exist and this user is told of them; nothing is made, nothing else looked at.
+
+    For those who use topics that are the operator's. Raises FeedMismatch for a topic that is not
+    there (also before the first `histoire migrate`), FeedUnavailable when the feed is away or this
+    user has no right to a topic.
+    """
+    if settings.kafka_bootstrap is None:
+        from .embedded import feed_errors, log_session, log_topics
+
+        with feed_errors():
+            conn = log_session(settings, "topics")
+            try:
+                found = log_topics(conn, settings.topic_prefix)
+            finally:
+                conn.close()
+        _refuse_missing(topic for topic in topics if topic not in found)
+        return
+    _check_kafka_topics(settings, topics)
+
+
 def topic_facts(settings: Settings) -> dict[str, TopicFacts]:
     """The topics of the system that exist, by logical name. Raises FeedUnavailable, FeedError."""
     if settings.kafka_bootstrap is None:
@@ -65,6 +87,32 @@ def topic_facts(settings: Settings) -> dict[str, TopicFacts]:
     from .kafka_topics import kafka_topic_facts
 
     return kafka_topic_facts(settings, tuple(planned_topics(settings)))
+
+
+def _refuse_missing(missing: Iterable[str]) -> None:
+    for topic in missing:
+        raise FeedMismatch(
+            f"topic {topic} does not exist: run histoire migrate, or ask the operator of the feed"
+        )
+
+
+def _check_kafka_topics(settings: Settings, topics: Sequence[str]) -> None:
+    from kafka.errors import TopicAuthorizationFailedError, UnknownTopicOrPartitionError
+
+    from .kafka_connection import admin_client, describe, translated
+
+    with admin_client(settings, "topics") as admin:
+        found = describe(admin, settings.topic_prefix, topics)
+    _refuse_missing(t for t in topics if found[t].error is UnknownTopicOrPartitionError)
+    for topic in topics:
+        error = found[topic].error
+        if error is TopicAuthorizationFailedError:
+            raise FeedUnavailable(
+                f"this user has no right to topic {topic}, or there is none: ask the operator of"
+                " the feed"
+            )
+        if error is not None:
+            raise translated(error())
 
 
 def _ensure_log_topics(settings: Settings) -> None:

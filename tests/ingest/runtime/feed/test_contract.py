@@ -15,6 +15,7 @@ from ingest.runtime.feed import (
     OutgoingRecord,
     Partition,
     Poller,
+    check_topics,
     ensure_topics,
     partition_of,
     topic_facts,
@@ -310,6 +311,14 @@ def test_topics_are_created_once_and_another_partition_count_is_refused(feed: Fe
     other = Settings.model_validate({**feed.settings.model_dump(), "topic_partitions": 5})
     with pytest.raises(FeedMismatch, match="4 partitions"):
         ensure_topics(other)
+
+
+def test_topics_are_only_looked_at_by_those_who_use_them(feed: Feed) -> None:
+    check_topics(feed.settings, ["documents", "outcomes"])
+    elsewhere = Settings.model_validate({**feed.settings.model_dump(), "topic_prefix": "nowhere-"})
+    with pytest.raises(FeedMismatch, match=r"topic documents does not exist.*histoire migrate"):
+        check_topics(elsewhere, ["documents"])
+    assert topic_facts(elsewhere) == {}
 
 
 def test_a_publisher_is_full_until_it_is_answered(feed: Feed) -> None:
