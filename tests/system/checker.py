@@ -2,7 +2,8 @@
 
 Invariants of RELIABILITY 2.1: I1 acknowledged = stored or refused with a letter; I2 nothing twice;
 I3 nothing invented; I4 nothing altered; I5 the order of the patient; I6 no unexplained offset;
-I7 timelines and notifications = the naive reference; I8 rebuilt = live; I14 metrics tell the truth.
+I7 timelines and notifications = the naive reference; I8 rebuilt = live; I11 erased is erased;
+I14 metrics tell the truth.
 
 Findings name messages by place, messageId or stream; never by INS.
 """
@@ -27,7 +28,8 @@ CLOSED: Final = {"accepted": "ACCEPTED", "duplicate": "DUPLICATE", "unchanged": 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong. `kind`: lost, doubled, altered, reordered, invented, unexplained,
-    unexpected, uncounted, shown, flags, notified, rebuilt, unbalanced, untrue.
+    unexpected, uncounted, shown, flags, notified, rebuilt, unbalanced, erased,
+    untrue.
     """
 
     invariant: str
@@ -223,8 +225,12 @@ def altered(case: Case, now: datetime) -> Findings:
             ours = event.message_id == fed.message_id
             if ours and event.sha256 is not None and event.sha256 != fed.submitted_sha256:
                 yield Finding("I4", "altered", str(place), "stored with other bytes than sent")
-        given_back = case.evidence.contents.get(uid)
-        if given_back is not None and given_back != fed.datum["content_sha256"]:
+        if uid not in case.evidence.contents:
+            continue
+        given_back = case.evidence.contents[uid]
+        if given_back is None:
+            yield Finding("I4", "lost", str(place), "the document does not come back")
+        elif given_back != fed.datum["content_sha256"]:
             yield Finding("I4", "altered", str(place), "the document comes back changed")
 
 
@@ -354,6 +360,13 @@ def rebuilt(case: Case, now: datetime) -> Findings:
         yield Finding("I6", "unbalanced", "audit", "histoire audit says it does not balance")
 
 
+def erased(case: Case, now: datetime) -> Findings:
+    """I11 in part. Nothing is stored of a record after its erasure: it could never be read."""
+    for position in case.evidence.after_erasure:
+        detail = "recorded after its record was erased"
+        yield Finding("I11", "erased", f"position {position}", detail)
+
+
 def metrics(case: Case, now: datetime) -> Findings:
     """I14 light. The gauges of the balance sheet are its rows."""
     for (topic, number, kind), value in case.evidence.balance_gauges.items():
@@ -375,5 +388,6 @@ JUDGES: Final[tuple[Judge, ...]] = (
     timelines,
     notifications,
     rebuilt,
+    erased,
     metrics,
 )

@@ -1,8 +1,8 @@
 """Runs commands of `histoire` one after another in one process, since each start costs a second.
 
 Reads one JSON object per line, `{"arguments": [...], "given": "..."}`, answers `{"code", "out"}`.
-Started by `answers.terminal` with the environment of an installation. Arguments: crash points and
-bugs to plant first.
+Started by `answers.terminal` with the environment of an installation. Arguments: what to plant
+first (`planted`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import BinaryIO
 
 import orjson
 import typer
-from planted import plant
-
-from deploy import cli
+from planted import plant_others, plant_points
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Until the requests end."""
+    from deploy import cli
+
     # Else typer makes it anew for each command, in 25 ms.
     cli.app = typer.main.get_command(cli.app)  # type: ignore[assignment]
     for line in requests:
@@ -35,6 +35,6 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    for what in sys.argv[1:]:
-        plant(what)
+    plant_points(sys.argv[1:])
+    plant_others(sys.argv[1:])
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -11,6 +11,7 @@ from typing import Final
 
 import fault_report
 import own_services
+import planted_report
 import pytest
 from feed_reading import EmbeddedFeed, KafkaFeed
 from processes import installed
@@ -22,7 +23,7 @@ SEEDS: Final[tuple[int, ...]] = ()
 
 def pytest_configure(config: pytest.Config) -> None:
     """The plugins of this folder."""
-    for plugin in (fault_report, own_services):
+    for plugin in (fault_report, own_services, planted_report):
         config.pluginmanager.register(plugin)
 
 

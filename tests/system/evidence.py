@@ -142,7 +142,8 @@ class Evidence:
     """All of a run.
 
     `timelines` by (INS key, reader), before a replay and after it. `contents`: SHA-256 by uniqueId
-    of the bytes as the product gives them back. `audit`: lines of `histoire audit --json`.
+    of the bytes as the product gives them back, None: it does not. `after_erasure`: positions of
+    events recorded after the erasure of their record. `audit`: lines of `histoire audit --json`.
     """
 
     sent: list[Sent] = field(default_factory=list)
@@ -155,9 +156,10 @@ class Evidence:
     answered: list[Answered] = field(default_factory=list)
     notified: list[Notified] = field(default_factory=list)
     records: dict[str, int] = field(default_factory=dict)
+    after_erasure: list[int] = field(default_factory=list)
     timelines: dict[tuple[str, str], Seen] = field(default_factory=dict)
     timelines_rebuilt: dict[tuple[str, str], Seen] = field(default_factory=dict)
-    contents: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, str | None] = field(default_factory=dict)
     balance_gauges: dict[tuple[str, int, str], float] = field(default_factory=dict)
     rebuilt_equal: bool | None = None
     audit_passed: bool | None = None

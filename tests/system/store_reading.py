@@ -23,6 +23,9 @@ from evidence import Counted, Evidence, Letter, Place, Stored
 _EVENTS: Final = """
 select e.position, e.record, e.stream, e.version, n.name, e.message_id, e.state
 from event e join event_name n on n.id = e.name where e.record <> 0 order by e.position"""
+_AFTER_ERASURE: Final = """
+select e.position from event e join record_key k using (record)
+where e.recorded_at > k.erased_at order by 1"""
 _SOURCES: Final = """
 select source, first_offset, next_offset, accepted, duplicate, unchanged, rejected, events, holes
 from source_position"""
@@ -73,6 +76,7 @@ def read_store(dsn: str, master_key: Path, avro: AvroFolder, evidence: Evidence)
         evidence.stored = [
             _stored(row, opener.open(row), avro) for row in conn.execute(_EVENTS).fetchall()
         ]
+        evidence.after_erasure = [position for (position,) in conn.execute(_AFTER_ERASURE)]
         for source, *numbers in conn.execute(_SOURCES):
             evidence.counted[_partition(source)] = Counted(*numbers)
         evidence.letters = [

@@ -219,8 +219,12 @@ def examine(
     documents: int,
     readers: Iterable[str] = READERS,
     replay: bool = True,
+    planted: Iterable[str] = (),
 ) -> Evidence:
-    """All evidence of a system at rest; timelines of some persons, bytes of some documents."""
+    """All evidence of a system at rest; timelines of some persons, bytes of some documents.
+
+    `planted`: bugs in the process that is asked.
+    """
     avro = AvroFolder()
     evidence = Evidence(sent=read_ledgers(ledgers))
     evidence.fed = read_fed(system.feed, avro)
@@ -241,10 +245,10 @@ def examine(
         if fed.datum and fed.schema == "DepositDocument" and fed.place in accepted
     }
     uids = [uid for uid in dict.fromkeys(uids) if uid in kept]
-    with terminal(system.installation) as asked:
+    with terminal(system.installation, *planted) as asked:
         ask_timelines(asked, chosen, readers, evidence.timelines)
-        author = f"author:{_an_author(evidence, chosen)}"
-        ask_timelines(asked, chosen[:10], [author], evidence.timelines)
+        authors = [f"author:{_an_author(evidence, chosen)}"] if chosen else []
+        ask_timelines(asked, chosen[:10], authors, evidence.timelines)
         ask_documents(
             asked, evidence, rng.sample(uids, min(documents, len(uids))), system.installation.logs
         )

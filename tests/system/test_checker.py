@@ -74,6 +74,14 @@ def lost_outcome(evidence: Evidence) -> None:
     evidence.answered = [a for a in evidence.answered if a.place != place(6)]
 
 
+def lost_document(evidence: Evidence) -> None:
+    evidence.contents[D3] = None
+
+
+def stored_after_its_erasure(evidence: Evidence) -> None:
+    evidence.after_erasure = [5]
+
+
 def lost_application(evidence: Evidence) -> None:
     del evidence.applied[message_id(7)]
 
@@ -245,6 +253,8 @@ NAMED: list[tuple[Damage, str, str, str]] = [
     (lost_record, "I1", "lost", "documents/0/4"),
     (lost_letter, "I1", "lost", "documents/0/5"),
     (lost_outcome, "I6", "unexplained", "documents/0/6"),
+    (lost_document, "I4", "lost", "documents/0/4"),
+    (stored_after_its_erasure, "I11", "erased", "position 5"),
     (lost_application, "I1", "lost", "documents/0/7"),
     (doubled_event, "I2", "doubled", f"message {message_id(6)}"),
     (doubled_position, "I2", "doubled", "position 7"),

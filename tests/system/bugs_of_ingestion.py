@@ -1,0 +1,145 @@
+"""Bugs planted into the way from the feed to the log and to the outcomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planting import apart, module
+
+
+def positions_first() -> None:
+    """The positions of the feed are committed before what was read from there."""
+    store = module("ingest.eventstore.store")
+    original = store.move_sources
+    store.move_sources = lambda cursor, advances: apart(
+        cursor, lambda other: original(other, advances)
+    )
+
+
+def deposits_repeated() -> None:
+    """No de-duplication: a deposit that is known is stored once more."""
+    deposits = module("ingest.decide_deposit")
+
+    def again(known: Any, message: Any, state: Any, first: Any) -> Any:
+        given = (message.stream, first.record, "document_submitted", message.datum)
+        event = deposits.Event(*given, message.submitted)
+        return deposits.Decision(deposits.ACCEPTED, (event,), keeps_content=True)
+
+    deposits._again = again
+
+
+def copies_applied() -> None:
+    """A late copy of a mask is applied again; nor does the store refuse it."""
+    assembly, store = module("ingest.assembly"), module("ingest.eventstore.store")
+    decide, write_applied = assembly.decide, store.write_applied
+    lost_race = module("ingest.eventstore.batch").LostRace
+
+    def forgetful(known: Any, message: Any) -> Any:
+        known.applied.pop(message.message_id, None)
+        return decide(known, message)
+
+    def lenient(*arguments: Any) -> None:
+        try:
+            write_applied(*arguments)
+        except lost_race:
+            return
+
+    assembly.decide, store.write_applied = forgetful, lenient
+    module("ingest.eventstore.encoded_batch")._check_messages = lambda batch: None
+
+
+def fence_forgotten() -> None:
+    """No fencing: positions are set, whatever they were."""
+    append = module("ingest.eventstore.append")
+    compared = b" AND p.next_offset = u.base"
+    assert compared in append._FENCE
+    append._FENCE = append._FENCE.replace(compared, b"")
+
+
+def lock_forgotten() -> None:
+    """Positions as from a sequence, without the lock: they become visible in another order."""
+    store = module("ingest.eventstore.store")
+    original = store.take_positions
+    store.lock_writers = lambda cursor: None
+    store.take_positions = lambda cursor, count: apart(cursor, lambda other: original(other, count))
+
+
+def unknown_retried() -> None:
+    """After an unknown outcome the batch is tried again blindly, without the fence."""
+    fence_forgotten()
+    module("ingest.batch").BatchWriter._was_committed = lambda self, written: False
+
+
+def rejected_passed_over() -> None:
+    """The position goes past a message that is refused, and nothing is said of it."""
+    batch = module("ingest.batch")
+    original = batch.outcome_rows
+    batch.refused = lambda arrivals: []
+    batch.outcome_rows = lambda arrivals, now: original(
+        [a for a in arrivals if a.answer.status != "rejected"], now
+    )
+
+
+def letters_forgotten() -> None:
+    """What is refused has an outcome, and no letter is kept."""
+    module("ingest.eventstore.store").write_letters = lambda cursor, letters, received_at: None
+
+
+def outcomes_apart() -> None:
+    """Outcomes are written after the batch is committed, in a transaction of their own."""
+    store = module("ingest.eventstore.store")
+    write, commit = store.write_outcomes, store.EventStore._commit
+    store.write_outcomes = lambda *arguments: None
+
+    def then_outcomes(self: Any, batch: Any, ready: Any) -> Any:
+        answer = commit(self, batch, ready)
+        with self.writer.connection.cursor(binary=True) as cursor:
+            write(cursor, batch.outcomes, answer.recorded_at)
+        return answer
+
+    store.EventStore._commit = then_outcomes
+
+
+def outcomes_marked_first() -> None:
+    """The relay marks outcomes as published before they are."""
+    relay = module("ingest.relay")
+    original = relay.Relay._publish
+
+    def relay_once(self: Any, metrics: Any = None) -> int:
+        rows = self._store.unpublished_outcomes(relay.ROWS)
+        self._store.mark_outcomes_published(row.id for row in rows)
+        if rows:
+            relay.passes("outcomes_published")
+        read = (relay.decode_event("OutcomeBatch", row.payload)["outcomes"] for row in rows)
+        outcomes = [outcome for batch in read for outcome in batch]
+        original(self, outcomes)
+        return len(outcomes)
+
+    relay.Relay.relay_once = relay_once
+
+
+def order_forgotten() -> None:
+    """A batch is decided from its end."""
+    assembly = module("ingest.assembly").Assembly
+    original = assembly.take
+    assembly.take = lambda self, arrivals: original(self, list(arrivals)[::-1])
+
+
+def masks_lost_in_repetition() -> None:
+    """A deposit repeated with other flags is taken for a mere repetition."""
+    module("ingest.decide_deposit").different_field = lambda one, other: None
+
+
+def place_unchecked() -> None:
+    """Any partition is accepted, and any key."""
+    module("ingest.interpret")._place_right = lambda *arguments: None
+
+
+def contents_unwritten() -> None:
+    """The event is stored, the bytes it refers to are not."""
+    module("ingest.eventstore.content").ContentStore.put = lambda self, contents: None
+
+
+def erased_keys_cached() -> None:
+    """The cache of the keys is never dropped: it goes on serving a key that was destroyed."""
+    module("ingest.eventstore.keys").KeyRing._forget_if_erased = lambda self: None

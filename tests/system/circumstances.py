@@ -1,0 +1,118 @@
+"""What must happen for some bugs to show; the right product goes through each of them unharmed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+from uuid import uuid4
+
+from planting import module
+
+
+def a_zombie() -> None:
+    """Every third batch comes once more, from an owner that was replaced while it slept."""
+    batch, arrivals = module("ingest.batch"), module("ingest.arrivals")
+    original, count = batch.BatchWriter.write, 0
+
+    def copied(part: Any) -> Any:
+        fresh = [
+            arrivals.Arrival(a.source, a.partition, a.record, a.read, a.attempt, a.letter)
+            for a in part.arrivals
+        ]
+        place = (part.source, part.partition, part.from_offset, part.next_offset)
+        return arrivals.ReadPartition(*place, fresh)
+
+    def write(self: Any, parts: Any, gate: Any = batch.let_pass) -> Any:
+        nonlocal count
+        again = [copied(part) for part in parts]
+        written = original(self, parts, gate)
+        count += 1
+        if count % 3 == 0:
+            original(self, again)
+        return written
+
+    batch.BatchWriter.write = write
+
+
+def a_commit_without_answer() -> None:
+    """The connection is lost at the third COMMIT, which the server has done."""
+    store, database = module("ingest.eventstore.store"), module("ingest.runtime.database")
+    original, count = store.transaction, 0
+
+    @contextmanager
+    def transaction(conn: Any) -> Iterator[None]:
+        nonlocal count
+        with original(conn):
+            yield
+        count += 1
+        if count == 3:
+            conn.close()
+            raise database.UnknownCommit("the connection was lost at COMMIT")
+
+    store.transaction = transaction
+
+
+def an_erasure_midway() -> None:
+    """After the fourth batch another process erases the person of whom most was read in it."""
+    batch, stores = module("ingest.batch"), module("ingest.eventstore")
+    settings = module("ingest.runtime.settings")
+    original, count = batch.BatchWriter.write, 0
+    met: Counter[str] = Counter()
+
+    def write(self: Any, parts: Any, *more: Any) -> Any:
+        nonlocal count
+        met.update(a.read.ins for p in parts for a in p.arrivals if hasattr(a.read, "ins"))
+        written = original(self, parts, *more)
+        count += 1
+        if count == 4:
+            with stores.EventStore.open(settings.Settings.load()) as other:
+                token = other.token(met.most_common(1)[0][0])
+                assert other.erase(other.lookup([token])[token].record)
+        return written
+
+    batch.BatchWriter.write = write
+
+
+def an_analyst_writes() -> None:
+    """While the third batch is written and not committed, an application of the library appends,
+    and the projections are brought up to date.
+    """
+    store = module("ingest.eventstore.store")
+    original, count = store.write_outcomes, 0
+
+    def write_outcomes(*arguments: Any) -> None:
+        nonlocal count
+        original(*arguments)
+        count += 1
+        if count == 3 and _append_of_library():
+            command = [sys.executable, "-m", "deploy", "project", "--until-idle"]
+            subprocess.run(command, check=True, capture_output=True)
+
+    store.write_outcomes = write_outcomes
+
+
+def _append_of_library() -> bool:
+    """Whether it could: the lock of the writers keeps it out while a batch is under way."""
+    from eventsourcing.persistence import PersistenceError, StoredEvent
+
+    from ingest.eventstore import EventStore
+    from ingest.eventstore.recorder import HistoireRecorder
+    from ingest.runtime.settings import Settings
+
+    with EventStore.open(Settings.load()) as other:
+        recorder = HistoireRecorder(other, "an-analyst")
+        try:
+            recorder.insert_events([StoredEvent(uuid4(), 1, "analysis:Noted", b"{}")])
+        except PersistenceError:
+            return False
+    return True
+
+
+CIRCUMSTANCES: Final[Mapping[str, Callable[[], None]]] = {
+    plant.__name__: plant
+    for plant in (a_zombie, a_commit_without_answer, an_erasure_midway, an_analyst_writes)
+}
