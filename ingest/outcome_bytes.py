@@ -67,6 +67,7 @@ def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
             if code is None and outcome["ruleId"] is None and outcome["path"] is None
             else _optional(code) + _optional(outcome["ruleId"]) + _optional(outcome["path"])
         )
+        trace = outcome["traceparent"]
         rows.append(
             _fresh_text(outcome["outcomeId"])
             + (_NULL if message_id is None else _SECOND + message_id)
@@ -78,6 +79,7 @@ def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
             + _STATUS[outcome["status"]]
             + answer
             + decided
+            + (_NULL if trace is None else _SECOND + _fresh_text(trace))
         )
     if not rows:
         return _HEAD + _NULL

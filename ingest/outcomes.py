@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ingest.eventstore.batch import DecidedLetter, NewDeadLetter, NewOutcomes, RecordRef
+from ingest.runtime.feed.cloud_events import traceparent_of
 from schemas.outcomes import Outcome
 from schemas.rejections import REJECTIONS
 
@@ -31,6 +32,7 @@ def outcome_of(arrival: Arrival, decided_at_ms: int) -> Outcome:
         "ruleId": rule,
         "path": answer.path,
         "decidedAt": decided_at_ms,
+        "traceparent": traceparent_of(arrival.record.headers),
     }
 
 

@@ -9,10 +9,12 @@ from ingest.runtime.crash_points import passes
 from ingest.runtime.feed import (
     Acknowledgement,
     FeedUnavailable,
+    Headers,
     OutgoingRecord,
     Publisher,
     PublishFailure,
 )
+from ingest.runtime.feed.cloud_events import TRACEPARENT, time_header
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.metrics import Metrics
 from schemas.codec import decode_event, encode
@@ -105,13 +107,17 @@ class Relay:
             raise RelayRefused(f"an outcome was refused: {failures[0].code}")
 
     def _record(self, outcome: Mapping[str, Any]) -> OutgoingRecord:
-        headers = (
+        headers: Headers = (
             ("ce_specversion", b"1.0"),
             ("ce_id", outcome["outcomeId"].encode()),
             ("ce_source", self._source),
             ("ce_type", b"Outcome"),
+            time_header(outcome["decidedAt"]),
             ("content-type", b"application/avro"),
         )
+        trace = outcome["traceparent"]
+        if trace is not None:
+            headers = (*headers, (TRACEPARENT, trace.encode()))
         key = outcome["softwareId"].encode()
         return OutgoingRecord(OUTCOMES, key, encode("Outcome", outcome), headers)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from time import gmtime, strftime
 from typing import Final
 from uuid import UUID
 
+from ingest.runtime.feed.cloud_events import TRACEPARENT, is_traceparent, time_header
 from ingest.runtime.feed.types import Headers
 
 _SPEC: Final = ("ce_specversion", b"1.0")
 _TYPE: Final = ("content-type", b"application/avro")
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def cloud_event_headers(
@@ -26,18 +24,16 @@ def cloud_event_headers(
     `traceparent` is passed on as it is. Raises ValueError when it is not one (W3C Trace Context),
     or `message_id` has not 16 bytes.
     """
-    seconds, milliseconds = divmod(occurred_at_ms, 1000)
-    at = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
     headers: Headers = (
         _SPEC,
         ("ce_id", str(UUID(bytes=message_id)).encode()),
         ("ce_source", software_id.encode()),
         ("ce_type", schema_name.encode()),
-        ("ce_time", f"{at}.{milliseconds:03d}Z".encode()),
+        time_header(occurred_at_ms),
         _TYPE,
     )
     if traceparent is None:
         return headers
-    if not _TRACEPARENT.fullmatch(traceparent):
+    if not is_traceparent(traceparent):
         raise ValueError("traceparent is not version-traceid-parentid-flags in lower-case hex")
-    return (*headers, ("traceparent", traceparent.encode()))
+    return (*headers, (TRACEPARENT, traceparent.encode()))

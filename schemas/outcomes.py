@@ -21,6 +21,7 @@ class Outcome(TypedDict):
     ruleId: str | None
     path: str | None
     decidedAt: int
+    traceparent: str | None
 
 
 class OutcomeBatch(TypedDict):

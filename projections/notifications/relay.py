@@ -12,6 +12,7 @@ import psycopg
 
 from ingest.runtime.arrays import UuidArray
 from ingest.runtime.crash_points import passes
+from ingest.runtime.feed.cloud_events import time_header
 from ingest.runtime.feed.types import (
     Acknowledgement,
     Done,
@@ -149,16 +150,17 @@ def _outgoing(notice: Notice) -> OutgoingRecord:
         },
     )
     return OutgoingRecord(
-        NOTIFICATIONS, str(notice.record).encode(), value, _headers(notice.notification_id)
+        NOTIFICATIONS, str(notice.record).encode(), value, _headers(notice.notification_id, moment)
     )
 
 
-def _headers(notification_id: UUID) -> Headers:
+def _headers(notification_id: UUID, moment_ms: int) -> Headers:
     return (
         ("ce_specversion", b"1.0"),
         ("ce_id", str(notification_id).encode()),
         ("ce_source", b"histoire"),
         ("ce_type", b"Notification"),
+        time_header(moment_ms),
         ("content-type", b"application/avro"),
     )
 

@@ -25,6 +25,7 @@ outcomes = st.fixed_dictionaries(
         "ruleId": st.none() | st.text(max_size=20),
         "path": st.none() | st.text(max_size=20),
         "decidedAt": longs,
+        "traceparent": st.none() | st.text(max_size=55),
     }
 )
 
@@ -48,5 +49,6 @@ def test_a_block_of_many() -> None:
         "ruleId": None,
         "path": None,
         "decidedAt": 1_700_000_000_000,
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     }
     assert encode_outcomes([row] * 3000) == encode("OutcomeBatch", {"outcomes": [row] * 3000})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from feed_messages import SOFTWARE, deposit, mask
@@ -52,6 +54,45 @@ def test_every_outcome_is_published_once_and_marked(site: Site) -> None:
     ]
     headers = dict(records[0].headers)
     assert headers["ce_id"] == said[0]["outcomeId"].encode()
+    assert datetime.fromisoformat((headers["ce_time"] or b"").decode()) == datetime.fromtimestamp(
+        said[0]["decidedAt"] / 1000, UTC
+    )
+    assert "traceparent" not in headers
+
+
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("given", "passed_on"),
+    [
+        (TRACE, TRACE),
+        (TRACE.upper(), None),
+        (TRACE + b"-00", None),
+        (b"ff" + TRACE[2:], None),
+        (b"00-" + b"0" * 32 + TRACE[35:], None),
+        (TRACE[:35] + b"-" + b"0" * 16 + b"-01", None),
+        (b"\xff" * 55, None),
+        (None, None),
+        # A trace may not carry a patient out, neither alone nor among other digits.
+        (TRACE[:3] + b"a279035121518989f" + TRACE[20:], None),
+        (TRACE[:3] + b"5279035121518989777" + TRACE[22:], None),
+    ],
+)
+def test_the_trace_of_a_message_goes_on_with_its_outcome(
+    site: Site, given: bytes | None, passed_on: bytes | None
+) -> None:
+    parts = site.parts(deposit(1), mask(9))
+    for arrival in (arrival for part in parts for arrival in part.arrivals):
+        arrival.record = replace(
+            arrival.record, headers=(*arrival.record.headers, ("traceparent", given))
+        )
+    site.writer().write(parts)
+    publisher = open_publisher(site.settings, client_id="relay")
+    assert Relay(site.store, publisher, "test", SystemClock()).relay_once() == 2
+    publisher.close()
+    found = [dict(record.headers).get("traceparent") for record in outcomes(site)]
+    assert found == [passed_on, passed_on]
 
 
 def test_an_outcome_published_again_has_the_same_id(site: Site) -> None:

@@ -37,6 +37,7 @@ def outcome(number: int, *, software: str = "lab-1", code: str | None = None) ->
         "ruleId": REJECTIONS[code].rule_id if code else None,
         "path": "ins.matricule" if code else None,
         "decidedAt": 1_700_000_000_000,
+        "traceparent": None,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from ingest.eventstore import EventStore
 from ingest.runtime.database import connect, store_dsn
@@ -91,3 +92,18 @@ def test_after_a_crash_the_same_ids_are_published_again(
     assert keys == [b"1", b"2", b"2"]
     assert [notice["person"] for notice in said(lost)] == [1, 2, 1], "as linked at that time"
     assert {notice["rule"] for notice in said(lost)} == {"document_visible"}
+
+
+def test_the_headers_say_what_it_is_and_when_its_event_was_recorded(
+    settings: Settings, store: EventStore
+) -> None:
+    fill(settings, store)
+    feed = LateFeed()
+    with connect(store_dsn(settings), application_name="test") as conn:
+        NotificationRelay(feed).step(conn, 0.0)
+        first = notices(conn, due=True)[0]
+    headers = dict(feed.records[0][0].headers)
+    assert headers["ce_id"] == str(first.notification_id).encode()
+    assert headers["ce_type"] == b"Notification"
+    told = datetime.fromisoformat((headers["ce_time"] or b"").decode())
+    assert timedelta() <= first.recorded_at - told < timedelta(milliseconds=1)
