@@ -22,7 +22,7 @@ from .arrivals import partition_of_source
 from .audit import Audit, AuditCheck, balance_checks, fetched
 from .documents import read_document
 from .faults import told_to_people
-from .positions import PartitionPosition, accept_position, positions_of
+from .positions import OffsetRefused, PartitionPosition, accept_position, positions_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
@@ -47,14 +47,16 @@ def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
 
         fetched = accepted + duplicate + unchanged + rejected for every partition; events counted =
         events stored; every stream sound; a dead letter for every rejection. Names every gap that
-        a person accepted, with the reason. Exit code 1 when something does not balance.
+        a person accepted, with the reason. May run beside ingestion and projections: its numbers
+        are of one moment. Exit code 1 when something does not balance.
         """
         settings = Settings.load()
         with told_to_people(), EventStore.open(settings) as store, progress("audit"):
+            moment = store.at_one_moment()
             facts = topic_facts(settings)
-            positions, checks = balance_checks(store, list(facts.values()), at_end=at_end)
+            positions, checks = balance_checks(moment, list(facts.values()), at_end=at_end)
             for further in audits:
-                checks += further(settings)
+                checks += further(settings, at_end=at_end)
             gaps = store.positions.gaps()
         failed = [check for check in checks if not check.holds]
         if as_json:
@@ -198,12 +200,16 @@ def _register_positions(app: typer.Typer) -> None:
     def accept(
         partition: Annotated[str, typer.Argument(help="TOPIC/NUMBER, for example documents/3.")],
         reason: Annotated[str, typer.Option(help="Why; kept with the gap.")],
+        to: Annotated[
+            int | None,
+            typer.Option("--to", min=0, metavar="OFFSET", help="Where to go on reading."),
+        ] = None,
         yes: Annotated[bool, typer.Option("--yes", help="Really do it.")] = False,
     ) -> None:
-        """Go on reading a partition that halted: at the begin of its log, or at its end.
+        """Go on reading a partition that halted: at OFFSET, or at the begin or end of its log.
 
-        What is skipped is kept as a gap, with the reason. Without --yes only says what would be
-        done.
+        What is skipped counts as holes and is kept as a gap, with the reason. Without --yes only
+        says what would be done. A running ingestion goes on within a minute.
         """
         settings = Settings.load()
         with told_to_people(), EventStore.open(settings) as store:
@@ -212,21 +218,25 @@ def _register_positions(app: typer.Typer) -> None:
             ]
             if not found:
                 raise CommandError(f"there is no partition {partition}", None, Exit.NOT_FOUND)
-            _accept(store, found[0], partition, reason.strip(), yes)
+            _accept(store, found[0], reason.strip(), to, yes)
 
 
 def _accept(
-    store: EventStore, position: PartitionPosition, name: str, reason: str, yes: bool
+    store: EventStore, position: PartitionPosition, reason: str, to: int | None, yes: bool
 ) -> None:
+    name = f"{position.partition.topic}/{position.partition.number}"
     if not reason:
         raise CommandError("the reason is empty", None, Exit.USAGE)
     if not yes:
         raise CommandError(
             f"{name}: {position.misfit or 'the offsets fit'} Nothing was done.",
-            "Stop ingestion and add --yes.",
+            "Add --yes.",
             Exit.USAGE,
         )
-    offset = accept_position(store, position, reason=reason, by=getpass.getuser())
+    try:
+        offset = accept_position(store, position, reason=reason, by=getpass.getuser(), to=to)
+    except OffsetRefused as error:
+        raise CommandError(f"{name}: {error}", "See: histoire positions show", Exit.USAGE) from None
     out().print(f"{name}: reading goes on at offset {offset}")
 
 

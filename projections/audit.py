@@ -37,10 +37,11 @@ class ProjectionCheck:
         return self.expected == self.found and not self.detail
 
 
-def timeline_audit(settings: Settings) -> list[ProjectionCheck]:
+def timeline_audit(settings: Settings, *, at_end: bool) -> list[ProjectionCheck]:
     """All checks, each projection at its own checkpoint, all in one snapshot.
 
-    A projection that is behind does not balance: run `histoire project --until-idle` before.
+    `at_end`: a projection that is behind does not balance: run `histoire project --until-idle`
+    before. Otherwise it may be behind, but never beyond the end of the log.
     Raises NotMigrated, the store's errors, psycopg errors.
     """
     with (
@@ -50,16 +51,17 @@ def timeline_audit(settings: Settings) -> list[ProjectionCheck]:
         conn.cursor() as cursor,
     ):
         cursor.execute("set transaction isolation level repeatable read, read only")
+        names = [projection.name for projection in PROJECTIONS]
         end = _number(cursor, "select coalesce(max(position), 0) from event")
-        checks = [
-            ProjectionCheck(
-                f"position of {projection.name}", end, live_build(cursor, projection.name).position
-            )
-            for projection in PROJECTIONS
-        ]
+        checks = [_position(cursor, name, end, at_end) for name in names]
         checks.append(_documents(cursor, store))
-        checks.append(_figures(cursor))
+        checks.append(_figures(cursor, at_end))
     return checks
+
+
+def _position(cursor: Cursor, name: str, end: int, at_end: bool) -> ProjectionCheck:
+    position = live_build(cursor, name).position
+    return ProjectionCheck(f"position of {name}", end if at_end else min(position, end), position)
 
 
 def _documents(cursor: Cursor, store: EventStore) -> ProjectionCheck:
@@ -85,12 +87,14 @@ def _documents(cursor: Cursor, store: EventStore) -> ProjectionCheck:
     return ProjectionCheck("documents in timelines", expected, found, detail)
 
 
-def _figures(cursor: Cursor) -> ProjectionCheck:
+def _figures(cursor: Cursor, at_end: bool) -> ProjectionCheck:
     """Documents counted = documents on timelines, technical ones apart, when both are as far."""
     timeline, statistics = live_build(cursor, "timeline"), live_build(cursor, "statistics")
     if timeline.position != statistics.position:
-        detail = "timeline and statistics stand at different positions"
-        return ProjectionCheck("documents in figures", 0, 0, detail)
+        apart = "timeline and statistics stand at different positions"
+        if at_end:
+            return ProjectionCheck("documents in figures", 0, 0, apart)
+        return ProjectionCheck(f"documents in figures (not compared: {apart})", 0, 0)
     expected = _number(
         cursor,
         f"select count(*) from {TimelineTables(timeline.number).document}"

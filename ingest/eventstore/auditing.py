@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from .sessions import Session
+from ingest.runtime.database import transaction
 
+from .batch import SourcePosition
+from .positions import ALL_SOURCES
+from .sessions import Connection, Session
+
+_LETTERS: Final = b"SELECT status, count(*) FROM dead_letter GROUP BY 1"
 _VERIFY: Final = b"""
 WITH told AS (
     SELECT stream, count(*) AS events, min(position) AS first_position, max(version) AS version,
@@ -52,6 +59,17 @@ class StoreCounts:
     """By status: waiting, accepted, duplicate, unchanged, discarded, erased."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoreMoment:
+    """What the store holds, all of one moment, whoever writes meanwhile."""
+
+    sources: dict[str, SourcePosition]
+    """Every source ever assigned, by its key."""
+    counts: StoreCounts
+    mismatches: list[StreamMismatch]
+    """At most as many as were asked for."""
+
+
 class Auditing:
     """Checks over the whole store; they read every event row once."""
 
@@ -66,8 +84,33 @@ class Auditing:
         return [StreamMismatch(*row) for row in self._session.rows(_VERIFY, (limit,))]
 
     def counts(self) -> StoreCounts:
-        """How much there is."""
+        """How much there is, in one snapshot."""
+        with self._snapshot() as conn:
+            return _counts(conn)
+
+    def at_one_moment(self, limit: int = 20) -> StoreMoment:
+        """Positions, counts and `verify_streams`, in one snapshot."""
+        with self._snapshot() as conn:
+            sources = {row[0]: SourcePosition(*row) for row in _rows(conn, ALL_SOURCES)}
+            mismatches = [StreamMismatch(*row) for row in _rows(conn, _VERIFY, (limit,))]
+            return StoreMoment(sources, _counts(conn), mismatches)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
         with self._session.lock:
-            letters = self._session.rows(b"SELECT status, count(*) FROM dead_letter GROUP BY 1")
-            row = (*self._session.rows(_COUNTS)[0], dict(letters))
-        return StoreCounts(*row)
+            conn = self._session.connection
+            with transaction(conn):
+                conn.execute("set transaction isolation level repeatable read, read only")
+                yield conn
+
+
+def _counts(conn: Connection) -> StoreCounts:
+    (numbers,) = _rows(conn, _COUNTS)
+    return StoreCounts(*(*numbers, dict(_rows(conn, _LETTERS))))
+
+
+def _rows(
+    conn: Connection, query: bytes, parameters: tuple[Any, ...] = ()
+) -> list[tuple[Any, ...]]:
+    with conn.cursor(binary=True) as cursor:
+        return cursor.execute(query, parameters).fetchall()

@@ -11,7 +11,7 @@ from ingest.runtime.database import transaction
 from .batch import SourcePosition, StoreError
 from .sessions import Session
 
-_ALL: Final = b"""
+ALL_SOURCES: Final = b"""
 SELECT source, topic_id, next_offset, first_offset, last_offset, last_leader_epoch,
     last_timestamp_ms, accepted, duplicate, unchanged, rejected, events, holes
 FROM source_position ORDER BY source"""
@@ -51,7 +51,7 @@ class Positions:
 
     def all(self) -> dict[str, SourcePosition]:
         """Every source ever assigned, by its key."""
-        return {row[0]: SourcePosition(*row) for row in self._session.rows(_ALL)}
+        return {row[0]: SourcePosition(*row) for row in self._session.rows(ALL_SOURCES)}
 
     def gaps(self) -> list[AcceptedGap]:
         """All that was ever accepted, oldest first."""

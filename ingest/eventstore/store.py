@@ -23,7 +23,7 @@ from .append import (
     write_heads,
     write_links,
 )
-from .auditing import Auditing, StoreCounts, StreamMismatch
+from .auditing import Auditing, StoreCounts, StoreMoment, StreamMismatch
 from .batch import (
     AppendBatch,
     Appended,
@@ -362,6 +362,10 @@ class EventStore:
     def counts(self) -> StoreCounts:
         """How much there is of everything."""
         return self._auditing.counts()
+
+    def at_one_moment(self, limit: int = 20) -> StoreMoment:
+        """Positions, counts and `verify_streams` of one moment, whoever writes meanwhile."""
+        return self._auditing.at_one_moment(limit)
 
 
 def migrate_store(settings: Settings) -> Migrated:

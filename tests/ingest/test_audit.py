@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -11,6 +14,7 @@ from ingest_site import Site
 
 from ingest.audit import balance_checks
 from ingest.dead_letters import Retry, waiting
+from ingest.eventstore import EventStore
 from ingest.relay import Relay
 from ingest.runtime.feed import OutgoingRecord, open_publisher, topic_facts
 from ingest.runtime.lifecycle import StopSignal, SystemClock
@@ -18,8 +22,9 @@ from ingest.startup import context_of, feed_facts
 
 
 def failed(site: Site, *, at_end: bool = True) -> list[str]:
+    moment = site.store.at_one_moment()
     facts = list(topic_facts(site.settings).values())
-    _, checks = balance_checks(site.store, facts, at_end=at_end)
+    _, checks = balance_checks(moment, facts, at_end=at_end)
     return [check.name for check in checks if not check.holds]
 
 
@@ -62,8 +67,49 @@ def test_what_is_on_its_way_does_not_unbalance_but_shows_at_the_end(busy: Site) 
 
 
 def test_it_balances_after_an_erasure(busy: Site) -> None:
+    letters = sum(busy.store.counts().letters.values())
     busy.store.erase(busy.events()[0].record)
+    counts = busy.store.counts().letters
+    assert counts["erased"]
+    assert sum(counts.values()) == letters
     assert failed(busy) == []
+
+
+def test_a_letter_lost_after_an_erasure_is_found(busy: Site) -> None:
+    busy.store.erase(busy.events()[0].record)
+    dsn: Any = busy.settings.database_dsn
+    with psycopg.connect(dsn.get_secret_value(), autocommit=True) as conn:
+        conn.execute(
+            "delete from dead_letter"
+            " where id = (select min(id) from dead_letter where status <> 'erased')"
+        )
+    assert failed(busy, at_end=False) == ["messages rejected = dead letters"]
+
+
+def test_it_balances_beside_a_writer_that_commits_all_the_time(busy: Site) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        with EventStore.open(busy.settings) as store:
+            other = Site(busy.settings, store)
+            for number in count(1000):
+                if stop.is_set():
+                    return
+                other.write(deposit(number), mask(number + 1_000_000))
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            moments = [busy.store.at_one_moment()]
+            while moments[-1].counts.events < moments[0].counts.events + 15:
+                assert not writing.done(), "nothing is written any more"
+                moments.append(busy.store.at_one_moment())
+        finally:
+            stop.set()
+        writing.result()
+    for moment in moments:
+        _, checks = balance_checks(moment, [], at_end=False)
+        assert [check.name for check in checks if not check.holds] == []
 
 
 EVENT_GUARD = "alter table event disable trigger event_is_for_ever"

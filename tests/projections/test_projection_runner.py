@@ -12,7 +12,7 @@ from ingest.eventstore import EventStore
 from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.settings import Settings
-from projections import forget_in_projections, timeline_audit
+from projections import ProjectionCheck, forget_in_projections, timeline_audit
 from projections.builds import live_build
 from projections.loop import ProjectionLoop
 from projections.opened import open_events
@@ -57,7 +57,7 @@ def test_all_projections_reach_the_end_and_the_audit_holds(
     append_all(store, history().events, size=7)
     done = project(settings)
     assert set(done.positions.values()) == {store.max_position()}
-    checks = timeline_audit(settings)
+    checks = timeline_audit(settings, at_end=True)
     assert len(checks) == 5
     assert all(check.holds for check in checks), checks
     assert {check.name: check.found for check in checks}["documents in timelines"] == 25
@@ -73,13 +73,40 @@ def test_the_audit_finds_what_is_missing_behind_or_too_much(
     with connect(store_dsn(settings), application_name="test") as conn:
         table = TimelineTables(live_build(conn.cursor(), "timeline").number).document
         conn.execute(f"delete from {table} where record = 2".encode())
-    broken = {check.name: check for check in timeline_audit(settings) if not check.holds}
+    broken = {check.name: check for check in audited(settings) if not check.holds}
     assert broken["documents in timelines"].detail == "records 2"
     assert "documents in figures" in broken
     bases = {event.stream: event.version for event in events[:20]}
     append(store, events[20:], bases)
-    behind = [check.name for check in timeline_audit(settings) if not check.holds]
+    behind = [check.name for check in audited(settings) if not check.holds]
     assert "position of timeline" in behind
+
+
+def audited(settings: Settings) -> list[ProjectionCheck]:
+    return timeline_audit(settings, at_end=True)
+
+
+def test_while_events_still_come_each_projection_is_judged_where_it_stands(
+    settings: Settings, store: EventStore
+) -> None:
+    make_records(store, 5)
+    events = history().events
+    bases: dict[bytes, int] = {}
+    append(store, events[:20], bases)
+    project(settings)
+    append(store, events[20:], bases)
+    assert [check for check in timeline_audit(settings, at_end=False) if not check.holds] == []
+    project(settings, [Timeline()])
+    apart = timeline_audit(settings, at_end=False)
+    assert [check for check in apart if not check.holds] == []
+    assert "not compared" in apart[-1].name
+    assert "documents in figures" in {c.name for c in audited(settings) if not c.holds}
+    with connect(store_dsn(settings), application_name="test") as conn:
+        table = TimelineTables(live_build(conn.cursor(), "timeline").number).document
+        conn.execute(f"delete from {table} where record = 2".encode())
+        conn.execute("update projection.build set position = 10000 where projection = 'statistics'")
+    broken = {check.name for check in timeline_audit(settings, at_end=False) if not check.holds}
+    assert broken == {"documents in timelines", "position of statistics"}
 
 
 def test_a_projection_has_one_owner(settings: Settings, store: EventStore) -> None:
@@ -169,7 +196,7 @@ def test_an_erasure_between_reading_and_writing_leaves_nothing(
             pass
         assert rows(conn) == 20
     project(settings)
-    assert all(check.holds for check in timeline_audit(settings))
+    assert all(check.holds for check in audited(settings))
 
 
 def test_forgetting_takes_a_person_out_of_every_projection(
@@ -181,7 +208,7 @@ def test_forgetting_takes_a_person_out_of_every_projection(
     store.erase(2)
     forget_in_projections(store_dsn(settings), store, [2])
     forget_in_projections(store_dsn(settings), store, [2])
-    assert all(check.holds for check in timeline_audit(settings))
+    assert all(check.holds for check in audited(settings))
     with connect(store_dsn(settings), application_name="test") as conn:
         assert rows(conn) == 20
         tables = conn.execute(
