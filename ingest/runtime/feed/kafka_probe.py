@@ -6,11 +6,11 @@ The group's consumer must not be disturbed: a seek there moves what is read next
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LeaderNotAvailableError, OffsetOutOfRangeError
 
 from ..settings import Settings
 from .kafka_connection import start_client, translated
@@ -43,12 +43,10 @@ class KafkaProbe:
         with self._lock:
             consumer = self._connected()
             try:
-                starts = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS)
-                ends = consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS)
+                starts = _told(consumer.beginning_offsets, partitions, _REQUEST_MS)
+                ends = _told(consumer.end_offsets, partitions, _REQUEST_MS)
             except KafkaError as error:
                 raise translated(error) from error
-        if any(starts.get(tp) is None or ends.get(tp) is None for tp in partitions):
-            raise FeedUnavailable("Kafka does not tell where a partition begins and ends")
         return {tp: LogEnds(starts[tp], ends[tp]) for tp in partitions}
 
     def ends(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
@@ -57,10 +55,10 @@ class KafkaProbe:
             return {}
         try:
             with self._lock:
-                found = self._connected().end_offsets(partitions, timeout_ms=_LAG_MS)
+                found = _told(self._connected().end_offsets, partitions, _LAG_MS)
         except (KafkaError, FeedUnavailable):
             return {}
-        return {tp: end for tp, end in found.items() if end is not None}
+        return found
 
     def identity_at(self, partition: TopicPartition, offset: int) -> RecordIdentity | None:
         """What the record at this offset is; None when there is none.
@@ -70,8 +68,8 @@ class KafkaProbe:
         with self._lock:
             consumer = self._connected()
             try:
-                end = consumer.end_offsets([partition], timeout_ms=_REQUEST_MS)[partition]
-                if end is None or offset >= end:
+                end = _told(consumer.end_offsets, [partition], _REQUEST_MS)[partition]
+                if offset >= end:
                     return None
                 consumer.assign([partition])
                 consumer.seek(partition, offset)
@@ -109,6 +107,23 @@ class KafkaProbe:
                 allow_auto_create_topics=False,
             )
         return self._consumer
+
+
+def _told(
+    ask: Callable[..., dict[TopicPartition, int]],
+    partitions: Sequence[TopicPartition],
+    timeout_ms: int,
+) -> dict[TopicPartition, int]:
+    """What is told of all of them. Raises KafkaError.
+
+    The library leaves a partition without leader (an election, a topic deleted) out of the question
+    when others have one, and then misses it in the answer.
+    """
+    try:
+        found = ask(partitions, timeout_ms=timeout_ms)
+        return {partition: found[partition] for partition in partitions}
+    except KeyError:
+        raise LeaderNotAvailableError("a partition has no leader") from None
 
 
 def _epoch(epoch: int | None) -> int:
