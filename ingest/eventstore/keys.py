@@ -12,7 +12,6 @@ from struct import Struct
 from typing import Final
 
 from ingest.runtime.arrays import ByteaArray, Int8Array
-from ingest.runtime.database import transaction
 
 from .batch import KeyMissing
 from .master_key import KEY_BYTES, Entropy, MasterKey, Wrapping
@@ -100,15 +99,14 @@ class KeyRing:
         Raises KeyMissing when the record never had a key.
         """
         with self._session.lock:
-            conn = self._session.connection
-            with transaction(conn):
-                done = conn.execute(
+            with self._session.writing() as cursor:
+                done = cursor.execute(
                     "update record_key set wrapped = null, erased_at = clock_timestamp()"
                     " where record = %s and wrapped is not null",
                     (record,),
                 ).rowcount
                 if done:
-                    conn.execute("update erasure_count set erasures = erasures + 1")
+                    cursor.execute("update erasure_count set erasures = erasures + 1")
             self._cache.pop(record, None)
         if not done:
             self.load([record])
@@ -140,5 +138,10 @@ class KeyRing:
 
 
 def key_context(record: int) -> bytes:
-    """What a wrapped data key belongs to."""
+    """What a wrapped data key belongs to: associated data of its wrapping.
+
+    The number of the record and not an INS (STORE 1 said so): a person changes his INS, several
+    lead to him in time, and none is stored in clear. What the key belongs to, for ever, is the
+    record; under another record's number it does not open.
+    """
     return _CONTEXT(b"record-key", record)
