@@ -11,7 +11,7 @@ import psycopg
 
 from ingest.runtime.arrays import Int8Array
 from ingest.runtime.crash_points import passes
-from ingest.runtime.database import transaction
+from ingest.runtime.database import transaction, transaction_timeouts
 from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from schemas.codec import StoredEventError
@@ -22,6 +22,9 @@ from .projection import EventLog, Projection
 from .subscription import Page, Subscription
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+BATCH_SECONDS: Final = 60.0
+"""`transaction_timeouts` of a batch: a frozen process blocks no replay, erasure or owner longer."""
 
 _OF_THE_EVENT: Final = (
     EventRefused,
@@ -146,6 +149,7 @@ class Runner:
         events = [event for event in page.events if event.name in self.projection.takes]
         moved = None
         with transaction(self._conn), self._conn.cursor(binary=True) as cursor:
+            transaction_timeouts(self._conn, BATCH_SECONDS)
             if hold_live(cursor, build.projection) != build.number:
                 self._build = None
                 moved = "another build serves now"

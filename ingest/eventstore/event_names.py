@@ -57,8 +57,8 @@ class EventNames:
         if name not in self._ids:
             self._reload()
         if name not in self._ids:
-            with self._session.lock:
-                self._session.connection.execute(_ADD, (*name, *name))
+            with self._session.writing() as cursor:
+                cursor.execute(_ADD, (*name, *name))
             self._reload()
         return self._ids[name]
 

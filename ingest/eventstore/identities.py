@@ -64,10 +64,8 @@ class Identities:
         numbers = [number for (number,) in self._session.rows(_RESERVE, (len(tokens),))]
         self._ring.create(numbers)
         passes("keys_committed")
-        with self._session.lock:
-            self._session.connection.execute(
-                _CREATE, (UuidArray.of(tokens), Int8Array.of(numbers)), prepare=True
-            )
+        with self._session.writing() as cursor:
+            cursor.execute(_CREATE, (UuidArray.of(tokens), Int8Array.of(numbers)), prepare=True)
         passes("identities_committed")
 
     def _find(self, tokens: set[bytes]) -> dict[bytes, int]:

@@ -242,8 +242,8 @@ class Letters:
 
     def discard(self, letter: int, reason: str, by: str) -> None:
         """The letter is out of the way, with a reason; its bytes stay. Raises LetterNotFound."""
-        with self._session.lock:
-            done = self._session.connection.execute(
+        with self._session.writing() as cursor:
+            done = cursor.execute(
                 "update dead_letter set status = 'discarded', decided_at = clock_timestamp(),"
                 " discard_reason = %s, discarded_by = %s where id = %s and status = 'waiting'",
                 (reason, by, letter),

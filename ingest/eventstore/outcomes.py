@@ -14,6 +14,9 @@ from ingest.runtime.arrays import ByteaArray, Int8Array
 from .batch import NewOutcomes
 from .sessions import Session
 
+PURGED_AT_ONCE: Final = 10_000
+"""Rows deleted in one transaction: however many there are, none takes long."""
+
 _WRITE: Final = b"""
 INSERT INTO outcome_batch (source, payload, created_at)
 SELECT u.source, u.payload, %b::timestamptz FROM unnest(%b::text[], %b::bytea[]) u(source, payload)
@@ -21,6 +24,9 @@ SELECT u.source, u.payload, %b::timestamptz FROM unnest(%b::text[], %b::bytea[])
 _UNPUBLISHED: Final = b"""
 SELECT id, source, payload, created_at FROM outcome_batch
 WHERE published_at IS NULL ORDER BY id LIMIT %b::int"""
+_PURGE: Final = b"""
+DELETE FROM outcome_batch WHERE id IN (
+    SELECT id FROM outcome_batch WHERE published_at < %b ORDER BY id LIMIT %b::int)"""
 _MARK: Final = b"""
 UPDATE outcome_batch o SET published_at = clock_timestamp()
 FROM unnest(%b::bigint[]) u(id) WHERE o.id = u.id AND o.published_at IS NULL"""
@@ -58,12 +64,14 @@ class Outcomes:
 
     def mark_published(self, ids: Iterable[int]) -> None:
         """These rows are not given out again."""
-        with self._session.lock:
-            self._session.connection.execute(_MARK, (Int8Array.of(sorted(ids)),), prepare=True)
+        with self._session.writing() as cursor:
+            cursor.execute(_MARK, (Int8Array.of(sorted(ids)),), prepare=True)
 
     def purge(self, published_before: datetime) -> int:
         """Rows published before that moment are deleted; how many."""
-        with self._session.lock:
-            return self._session.connection.execute(
-                "delete from outcome_batch where published_at < %s", (published_before,)
-            ).rowcount
+        purged, count = 0, PURGED_AT_ONCE
+        while count == PURGED_AT_ONCE:
+            with self._session.writing() as cursor:
+                count = cursor.execute(_PURGE, (published_before, PURGED_AT_ONCE)).rowcount
+            purged += count
+        return purged

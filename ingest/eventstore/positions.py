@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest.runtime.database import transaction
-
 from .batch import SourcePosition, StoreError
 from .sessions import Session
 
@@ -59,8 +57,8 @@ class Positions:
 
     def insert(self, source: str, topic_id: str, first_offset: int) -> SourcePosition:
         """The source has a row, beginning at `first_offset` if it is new; the row as it is."""
-        with self._session.lock:
-            self._session.connection.execute(
+        with self._session.writing() as cursor:
+            cursor.execute(
                 "insert into source_position (source, topic_id, first_offset, next_offset)"
                 " values (%s, %s, %s, %s) on conflict do nothing",
                 (source, topic_id, first_offset, first_offset),
@@ -74,41 +72,39 @@ class Positions:
 
         Raises PositionMoved unless the source stands at `from_offset`.
         """
-        with self._session.lock:
-            conn = self._session.connection
-            with transaction(conn):
-                moved = conn.execute(
-                    "update source_position set next_offset = %s, topic_id = %s,"
-                    " first_offset = least(first_offset, %s),"
-                    " holes = holes + %s - least(0, %s - first_offset),"
-                    " last_offset = null, last_leader_epoch = null, last_timestamp_ms = null"
-                    " where source = %s and next_offset = %s",
-                    (
-                        *(to_offset, topic_id, to_offset, to_offset - from_offset, to_offset),
-                        *(source, from_offset),
-                    ),
-                ).rowcount
-                if not moved:
-                    raise PositionMoved(f"the position is not {from_offset} any more")
-                conn.execute(
-                    "insert into accepted_gap"
-                    " (source, topic_id, from_offset, to_offset, reason, accepted_by)"
-                    " values (%s, %s, %s, %s, %s, %s)",
-                    (source, topic_id, from_offset, to_offset, reason, by),
-                )
+        with self._session.writing() as cursor:
+            moved = cursor.execute(
+                "update source_position set next_offset = %s, topic_id = %s,"
+                " first_offset = least(first_offset, %s),"
+                " holes = holes + %s - least(0, %s - first_offset),"
+                " last_offset = null, last_leader_epoch = null, last_timestamp_ms = null"
+                " where source = %s and next_offset = %s",
+                (
+                    *(to_offset, topic_id, to_offset, to_offset - from_offset, to_offset),
+                    *(source, from_offset),
+                ),
+            ).rowcount
+            if not moved:
+                raise PositionMoved(f"the position is not {from_offset} any more")
+            cursor.execute(
+                "insert into accepted_gap"
+                " (source, topic_id, from_offset, to_offset, reason, accepted_by)"
+                " values (%s, %s, %s, %s, %s, %s)",
+                (source, topic_id, from_offset, to_offset, reason, by),
+            )
 
     def check_topic(self, topic: str, topic_id: str, partitions: int) -> None:
         """The topic's facts are remembered, and as they were. Raises TopicChanged otherwise.
 
         `topic`: cluster id / name. The topic's id may change: positions are checked against it.
         """
-        with self._session.lock:
-            self._session.connection.execute(
+        with self._session.writing() as cursor:
+            cursor.execute(
                 "insert into topic_fact (topic, topic_id, partitions) values (%s, %s, %s)"
                 " on conflict do nothing",
                 (topic, topic_id, partitions),
             )
-            row = self._session.connection.execute(
+            row = cursor.execute(
                 "select partitions from topic_fact where topic = %s", (topic,)
             ).fetchone()
         if row is not None and row[0] != partitions:

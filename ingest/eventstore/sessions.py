@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.database import connect
+from ingest.runtime.database import UnknownCommit, connect, transaction, transaction_timeouts
+
+WRITE_SECONDS: Final = 10.0
+"""The group's session time-out where none is given."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -17,12 +22,24 @@ class Session:
 
     `by_index`: plans never scan a whole table. A prepared plan that was made while a table had ten
     rows would go on scanning it when it has millions, in every batch of a catch-up.
+    `limit_seconds`: of `connect`, for sessions all of whose work is short. None: reading may take
+    as long as it needs; what is written in `writing` has the limits of `write_seconds` then.
     """
 
-    def __init__(self, dsn: str, application_name: str, *, by_index: bool = False) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        application_name: str,
+        *,
+        by_index: bool = False,
+        limit_seconds: float | None = None,
+        write_seconds: float = WRITE_SECONDS,
+    ) -> None:
         self._dsn: Final = dsn
         self._application_name: Final = application_name
         self._by_index: Final = by_index
+        self._limit_seconds: Final = limit_seconds
+        self._write_seconds: Final = write_seconds
         self._connection: Connection | None = None
         self.lock: Final = threading.RLock()
 
@@ -31,7 +48,11 @@ class Session:
         """An open connection in autocommit mode. Raises psycopg.OperationalError if none is had."""
         conn = self._connection
         if conn is None or conn.closed:
-            conn = connect(self._dsn, application_name=self._application_name)
+            conn = connect(
+                self._dsn,
+                application_name=self._application_name,
+                limit_seconds=self._limit_seconds,
+            )
             if self._by_index:
                 conn.execute("set enable_seqscan = off")
             self._connection = conn
@@ -50,6 +71,21 @@ class Session:
                 if self._connection is None or not self._connection.closed:
                     raise
                 return self._rows(query, parameters)
+
+    @contextmanager
+    def writing(self) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
+        """One short transaction that writes what may be written twice (DESIGN 6.4: with limits).
+
+        Raises psycopg errors: OperationalError also when the connection was lost at COMMIT.
+        """
+        with self.lock:
+            conn = self.connection
+            try:
+                with transaction(conn), conn.cursor(binary=True) as cursor:
+                    transaction_timeouts(conn, self._write_seconds)
+                    yield cursor
+            except UnknownCommit as error:
+                raise psycopg.OperationalError(str(error)) from error
 
     def _rows(self, query: bytes, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self.connection.cursor(binary=True) as cursor:

@@ -84,9 +84,15 @@ class EventStore:
         """Raises MigrationError unless both databases are migrated, MasterKeyError when the master
         key is not theirs.
         """
-        self.writer: Final = Session(dsn, f"{instance}-append", by_index=True)
-        self._reader: Final = Session(dsn, f"{instance}-read", by_index=True)
-        self._keys: Final = Session(keys_dsn, f"{instance}-keys", by_index=True)
+        limit = session_timeout
+        self.writer: Final = Session(dsn, f"{instance}-append", by_index=True, limit_seconds=limit)
+        self._reader: Final = Session(dsn, f"{instance}-read", by_index=True, write_seconds=limit)
+        self._keys: Final = Session(
+            *(keys_dsn, f"{instance}-keys"),
+            by_index=True,
+            limit_seconds=limit,
+            write_seconds=limit,
+        )
         self._audit: Final = Session(dsn, f"{instance}-audit")
         self._dsn: Final = dsn
         self._instance: Final = instance
@@ -220,13 +226,10 @@ class EventStore:
         Under the writers' lock: a batch sealed under the key before is committed before, or never.
         Raises KeyMissing when the record never was.
         """
-        with self._reader.lock:
-            conn = self._reader.connection
-            with transaction(conn), conn.cursor(binary=True) as cursor:
-                transaction_timeouts(conn, self._session_timeout)
-                lock_writers(cursor)
-                done = self._ring.erase(record)
-                erase_letters(cursor, record)
+        with self._reader.writing() as cursor:
+            lock_writers(cursor)
+            done = self._ring.erase(record)
+            erase_letters(cursor, record)
         self.contents.erase(record)
         return done
 

@@ -62,9 +62,17 @@ def keys_dsn(settings: Settings) -> str:
 
 
 def connect(
-    dsn: str, *, application_name: str, autocommit: bool = True
+    dsn: str,
+    *,
+    application_name: str,
+    autocommit: bool = True,
+    limit_seconds: float | None = None,
 ) -> psycopg.Connection[tuple[Any, ...]]:
     """An open session in UTC with bounded waits, on which the arrays of `arrays` can be sent.
+
+    `limit_seconds`: every transaction of the session, also of one statement, has the limits of
+    `transaction_timeouts`: for sessions that write. None: no limit, for what may take long by
+    itself (audit, replay, migrations) or sets its limits in each transaction.
 
     Raises psycopg.OperationalError when the server is away or refuses us.
     """
@@ -76,6 +84,8 @@ def connect(
         autocommit=autocommit,
     )
     register_arrays(conn)
+    if limit_seconds is not None:
+        _limit(conn, limit_seconds, local=False)
     return conn
 
 
@@ -108,11 +118,15 @@ def transaction_timeouts(conn: psycopg.Connection[Any], session_timeout: float) 
     A writer frozen inside its COPY would hold the advisory lock and block everybody: the server
     ends its session (`transaction_timeout`, PostgreSQL 17 and later).
     """
+    _limit(conn, session_timeout, local=True)
+
+
+def _limit(conn: psycopg.Connection[Any], seconds: float, *, local: bool) -> None:
     limits = {"lock_timeout": 0.4, "statement_timeout": 0.7}
     if conn.info.server_version >= 170_000:
         limits["transaction_timeout"] = 0.8
     calls = ", ".join(
-        f"set_config('{name}', '{max(1, int(session_timeout * share * 1000))}', true)"
+        f"set_config('{name}', '{max(1, int(seconds * share * 1000))}', {local})"
         for name, share in limits.items()
     )
     conn.execute(f"select {calls}", prepare=True)

@@ -151,6 +151,22 @@ def test_timeouts_are_those_of_the_transaction_only(database: str) -> None:
         assert conn.execute("select current_setting('statement_timeout')").fetchone() == ("0",)
 
 
+LIMITS = (
+    "select current_setting('lock_timeout'), current_setting('statement_timeout'),"
+    " current_setting('transaction_timeout')"
+)
+
+
+def test_a_session_that_writes_has_limits_by_itself_and_others_none(database: str) -> None:
+    with connect(database, application_name="test", limit_seconds=20) as conn:
+        assert conn.execute(LIMITS).fetchone() == ("8s", "14s", "16s")
+        with transaction(conn):
+            transaction_timeouts(conn, 10)
+        assert conn.execute(LIMITS).fetchone() == ("8s", "14s", "16s")
+    with connect(database, application_name="test") as conn:
+        assert conn.execute(LIMITS).fetchone() == ("0", "0", "0")
+
+
 def test_a_frozen_transaction_is_ended_by_the_server(database: str) -> None:
     conn = connect(database, application_name="test")
 
