@@ -1,16 +1,20 @@
-"""kafka-python's log: limited in rate, and its last reason kept for errors at start-up."""
+"""kafka-python's log, limited in rate and without what it writes when nothing is wrong."""
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from schemas.identity import MATRICULE_LIKE
-
-from .log_privacy import BLANK
+_AT_CLOSE = (
+    # A producer is closed before it was given its id: it had nothing to send any more.
+    ("kafka.producer.transaction_manager", re.compile(r"InitProducerIdRequest.*Cancelled")),
+    # Its loop waits for a thread that is being joined.
+    ("kafka.net.selector", re.compile(r"<kafka\.net\.selector\.Task .*likely a tight sync loop")),
+)
+"""Lines of clients that are being closed; a client that works writes others when it fails."""
 
 
 class RateLimit(logging.Filter):
@@ -40,6 +44,8 @@ class RateLimit(logging.Filter):
         """Whether the record is written."""
         if record.name != self._library and not record.name.startswith(f"{self._library}."):
             return True
+        if _is_of_closing(record):
+            return False
         with self._lock:
             now = self._monotonic()
             if now - self._began >= self._seconds:
@@ -52,26 +58,7 @@ class RateLimit(logging.Filter):
             return self._count <= self._lines
 
 
-class LastLine(logging.Handler):
-    """Keeps the last warning of a library: its exception says less than its log (KAFKA 8)."""
-
-    line: str | None = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line."""
-        self.line = MATRICULE_LIKE.sub(BLANK, record.getMessage())
-
-
-@contextmanager
-def last_kafka_line() -> Iterator[LastLine]:
-    """While Kafka clients are made in the block, `.line` is the last reason a connection failed.
-
-    Wrong password, wrong authority, nobody there: all are `KafkaTimeoutError` otherwise.
-    """
-    keeper = LastLine(level=logging.WARNING)
-    logger = logging.getLogger("kafka.net")
-    logger.addHandler(keeper)
-    try:
-        yield keeper
-    finally:
-        logger.removeHandler(keeper)
+def _is_of_closing(record: logging.LogRecord) -> bool:
+    return any(
+        record.name == name and found.search(record.getMessage()) for name, found in _AT_CLOSE
+    )

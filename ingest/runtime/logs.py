@@ -9,10 +9,10 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
-from .kafka_logs import RateLimit, last_kafka_line
+from .kafka_logs import RateLimit
 from .log_privacy import Dropped, Event, FieldGuard, error_class, event_names
 
-__all__ = ["configure_logs", "get_logger", "last_kafka_line"]
+__all__ = ["configure_logs", "get_logger"]
 
 
 def configure_logs(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from kafka.errors import AuthorizationError, KafkaError, RetriableError, for_cod
 from kafka.net.compat import KafkaNetClient
 
 from ..settings import Settings
+from .kafka_reasons import client_log, reason_of
 from .kafka_sockets import DIRECT
 from .types import FeedError, FeedUnavailable
 
@@ -73,9 +73,7 @@ def reachable(settings: Settings) -> bool:
 def start_client(kind: Callable[..., C], settings: Settings, client_id: str, **options: Any) -> C:
     """A client of the library (producer, consumer, admin) that has reached a broker.
 
-    FeedUnavailable says why it could not. A wrong password, a wrong authority, plain text to TLS
-    and nobody there all look the same to the caller (KAFKA 8): the reason is only in the client's
-    log, of which the last line is shown.
+    FeedUnavailable says why it could not (see `kafka_reasons`).
     """
     if not reachable(settings):
         raise FeedUnavailable(
@@ -88,16 +86,15 @@ def start_client(kind: Callable[..., C], settings: Settings, client_id: str, **o
         begun.append(KafkaNetClient(**given))
         return begun[-1]
 
-    with _last_line() as last:
+    with client_log() as said:
         try:
             return kind(**client_options(settings, client_id), **options, kafka_client=network)
         except KafkaError as error:
             for client in begun:  # else its thread goes on for ever, a socket each second
                 client.close()
-            reason = last.line or type(error).__name__
+            reason = reason_of(said.lines, settings, type(error).__name__)
             raise FeedUnavailable(
-                f"Kafka at {settings.kafka_bootstrap} does not take us ({reason}); check the "
-                "HISTOIRE_KAFKA_* settings of security"
+                f"Kafka at {settings.kafka_bootstrap} does not take us: {reason}"
             ) from error
 
 
@@ -136,28 +133,6 @@ def describe(
             str(row["topic_id"]), len(row["partitions"]), None if code == 0 else for_code(code)
         )
     return found
-
-
-@contextmanager
-def _last_line() -> Iterator[_LastLine]:
-    last = _LastLine()
-    logger = logging.getLogger("kafka")
-    logger.addHandler(last)
-    try:
-        yield last
-    finally:
-        logger.removeHandler(last)
-
-
-class _LastLine(logging.Handler):
-    """Keeps the last warning or error of the client."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.line = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.line = record.getMessage()[:300]
 
 
 def _path(path: object) -> str | None:

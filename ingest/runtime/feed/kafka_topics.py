@@ -13,7 +13,7 @@ from ..settings import Settings
 from .embedded import count_mismatch
 from .kafka_connection import BrokerTopic, admin_client, describe
 from .topics import PlannedTopic, TopicFacts
-from .types import FeedError, FeedMismatch
+from .types import FeedError, FeedMismatch, FeedUnavailable
 
 BATCH_OVERHEAD_BYTES = 64 * 1024
 """The broker counts the compressed batch; one record that can't be compressed must still fit."""
@@ -113,7 +113,13 @@ def _refuse_compaction(admin: KafkaAdminClient, prefix: str, names: Sequence[str
     resources = [ConfigResource(ConfigResourceType.TOPIC, prefix + name) for name in names]
     configs = admin.describe_configs(resources, config_filter="all")["topic"]
     for name in names:
-        policy = configs[prefix + name]["cleanup.policy"]["value"]
+        told = configs[prefix + name].get("cleanup.policy")
+        if told is None:
+            raise FeedUnavailable(
+                f"Kafka does not tell this user the settings of topic {name}; give it the right "
+                "DescribeConfigs, or migrate as an administrator"
+            )
+        policy = told["value"]
         if "compact" in policy:
             raise FeedMismatch(
                 f"topic {name} is compacted (cleanup.policy={policy}): Kafka would remove messages "

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ingest.runtime.kafka_logs import RateLimit
 from ingest.runtime.log_privacy import BLANK
-from ingest.runtime.logs import configure_logs, get_logger, last_kafka_line
+from ingest.runtime.logs import configure_logs, get_logger
 from schemas.identity import MATRICULE_LIKE
 
 MATRICULES = st.from_regex(
@@ -113,14 +113,6 @@ def test_kafka_lines_are_limited_and_the_next_one_says_how_many_are_missing() ->
     assert passes("kafkaesque") == "away x"
     now[0] = 10.0
     assert passes("kafka") == "away x (3 lines suppressed)"
-
-
-def test_the_last_reason_of_the_kafka_client_is_kept() -> None:
-    with last_kafka_line() as kept:
-        logging.getLogger("kafka.net.connection").error("SaslAuthenticationFailedError")
-        logging.getLogger("kafka.net.manager").debug("not this one")
-    assert kept.line == "SaslAuthenticationFailedError"
-    assert kept not in logging.getLogger("kafka.net").handlers
 
 
 def test_without_configuration_nothing_is_written_on_stdout(
