@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ingest.runtime.folders import exclusive, private_folder
 
 from .artefacts import java, libraries
+from .certificates import write_private
 from .errors import BrokerError
 from .layout import Cluster, Limits, Node, make_cluster, node_properties, read_cluster
 from .processes import end, format_data, last_words, launch, node_pid
+from .security import Security, ensure_security, security_of
 
 START_SECONDS = 90.0
 """Of which 6-10 s after kill -9, until the old registration lapses, and reading the logs."""
@@ -31,6 +34,8 @@ class BrokerHandle:
     cluster_id: str
     pids: dict[int, int]
     home: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    """A secured one: what the administrator's environment needs, as a shell reads it."""
 
 
 @dataclass(frozen=True)
@@ -63,25 +68,30 @@ def start_broker(
     nodes: int = 1,
     limits: Limits | None = None,
     lib: Path | None = None,
+    secure: bool = False,
 ) -> BrokerHandle:
     """A Kafka of `nodes` nodes that answers, its data below home/broker; started when needed.
 
     `port` 0 keeps the ports of the last time, or takes free ones. `lib` is where the Java
-    libraries lie (default home/broker/lib). Raises BrokerError.
+    libraries lie (default home/broker/lib). `secure`: a new cluster is reached over TLS by users
+    with passwords and rights only, and stays so. Raises BrokerError.
     """
     folder = private_folder(home / "broker")
     with exclusive(folder / "lock"):
         program = java()
         jars = libraries((lib or folder / "lib").absolute())
-        cluster = _cluster(folder, port, nodes)
+        cluster = _cluster(folder, port, nodes, secure)
         started = [node for node in cluster.nodes if node_pid(node) is None]
+        security = ensure_security(folder, datetime.now(UTC)) if cluster.secure else None
         for node in started:
-            _prepare(program, jars, cluster, node, limits or Limits())
+            _check_ports(node)
+        _prepare(program, jars, cluster, started, limits or Limits(), security)
         for node in started:
             launch(program, jars, node)
-        _wait(cluster)
+        _wait(cluster, security)
         pids = {node.node_id: node_pid(node) or 0 for node in cluster.nodes}
-    return BrokerHandle(cluster.bootstrap, cluster.cluster_id, pids, home)
+    variables = {} if security is None else dict(security.variables(cluster))
+    return BrokerHandle(cluster.bootstrap, cluster.cluster_id, pids, home, variables)
 
 
 def stop_broker(home: Path) -> bool:
@@ -105,36 +115,52 @@ def broker_status(home: Path) -> BrokerStatus:
     )
     running = all(node.pid is not None for node in nodes)
     topics: list[str] = []
-    answers = running and _answers(cluster, topics)
+    answers = running and _answers(cluster, security_of(folder, cluster), topics)
     return BrokerStatus(
         running, answers, cluster.bootstrap, cluster.cluster_id, nodes, tuple(topics), folder
     )
 
 
-def _cluster(folder: Path, port: int, nodes: int) -> Cluster:
+def _cluster(folder: Path, port: int, nodes: int, secure: bool) -> Cluster:
     before = read_cluster(folder)
     runs = before is not None and any(node_pid(node) is not None for node in before.nodes)
     if before is not None and runs and port not in (0, before.nodes[0].port):
         raise BrokerError(
             f"the broker already runs on port {before.nodes[0].port}", "Stop it first."
         )
-    return make_cluster(folder, port, nodes)
+    return make_cluster(folder, port, nodes, secure=secure)
 
 
-def _prepare(program: str, jars: Path, cluster: Cluster, node: Node, limits: Limits) -> None:
+def _check_ports(node: Node) -> None:
     for port in (node.port, node.controller_port):
         if _port_answers(port):
             raise BrokerError(
                 f"port {port} is taken by another program", "Choose another one with --port."
             )
-    private_folder(node.folder)
-    node.properties.write_text(node_properties(cluster, node, limits))
-    format_data(program, jars, node, cluster.cluster_id)
 
 
-def _wait(cluster: Cluster) -> None:
+def _prepare(
+    program: str,
+    jars: Path,
+    cluster: Cluster,
+    nodes: Sequence[Node],
+    limits: Limits,
+    security: Security | None,
+) -> None:
+    with nullcontext() if security is None else security.first_user() as first_user:
+        for node in nodes:
+            private_folder(node.folder)
+            text = node_properties(cluster, node, limits)
+            text += "" if security is None else security.node_properties()
+            write_private(node.properties, text.encode())
+            format_data(program, jars, node, cluster.cluster_id, first_user)
+
+
+def _wait(cluster: Cluster, security: Security | None) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not (all(_port_answers(node.port) for node in cluster.nodes) and _answers(cluster)):
+    while not (
+        all(_port_answers(node.port) for node in cluster.nodes) and _answers(cluster, security)
+    ):
         dead = [node for node in cluster.nodes if node_pid(node) is None]
         if dead:
             raise BrokerError(
@@ -155,7 +181,7 @@ def _port_answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _answers(cluster: Cluster, topics: list[str] | None = None) -> bool:
+def _answers(cluster: Cluster, security: Security | None, topics: list[str] | None = None) -> bool:
     """Whether every node of *this* cluster is a member of it; fills `topics` when given."""
     # Imported here: a tenth of a second that every command would pay.
     from kafka.admin import KafkaAdminClient
@@ -171,6 +197,7 @@ def _answers(cluster: Cluster, topics: list[str] | None = None) -> bool:
                 bootstrap_timeout_ms=5_000,
                 request_timeout_ms=5_000,
                 reconnect_backoff_max_ms=500,
+                **({} if security is None else security.client_options()),
             )
         except KafkaError:
             return False

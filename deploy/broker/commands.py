@@ -10,6 +10,7 @@ import typer
 from ingest.runtime.console import Exit, note, out, print_json, progress
 from ingest.runtime.settings import Settings
 
+from .acl_command import acl
 from .cluster import DEFAULT_PORT, BrokerStatus, broker_status, start_broker, stop_broker
 from .layout import Limits
 
@@ -17,7 +18,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register_broker(app: typer.Typer) -> None:
-    """Add `broker start|stop|status` to `app`."""
+    """Add `broker start|stop|status|acl` to `app`."""
     group = typer.Typer(
         no_args_is_help=True,
         help="A local Apache Kafka on the JVM (Java 17, Maven), below home/broker, loopback only.",
@@ -25,6 +26,7 @@ def register_broker(app: typer.Typer) -> None:
     group.command("start")(start)
     group.command("stop")(stop)
     group.command("status")(status)
+    group.command("acl")(acl)
     app.add_typer(group, name="broker")
 
 
@@ -40,22 +42,28 @@ def start(
     nodes: Annotated[
         int, typer.Option(min=1, max=5, help="Brokers; from three on, three copies of all.")
     ] = 1,
+    secure: Annotated[
+        bool,
+        typer.Option("--secure", help="A new one is secured, and stays so: TLS, users, rights."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Start Kafka, fetching its libraries at the first time (43 MB), and wait until it answers.
 
-    It runs on when the command ends. Nothing changes when it runs already. Clients then need
-    HISTOIRE_KAFKA_BOOTSTRAP, which is printed.
+    It runs on when the command ends. Nothing changes when it runs already. What clients need then
+    is printed; of a secured one, for its administrator: others are made by `histoire broker acl`.
     """
     settings = Settings.load()
     limits = Limits(settings.max_message_bytes, settings.feed_retention_hours)
     with progress("starting Kafka"):
-        handle = start_broker(settings.home, port, nodes=nodes, limits=limits)
+        handle = start_broker(settings.home, port, nodes=nodes, limits=limits, secure=secure)
     if as_json:
         print_json(asdict(handle))
     else:
         note("Kafka answers. To use it:")
-        out().print(f"export HISTOIRE_KAFKA_BOOTSTRAP={handle.bootstrap}")
+        plain = {"HISTOIRE_KAFKA_BOOTSTRAP": handle.bootstrap}
+        for name, value in (handle.variables or plain).items():
+            typer.echo(f"export {name}={value}")
 
 
 def stop(as_json: Json = False) -> None:

@@ -17,6 +17,8 @@ from .errors import BrokerError
 
 BATCH_OVERHEAD_BYTES = 64 * 1024
 """A broker's limit counts the compressed batch: header, and lz4 on bytes that do not shrink."""
+PLAIN = "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+SECURED = "CLIENT:SASL_SSL,CONTROLLER:SSL"
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The nodes and the id that their data folders carry."""
+    """The nodes and the id that their data folders carry. `secure`: over TLS, with rights."""
 
     cluster_id: str
     nodes: tuple[Node, ...]
+    secure: bool = False
 
     @property
     def bootstrap(self) -> str:
@@ -81,21 +84,27 @@ def read_cluster(folder: Path) -> Cluster | None:
             Node(node["node_id"], node["port"], node["controller_port"], folder / node["folder"])
             for node in stored["nodes"]
         )
-        return Cluster(stored["cluster_id"], nodes)
+        return Cluster(stored["cluster_id"], nodes, stored.get("secure", False))
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise BrokerError(f"{path} is not readable", "Restore it, or remove the folder.") from None
 
 
-def make_cluster(folder: Path, port: int, nodes: int) -> Cluster:
+def make_cluster(folder: Path, port: int, nodes: int, *, secure: bool = False) -> Cluster:
     """The cluster of `folder`, made when there is none; its first node listens on `port` (0: any).
 
-    The ports of an existing cluster change when `port` asks for it, its number of nodes can't.
+    The ports of an existing cluster change when `port` asks for it; its number of nodes can't, and
+    one that is secured stays so, also when `secure` is not asked for.
     """
     before = read_cluster(folder)
     if before is not None and len(before.nodes) != nodes:
         raise BrokerError(
             f"{folder} has the data of a cluster of {len(before.nodes)} node(s), not {nodes}",
             f"Start it with --nodes {len(before.nodes)}, or use another home.",
+        )
+    if before is not None and secure and not before.secure:
+        raise BrokerError(
+            f"{folder} has the data of a cluster without security, which can't be added to it",
+            "Use another home, or remove that folder if its data may go.",
         )
     if before is not None and port in (0, before.nodes[0].port):
         return before
@@ -107,7 +116,9 @@ def make_cluster(folder: Path, port: int, nodes: int) -> Cluster:
         Node(number + 1, ports[0][number], ports[1][number], folder / f"node-{number + 1}")
         for number in range(nodes)
     )
-    cluster = Cluster(before.cluster_id if before else _cluster_id(), made)
+    cluster = Cluster(
+        before.cluster_id if before else _cluster_id(), made, before.secure if before else secure
+    )
     _write(folder, cluster)
     return cluster
 
@@ -120,6 +131,7 @@ def node_properties(cluster: Cluster, node: Node, limits: Limits) -> str:
     return template.format(
         node_id=node.node_id,
         voters=voters,
+        protocols=SECURED if cluster.secure else PLAIN,
         port=node.port,
         controller_port=node.controller_port,
         data=node.data,

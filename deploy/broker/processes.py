@@ -19,12 +19,18 @@ FORMAT_SECONDS = 60
 STOP_SECONDS = 30.0
 
 
-def format_data(java: str, lib: Path, node: Node, cluster_id: str) -> None:
-    """The node's data folder carries the id of the cluster; one that has it stays as it is."""
+def format_data(
+    java: str, lib: Path, node: Node, cluster_id: str, first_user: Path | None = None
+) -> None:
+    """The node's data folder carries the id of the cluster; one that has it stays as it is.
+
+    `first_user`: a file of further arguments, which must not be seen among those of the process.
+    """
     if (node.data / "meta.properties").exists():
         return
     command = [java, "-cp", f"{lib}/*", "kafka.tools.StorageTool", "format"]
     command += ["-t", cluster_id, "-c", str(node.properties), "--ignore-formatted"]
+    command += [f"@{first_user}"] if first_user is not None else []
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False
     )
