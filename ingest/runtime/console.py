@@ -65,8 +65,12 @@ class CommandError(Exception):
 
 
 def print_json(obj: Any) -> None:
-    """Write `obj` on stdout as one line of JSON: sorted as given, dates in ISO 8601, UTF-8."""
-    line = orjson.dumps(obj, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z, default=_plain)
+    """Write `obj` on stdout as one line of JSON: sorted as given, dates in ISO 8601, UTF-8.
+
+    Keys that are numbers are written as text.
+    """
+    options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+    line = orjson.dumps(obj, option=options, default=_plain)
     sys.stdout.flush()  # text written before must come before
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None:

@@ -21,6 +21,7 @@ def test_json_is_one_line_and_all_usual_values_have_a_form(
             "path": Path("a/b"),
             "codes": frozenset(("b", "a")),
             "hash": b"\x01\xff",
+            "ports": {1: 9092},
         }
     )
     out, error = capfd.readouterr()
@@ -32,6 +33,7 @@ def test_json_is_one_line_and_all_usual_values_have_a_form(
         "path": "a/b",
         "codes": ["a", "b"],
         "hash": "01ff",
+        "ports": {"1": 9092},
     }
 
 
