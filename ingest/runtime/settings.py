@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import ByteSize, Field, SecretStr, ValidationError, model_validator
+from psycopg import Error as DatabaseError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import (
+    ByteSize,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "HISTOIRE_"
@@ -234,6 +243,19 @@ class Settings(BaseSettings):
             raise SettingsError(problems)
         return settings
 
+    @field_validator("database_dsn", "keys_dsn")
+    @classmethod
+    def _connects(cls, dsn: SecretStr | None) -> SecretStr | None:
+        try:
+            conninfo_to_dict("" if dsn is None else dsn.get_secret_value())
+        except DatabaseError:
+            # libpq's own words repeat the text, which may hold a password.
+            raise ValueError(
+                "this is no connection string of PostgreSQL; give postgresql://USER@HOST/DATABASE"
+                " or 'host=HOST dbname=DATABASE'"
+            ) from None
+        return dsn
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = []
@@ -289,7 +311,7 @@ def child_environment(**overrides: str) -> dict[str, str]:
 def _unknown(setting: str) -> str:
     near = difflib.get_close_matches(setting, Settings.model_fields, n=1, cutoff=0.5)
     hint = f"; did you mean {variable(near[0])}?" if near else ""
-    return f"{variable(setting)} is not a setting{hint}"
+    return f"{variable(setting)} is not a setting{hint or '; see: histoire config --help'}"
 
 
 def _sentences(error: ValidationError) -> list[str]:

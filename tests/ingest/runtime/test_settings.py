@@ -46,7 +46,7 @@ def test_all_problems_are_reported_at_once_with_the_nearest_name() -> None:
     assert problems[0] == (
         "HISTOIRE_DATABSE_DSN is not a setting; did you mean HISTOIRE_DATABASE_DSN?"
     )
-    assert problems[1] == "HISTOIRE_QQQ is not a setting"
+    assert problems[1] == "HISTOIRE_QQQ is not a setting; see: histoire config --help"
     assert {problem.split(":")[0] for problem in problems[2:]} == {
         "HISTOIRE_METRICS_PORT",
         "HISTOIRE_ENVIRONMENT",
@@ -56,6 +56,16 @@ def test_all_problems_are_reported_at_once_with_the_nearest_name() -> None:
 def test_a_bad_value_is_never_repeated() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"HISTOIRE_KAFKA_BOOTSTRAP": "user:s3cret@host"})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dsn", ["blah s3cret", "postgresql://u:s3cret@[h", "port=1 s3cret=x"])
+@pytest.mark.parametrize("name", ["HISTOIRE_DATABASE_DSN", "HISTOIRE_KEYS_DSN"])
+def test_what_is_no_connection_string_is_refused_by_name(name: str, dsn: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({name: dsn})
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name}: this is no connection string")
     assert "s3cret" not in str(caught.value)
 
 
