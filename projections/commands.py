@@ -67,7 +67,7 @@ def project(
     Due notifications are published too. One process runs a projection at a time. A projection that
     meets an event it cannot apply halts there and says so; the others go on.
 
-    Exit codes: 0 done; 1 another process runs it, or no tables; 5 a projection halted.
+    Exit codes: 0 done; 1 another process runs it; 2 not migrated; 5 a projection halted.
     """
     settings = Settings.load()
     _configure_logs(settings, "project", quiet=until_idle)
@@ -132,7 +132,8 @@ def timeline(
     What the reader may not see is absent, from counts too. `professional` is one whom the patient
     authorised; `author:ID` is the same one, with this identifier or of this organisation.
 
-    Exit codes: 0 shown; 2 not an INS, or a real one on the command line; 6 no such record.
+    Exit codes: 0 shown; 2 not an INS, a real one on the command line, or not migrated; 6 no such
+    record.
     """
     settings = Settings.load()
     as_reader: Reader = reader_named(reader)
@@ -156,7 +157,7 @@ def notifications(
 ) -> None:
     """List the notifications: who is to be told that a document became visible. No name, no title.
 
-    Exit codes: 0 listed; 1 no tables yet.
+    Exit codes: 0 listed; 2 not migrated.
     """
     settings = Settings.load()
     with (
@@ -189,7 +190,7 @@ def statistics(json: Json = False) -> None:
     Technical documents are not counted. `current` are those neither replaced nor deleted. With
     `--json` one object.
 
-    Exit codes: 0 shown; 1 no tables yet.
+    Exit codes: 0 shown; 2 not migrated.
     """
     settings = Settings.load()
     with (
@@ -221,7 +222,7 @@ def replay(
 
     The live one serves meanwhile and is kept for the way back. Notifications are never rebuilt.
 
-    Exit codes: 0 switched; 1 the builds differ, or it cannot be done.
+    Exit codes: 0 switched; 1 the builds differ, or it cannot be done; 2 not migrated.
     """
     settings = Settings.load()
     chosen = projection_named(projection)
@@ -262,7 +263,10 @@ class _BarReport:
 def _clear_errors() -> Iterator[None]:
     try:
         yield
-    except (NotMigrated, NotOwner, OtherVersion, ReplayRefused, MigrationError) as error:
+    except (NotMigrated, MigrationError) as error:
+        # Not FAILED: started again, a command that lacks its tables would only fail again.
+        raise CommandError(str(error), code=Exit.USAGE) from None
+    except (NotOwner, OtherVersion, ReplayRefused) as error:
         raise CommandError(str(error)) from None
     except (StoreError, EventRefused) as error:
         raise CommandError(str(error), code=Exit.HALTED) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -151,3 +152,27 @@ def test_replay_proves_and_says_so(filled: Any) -> None:
     assert isinstance(refused.exception, CommandError)
     assert "never rebuilt" in refused.exception.sentence
     assert isinstance(filled("replay", "nothing").exception, CommandError)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("project", "--until-idle"),
+        ("timeline", "--ins", identity()),
+        ("notifications",),
+        ("statistics",),
+        ("replay", "timeline"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_before_migrate_every_command_says_so_and_ends_2(
+    arguments: tuple[str, ...],
+    run: Any,
+    new_database: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable("database_dsn"), new_database("template1"))
+    result = run(*arguments)
+    assert isinstance(result.exception, CommandError), result.output
+    assert result.exception.code is Exit.USAGE
+    assert "histoire migrate" in str(result.exception)
