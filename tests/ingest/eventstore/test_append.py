@@ -293,6 +293,22 @@ def test_times_never_go_back_and_lead_to_positions(store: EventStore) -> None:
     assert store.position_at(times[0].replace(year=2200)) == store.max_position() == 16
 
 
+def test_a_clock_that_was_set_back_sets_no_time_back(store: EventStore, place: Place) -> None:
+    (record,) = records(store, 1)
+    with psycopg.connect(place.dsn) as conn:
+        row = conn.execute(
+            "update log_head set recorded_at = now() + interval '1 hour' returning recorded_at"
+        ).fetchone()
+    assert row is not None
+    answers = []
+    for uid in uids(2):
+        batch = Batch()
+        batch.add(uid, record)
+        answers.append(store.append(batch))
+    assert [answer.recorded_at for answer in answers] == [row[0]] * 2
+    assert [event.recorded_at for event in store.read_after(0, 9)] == [row[0]] * 2
+
+
 def test_events_are_never_changed(store: EventStore, place: Place) -> None:
     (record,) = records(store, 1)
     batch = Batch()

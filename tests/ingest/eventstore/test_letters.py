@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from store_batches import Batch, letter, records
 
 from ingest.eventstore import AppendBatch, DecidedLetter, EventStore, LostRace
-from ingest.eventstore.letters import LetterNotFound
+from ingest.eventstore.letters import LetterNotFound, seal_letters
+from ingest.eventstore.sealing import SealBroken, letter_place, unseal
 
 TARGET = bytes(range(16))
 
@@ -33,6 +36,22 @@ def test_letters_come_opened_in_the_order_of_receipt(store: EventStore) -> None:
     assert store.letter(malformed.letter).raw == b"raw record 6"
     assert [row.letter for row in store.letters(after=1, limit=1)] == [2]
     assert store.letters(source="elsewhere") == []
+
+
+def test_a_letter_is_sealed_under_the_key_of_its_record_where_there_is_one() -> None:
+    record_key, letter_key = bytes(32), bytes(range(32))
+    of_record, of_nobody = seal_letters(
+        [letter(1, record=7), letter(2)], {7: record_key}, letter_key, os.urandom
+    )
+    for (said, sealed), key, other in (
+        (of_record, record_key, letter_key),
+        (of_nobody, letter_key, record_key),
+    ):
+        assert sealed is not None
+        place = letter_place(said.source, said.offset)
+        assert unseal(key, place, sealed) == said.raw
+        with pytest.raises(SealBroken):
+            unseal(other, place, sealed)
 
 
 def test_a_decision_closes_a_letter_or_leaves_it_waiting_under_its_new_code(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from store_batches import SOURCE, Batch, Place, linked, records, uids, unlinked
 
 from ingest.eventstore import AppendBatch, EventStore
+from ingest.eventstore.identities import Identities
+from ingest.eventstore.keys import KeyRing
+from ingest.eventstore.master_key import read_master_key
 from ingest.eventstore.positions import PositionMoved, TopicChanged
+from ingest.eventstore.sessions import Session
 from schemas.unique_id import document_stream
 
 
@@ -97,6 +102,22 @@ def test_tokens_resolve_to_one_record_for_ever_in_every_process(
     assert answers[0] == answers[1] == answers[2]
     assert len(set(answers[0].values())) == 300
     assert {t: ref.record for t, ref in store.lookup([*tokens, bytes(16)]).items()} == answers[0]
+
+
+def test_what_is_remembered_of_identities_and_keys_is_bounded(place: Place) -> None:
+    master = read_master_key(place.master_key)
+    tokens = [number.to_bytes(16) for number in range(30)]
+    with closing(Session(place.dsn, "test")) as session:
+        ring = KeyRing(session, master, capacity=8)
+        identities = Identities(session, ring, capacity=8)
+        found: dict[bytes, int] = {}
+        for at in range(0, 30, 3):
+            chosen = tokens[at : at + 3]
+            found |= {t: ref.record for t, ref in identities.resolve(chosen).items()}
+            assert len(identities._cache) <= 8
+            assert len(ring._cache) <= 8
+        again = {t: ref.record for t, ref in identities.lookup(tokens).items()}
+        assert again == found
 
 
 def test_hashes_are_keyed_and_stable(store: EventStore, place: Place) -> None:
