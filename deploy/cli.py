@@ -22,6 +22,7 @@ from ingest.runtime.feed.types import FeedError, FeedMismatch
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.settings import Settings, SettingsError
 from projections import migrate_projections, timeline_audit
+from projections.builds import NotMigrated
 
 EPILOG = (
     "Settings come from HISTOIRE_* variables: see `histoire config`. "
@@ -119,6 +120,8 @@ def describe(error: Exception) -> tuple[str, str | None, Exit]:
             return error.sentence, error.repair, error.code
         case MissingProgramError():
             return str(error), error.repair, Exit.MISSING
+        case NotMigrated():
+            return str(error), None, Exit.USAGE
         case BrokerError():
             return str(error), error.repair, Exit.UNAVAILABLE
         case EmbeddedPostgresError():

@@ -53,22 +53,24 @@ class ChildrenCollector(Collector):
         return [*merged.values(), answering]
 
 
-def samples_of(port: int, name: str) -> list[tuple[dict[str, str], float]]:
-    """Labels and values of one metric on an endpoint of this machine; empty when none answers."""
+def samples_of(port: int, *names: str) -> list[list[tuple[dict[str, str], float]]]:
+    """Labels and values of each of these metrics on an endpoint of this machine, asked once; all
+    empty when none answers."""
+    # The group itself waits for its children: one that is frozen must not make it seem absent.
+    found = families(port, 2 * SCRAPE_SECONDS)
+    samples = [sample for family in found for sample in family.samples]
     return [
-        (dict(sample.labels), sample.value)
-        for family in families(port)
-        for sample in family.samples
-        if sample.name == name
+        [(dict(sample.labels), sample.value) for sample in samples if sample.name == name]
+        for name in names
     ]
 
 
-def families(port: int) -> list[Metric]:
+def families(port: int, seconds: float = SCRAPE_SECONDS) -> list[Metric]:
     """What an endpoint of this machine serves; nothing when it does not answer in time."""
     # Loopback only, and the port is one we gave to a child of our own.
     address = f"http://127.0.0.1:{port}/metrics"
     try:
-        with urllib.request.urlopen(address, timeout=SCRAPE_SECONDS) as answer:
+        with urllib.request.urlopen(address, timeout=seconds) as answer:
             text = answer.read().decode()
     except (URLError, TimeoutError, ConnectionError):
         return []

@@ -1,19 +1,28 @@
 """`histoire run`: the whole system on this machine, one command."""
 
+from contextlib import suppress
 from typing import Annotated
 
+import psycopg
 import typer
 from prometheus_client import CollectorRegistry
 
-from ingest.runtime.console import note
+from ingest.eventstore import EventStore
+from ingest.faults import told_to_people
+from ingest.runtime.console import CommandError, Exit, note
+from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.logs import configure_logs, get_logger
 from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.settings import Settings, child_environment
+from projections import PROJECTIONS
+from projections.builds import live_build
 
 from .group_metrics import ChildrenCollector
 from .supervisor import Child, Supervisor
 from .version import program_version
+
+PORT_LAST = 65_535
 
 
 def children_of(settings: Settings, ingestors: int) -> list[Child]:
@@ -32,7 +41,27 @@ def children_of(settings: Settings, ingestors: int) -> list[Child]:
 
 def _ports(settings: Settings, count: int) -> list[int]:
     first = settings.metrics_port
+    if first + count > PORT_LAST:
+        raise CommandError(
+            f"HISTOIRE_METRICS_PORT leaves no room for a port for each of {count} processes after"
+            " it",
+            f"Set it to {PORT_LAST - count} or less, or to 0: no endpoints.",
+            Exit.USAGE,
+        )
     return [first + n if first else 0 for n in range(1, count + 1)]
+
+
+def check_migrated(settings: Settings) -> None:
+    """Store and projections have their tables. Raises CommandError or NotMigrated otherwise.
+
+    A database that is away passes: the processes of the group wait for it.
+    """
+    with suppress(psycopg.OperationalError), told_to_people():
+        EventStore.open(settings).close()
+        application = f"{settings.instance}-run"
+        with connect(store_dsn(settings), application_name=application) as conn:
+            for projection in PROJECTIONS:
+                live_build(conn.cursor(), projection.name)
 
 
 def register_run(app: typer.Typer) -> None:
@@ -46,11 +75,14 @@ def register_run(app: typer.Typer) -> None:
     ) -> None:
         """Run ingestion, relay and projections as one supervised group, until Ctrl-C or SIGTERM.
 
-        Metrics of all processes: http://HISTOIRE_METRICS_HOST:HISTOIRE_METRICS_PORT/metrics. A
-        process that crashes is started again; one that halts for a person stays down and the rest
-        goes on. Run `histoire migrate` first.
+        Metrics of all processes: http://HISTOIRE_METRICS_HOST:HISTOIRE_METRICS_PORT/metrics. Each
+        process has a port of its own on 127.0.0.1 besides, the next ones: with one ingestion and
+        the port 9464 as by default, ports 9464 to 9467 are taken. A process that crashes is started
+        again; one that halts for a person stays down and the rest goes on. Run `histoire migrate`
+        first: until then nothing is started, exit code 2.
         """
         settings = Settings.load()
+        check_migrated(settings)
         code = run_group(settings, ingestors)
         if code:
             raise typer.Exit(code)
@@ -93,6 +125,8 @@ class _Report:
         self._metrics.process_up.labels(child.name).set(child.state == "running")
         self._metrics.process_stopped.labels(child.name).set(child.state == "down")
         self._metrics.process_restarts.labels(child.name)
+        if child.exit_code is not None:
+            self._metrics.process_exit_code.labels(child.name).set(child.exit_code)
         new = child.restarts - self._restarts.get(child.name, 0)
         self._restarts[child.name] = child.restarts
         if new:

@@ -6,12 +6,13 @@ embedded database, which every command starts.
 
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
 from ingest.eventstore import EventStore
+from ingest.faults import told_to_people
 from ingest.positions import PartitionPosition, positions_of
 from ingest.runtime.console import Exit, out, print_json
 from ingest.runtime.database import connect, store_dsn
@@ -19,26 +20,40 @@ from ingest.runtime.feed import FeedError, TopicFacts, topic_facts
 from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
 from projections.builds import Build, live_build
-from schemas.messages import FEED_TOPICS
+from schemas.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
 from .group_metrics import samples_of
 
+TOPICS: Final = (*FEED_TOPICS, OUTCOMES, NOTIFICATIONS)
+ENDINGS: Final = {
+    Exit.FAILED: "the work failed",
+    Exit.USAGE: "wrong settings, or not migrated",
+    Exit.STOPPED: "too many messages would be rejected",
+    Exit.UNAVAILABLE: "a service is away",
+    Exit.HALTED: "halted, a person must decide",
+    Exit.MISSING: "a program is missing",
+    Exit.INTERNAL: "a fault of ours",
+}
+"""What an exit code of a process of the group means; its log says more."""
 LETTERS_LISTED = 10_000
 """Dead letters looked at for the counts by code; beyond it they are a lower bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicStatus:
-    """One topic of the feed, all its partitions together. `lag`: messages not counted yet."""
+    """One topic of the feed, all its partitions together. `lag`: messages not counted yet.
+
+    All None when the feed is away or has no such topic: then nothing is known of it.
+    """
 
     topic: str
-    partitions: int
-    fetched: int
-    accepted: int
-    duplicate: int
-    unchanged: int
-    rejected: int
-    lag: int
+    partitions: int | None = None
+    fetched: int | None = None
+    accepted: int | None = None
+    duplicate: int | None = None
+    unchanged: int | None = None
+    rejected: int | None = None
+    lag: int | None = None
     halted: list[str] = field(default_factory=list)
 
 
@@ -55,10 +70,14 @@ class ProjectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it at one moment. `processes`: those of the running group, None when none answers."""
+    """All of it at one moment. `processes`: those of the running group, whether each runs; None
+    when none answers. `ended`: why those that do not run ended. `feed_error`: why the feed is away;
+    `missing`: topics that it lacks.
+    """
 
     feed: str
     feed_error: str | None
+    missing: list[str]
     topics: list[TopicStatus]
     position: int
     events: int
@@ -66,18 +85,22 @@ class Status:
     outcome_batches_waiting: int
     projections: list[ProjectionStatus]
     processes: dict[str, bool] | None
+    ended: dict[str, str]
 
     @property
-    def healthy(self) -> bool:
-        """Nothing is halted, nothing is away, every process of a running group runs."""
+    def exit_code(self) -> Exit:
+        """OK: nothing is halted, missing or away, every process of a running group runs."""
+        if self.feed_error:
+            return Exit.UNAVAILABLE
         halted = any(topic.halted for topic in self.topics)
         down = self.processes is not None and not all(self.processes.values())
-        return not (halted or down or self.feed_error)
+        return Exit.FAILED if halted or down or self.missing else Exit.OK
 
 
 def status_of(settings: Settings) -> Status:
     """What is asked now. Raises what the store raises when it is away or not migrated."""
     facts, feed_error = _facts(settings)
+    processes, ended = _processes(settings)
     with EventStore.open(settings) as store:
         fed = [fact for fact in facts.values() if fact.topic in FEED_TOPICS]
         positions = positions_of(store.source_positions(), fed)
@@ -90,13 +113,17 @@ def status_of(settings: Settings) -> Status:
     return Status(
         feed=settings.kafka_bootstrap or "embedded",
         feed_error=feed_error,
-        topics=[_topic(name, positions) for name in FEED_TOPICS],
+        missing=[] if feed_error else [name for name in TOPICS if name not in facts],
+        topics=[
+            _topic(name, positions) if name in facts else TopicStatus(name) for name in FEED_TOPICS
+        ],
         position=end,
         events=counts.events,
         letters_waiting=dict(sorted(codes.items())),
         outcome_batches_waiting=counts.unpublished_outcome_batches,
         projections=_projections(settings, end),
-        processes=_processes(settings),
+        processes=processes,
+        ended=ended,
     )
 
 
@@ -132,11 +159,22 @@ def _projection(build: Build, end: int) -> ProjectionStatus:
     return ProjectionStatus(build.projection, build.number, build.position, lag, behind)
 
 
-def _processes(settings: Settings) -> dict[str, bool] | None:
+def _processes(settings: Settings) -> tuple[dict[str, bool] | None, dict[str, str]]:
     if not settings.metrics_port:
-        return None
-    found = samples_of(settings.metrics_port, "histoire_process_up")
-    return {labels["process"]: value == 1 for labels, value in found} or None
+        return None, {}
+    names = ("histoire_process_up", "histoire_process_exit_code")
+    up, codes = samples_of(settings.metrics_port, *names)
+    running = {labels["process"]: value == 1 for labels, value in up}
+    ends = {labels["process"]: ending(int(value)) for labels, value in codes}
+    return running or None, {name: end for name, end in ends.items() if not running.get(name)}
+
+
+def ending(code: int) -> str:
+    """An exit code of a process of the group in words."""
+    if code < 0:
+        return f"ended by signal {-code}"
+    reason = ENDINGS.get(code)
+    return f"exit code {code}" + (f": {reason}" if reason else "")
 
 
 def register_status(app: typer.Typer) -> None:
@@ -148,15 +186,17 @@ def register_status(app: typer.Typer) -> None:
     ) -> None:
         """Show how the system is: feed, store, dead letters, projections, processes.
 
-        Exit code 1 when something is halted, away or down.
+        Exit codes: 1 when something is halted, missing or down; 2 not migrated; 4 the feed or the
+        database is away.
         """
-        found = status_of(Settings.load())
+        with told_to_people():
+            found = status_of(Settings.load())
         if as_json:
-            print_json({**asdict(found), "healthy": found.healthy})
+            print_json({**asdict(found), "healthy": found.exit_code is Exit.OK})
         else:
             _print(found)
-        if not found.healthy:
-            raise typer.Exit(Exit.FAILED)
+        if found.exit_code is not Exit.OK:
+            raise typer.Exit(found.exit_code)
 
 
 def _print(found: Status) -> None:
@@ -164,7 +204,7 @@ def _print(found: Status) -> None:
     kinds = ("fetched", "accepted", "duplicate", "unchanged", "rejected", "lag")
     topics = Table("feed", *kinds, title=f"feed: {found.feed}", title_justify="left")
     for topic in found.topics:
-        topics.add_row(topic.topic, *(f"{getattr(topic, kind):,}" for kind in kinds))
+        topics.add_row(topic.topic, *(_shown(getattr(topic, kind)) for kind in kinds))
     console.print(topics)
     table = Table("projection", "build", "position", "lag", "behind", title_justify="left")
     table.title = f"store: {found.events:,} events, position {found.position:,}"
@@ -176,13 +216,24 @@ def _print(found: Status) -> None:
         console.print(f"{name}: {value}")
 
 
+def _shown(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
+def _state(found: Status, process: str, running: bool) -> str:
+    if running:
+        return f"{process} up"
+    end = found.ended.get(process)
+    return f"{process} DOWN" + (f" ({end})" if end else "")
+
+
 def _lines(found: Status) -> list[tuple[str, Any]]:
     waiting = ", ".join(f"{code} {count:,}" for code, count in found.letters_waiting.items())
     up = found.processes
     processes = (
         "no group runs (histoire run)"
         if up is None
-        else ", ".join(f"{name} {'up' if running else 'DOWN'}" for name, running in up.items())
+        else ", ".join(_state(found, name, running) for name, running in up.items())
     )
     lines: list[tuple[str, Any]] = [
         ("dead letters waiting", waiting or "none"),
@@ -190,6 +241,9 @@ def _lines(found: Status) -> list[tuple[str, Any]]:
         ("processes", processes),
     ]
     lines += [("halted", line) for topic in found.topics for line in topic.halted]
+    if found.missing:
+        said = f"{', '.join(found.missing)}. Run: histoire migrate"
+        lines.append(("topics that do not exist", said))
     if found.feed_error:
         lines.append(("feed", found.feed_error))
     return lines

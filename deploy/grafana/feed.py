@@ -184,11 +184,14 @@ def _processes(board: Dashboard) -> None:
                (rate("process_cpu_seconds_total", "process"), "{{process}}")),
         series("Memory", "Resident.", BYTES,
                (f"sum by (process) ({on('process_resident_memory_bytes')})", "{{process}}")),
-        series("State", "Endpoint answers (1) or not (0); running (1) or not (0); restarts.", COUNT,
+        series("State", "Endpoint answers (1) or not (0); running (1) or not (0); restarts;"
+               " the exit code of the last end.", COUNT,
                (f"min by (process) ({on('histoire_process_answering')})", "{{process}} answers"),
                (f"min by (process) ({on('histoire_process_up')})", "{{process}} runs"),
                (f"max by (process) ({on('histoire_process_restarts_total')})",
-                "{{process}} restarts")),
+                "{{process}} restarts"),
+               (f"max by (process) ({on('histoire_process_exit_code')})",
+                "{{process}} last exit code")),
         series("Log fields withheld", "Not on the list of what a log may carry; 0 in a sound"
                " version.", OPERATIONS,
                (rate("histoire_log_fields_dropped_total", "process"), "{{process}}")),

@@ -209,6 +209,11 @@ class Metrics:
             " decide (rejection limit, halt, wrong settings).",
             ("process",),
         )
+        self.process_exit_code = self._gauge(
+            "process_exit_code",
+            "Exit code of the last end of a process of the group (-9: by signal 9); absent before.",
+            ("process",),
+        )
         self.build = Info("histoire_build", "Version of the program.", registry=self.registry)
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:

@@ -21,6 +21,7 @@ from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
 from ingest.runtime.feed.types import FeedMismatch, FeedUnavailable
 from ingest.runtime.settings import Settings
+from projections.builds import NotMigrated
 
 
 @pytest.fixture
@@ -91,7 +92,8 @@ def test_every_secret_is_masked() -> None:
     secrets = {
         name for name, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)
     }
-    settings = Settings.model_validate(dict.fromkeys(secrets, SecretStr("s3cret")))
+    hidden = dict.fromkeys(secrets, SecretStr("password=s3cret"))
+    settings = Settings.model_validate(hidden)
     values = {item.setting: item.value for item in effective_settings(settings)}
     assert len(secrets) >= 3
     assert {values[name] for name in secrets} == {MASKED}
@@ -117,6 +119,7 @@ def test_wrong_settings_are_told_all_at_once(
         (MissingProgramError("no java", "Install it."), 7, "no java. Install it."),
         (BrokerError("no answer"), 4, "no answer"),
         (EmbeddedPostgresError("no start"), 4, "no start"),
+        (NotMigrated("timeline"), 2, "run histoire migrate"),
         (FeedMismatch("topic recreated"), 5, "topic recreated"),
         (FeedUnavailable("away"), 4, "away"),
         (psycopg.OperationalError("connection refused\nmore"), 4, "connection refused. Check"),
