@@ -1,15 +1,23 @@
 """Commands of ingestion: `migrate`, `ingest`, `relay`, and, each in its module, the others."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from ingest.eventstore import EventStore, migrate_store
 from ingest.eventstore.rights import role_script
-from ingest.runtime.console import note, out, progress
+from ingest.runtime.console import Bar, note, out, progress
 from ingest.runtime.database import connect, store_dsn
-from ingest.runtime.feed import FeedRecord, ensure_topics, open_poller, open_publisher
+from ingest.runtime.feed import (
+    FeedMismatch,
+    FeedRecord,
+    ensure_topics,
+    open_poller,
+    open_publisher,
+    topic_facts,
+)
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
@@ -24,6 +32,8 @@ from .consumer import Consumer, Limits
 from .dead_letter_commands import register_dead_letters
 from .dead_letters import Retry, of_schemas_known_now
 from .faults import told_to_people
+from .housekeeping import housekept
+from .housekeeping_command import register_housekeeping
 from .ingestion_metrics import IngestionMetrics
 from .interpret import Context
 from .patience import Patience, patience
@@ -35,7 +45,13 @@ from .startup import context_of, feed_facts, long_running
 UntilIdle = Annotated[bool, typer.Option("--until-idle", help="End when nothing is left to do.")]
 Port = Annotated[
     int | None,
-    typer.Option("--metrics-port", min=0, max=65_535, help="Port of the metrics; 0: none."),
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65_535,
+        help="Port of the metrics; 0: none. Default: HISTOIRE_METRICS_PORT, with --until-idle"
+        " none.",
+    ),
 ]
 Migration = Callable[[Settings], Sequence[str]]
 """A further migration another package contributes; gives the names of what it applied."""
@@ -83,18 +99,31 @@ def register(
         rejected; 5: a person must decide (a topic recreated, a key missing).
         """
         settings = Settings.load()
-        with told_to_people(), long_running(settings, "ingest", metrics_port) as metrics:
+        port = port_of(metrics_port, until_idle)
+        with told_to_people(), long_running(settings, "ingest", port) as metrics:
             run_ingest(settings, metrics, until_idle=until_idle, accepted=accept_rejections)
 
     @app.command()
     def relay(until_idle: UntilIdle = False, metrics_port: Port = None) -> None:
-        """Publish the outcomes of committed batches on topic `outcomes`, at least once."""
+        """Publish the outcomes of committed batches on topic `outcomes`, at least once.
+
+        Also does `histoire housekeeping` at its start and each hour, unless --until-idle.
+        """
         settings = Settings.load()
-        with told_to_people(), long_running(settings, "relay", metrics_port) as metrics:
+        port = port_of(metrics_port, until_idle)
+        with told_to_people(), long_running(settings, "relay", port) as metrics:
             run_relay(settings, metrics, until_idle=until_idle)
 
+    register_housekeeping(app)
     register_dead_letters(app)
     register_audit(app, audits)
+
+
+def port_of(given: int | None, until_idle: bool) -> int | None:
+    """The port as `long_running` wants it. A run that ends by itself serves no metrics unless asked
+    to: it would take the port of the group that runs beside it.
+    """
+    return 0 if given is None and until_idle else given
 
 
 def run_migrate(settings: Settings, migrations: Sequence[Migration] = ()) -> None:
@@ -103,7 +132,7 @@ def run_migrate(settings: Settings, migrations: Sequence[Migration] = ()) -> Non
     applied = list(migrated.applied)
     for further in migrations:
         applied += further(settings)
-    ensure_topics(settings)
+    applied += _make_topics(settings)
     out().print(f"applied: {', '.join(applied)}" if applied else "nothing to apply: up to date")
     if migrated.master_key_created:
         note(
@@ -116,6 +145,16 @@ def run_migrate(settings: Settings, migrations: Sequence[Migration] = ()) -> Non
             f" {', '.join(migrated.missing_roles)}. Until then only he can use the tables. Have the"
             " SQL of `histoire migrate --print-roles` run by somebody who may, then migrate again."
         )
+
+
+def _make_topics(settings: Settings) -> list[str]:
+    """All topics exist; those made now. (The embedded log has its own tables: made here too.)"""
+    try:
+        before = topic_facts(settings)
+    except FeedMismatch:  # no log yet
+        before = {}
+    ensure_topics(settings)
+    return [f"topic {name}" for name in sorted(topic_facts(settings).keys() - before.keys())]
 
 
 def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accepted: int) -> None:
@@ -149,10 +188,25 @@ def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accept
         get_logger().info("ingestion_started", cluster_id=poller.cluster_id)
         try:
             with progress("ingest", show=until_idle) as bar:
-                consumer.run(stop, until_idle=until_idle, on_messages=bar.advance)
+                tally = _Tally(bar)
+                consumer.run(stop, until_idle=until_idle, on_messages=tally)
+            if until_idle:
+                note(f"messages ingested: {tally.count:,}")
         finally:
             poller.close()
         get_logger().info("ingestion_ended")
+
+
+class _Tally:
+    """Counts what the bar shows."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self.count = 0
+
+    def __call__(self, count: int) -> None:
+        self.count += count
+        self._bar.advance(count)
 
 
 def _translation(
@@ -172,13 +226,18 @@ def _retry_schemas(store: EventStore, context: Context) -> None:
 
 
 def run_relay(settings: Settings, metrics: Metrics, *, until_idle: bool) -> None:
-    """Publish outcomes until stopped, or until none is left."""
+    """Publish outcomes until stopped, with housekeeping beside, or until none is left."""
     client = f"{settings.instance}-relay"
     with StopSignal().installed() as stop, EventStore.open(settings) as store:
         publisher = open_publisher(settings, client_id=client)
         relay = Relay(store, publisher, settings.instance, SystemClock())
+        kept = nullcontext() if until_idle else housekept(settings, metrics, SystemClock())
         try:
-            with progress("relay", show=until_idle) as bar:
-                relay.run(stop, until_idle=until_idle, metrics=metrics, on_outcomes=bar.advance)
+            with kept, progress("relay", show=until_idle) as bar:
+                published = relay.run(
+                    stop, until_idle=until_idle, metrics=metrics, on_outcomes=bar.advance
+                )
+            if until_idle:
+                note(f"outcomes published: {published:,}")
         finally:
             publisher.close()

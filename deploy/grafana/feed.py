@@ -158,6 +158,10 @@ def _letters(board: Dashboard) -> None:
                (f"max by (topic) ({on('histoire_relay_waiting')})", "{{topic}}")),
         series("Oldest to be published", "How long it has waited; 0: nothing waits.", SECONDS,
                (age("histoire_relay_oldest_timestamp_seconds", "topic"), "{{topic}}")),
+        series("Past its retention", "Removed from the embedded feed, outcomes and document bytes.",
+               OPERATIONS, (rate("histoire_housekeeping_removed_total", "what"), "{{what}}")),
+        series("Housekeeping", "Since it last did all of its steps; each hour.", SECONDS,
+               (age("histoire_housekeeping_timestamp_seconds"), "age")),
     ):  # fmt: skip
         board.with_panel(panel)
 

@@ -153,6 +153,15 @@ class Metrics:
             "When the oldest one not published was written; 0 when none waits.",
             ("topic",),
         )
+        self.housekeeping_removed = self._counter(
+            "housekeeping_removed",
+            "Removed as past its retention: read records of the embedded feed, published outcomes,"
+            " document bytes that no event refers to.",
+            ("what",),
+        )
+        self.housekeeping_done = self._gauge(
+            "housekeeping_timestamp_seconds", "When housekeeping last did all of its steps."
+        )
 
     def _projections(self) -> None:
         which = ("projection",)
