@@ -51,6 +51,19 @@ class ReadPartition:
         """Offsets of the range without a record."""
         return self.next_offset - self.from_offset - len(self.arrivals)
 
+    def cut_at_hole(self) -> int | None:
+        """Only what comes before the first hole is left; where the feed goes on after the hole."""
+        if not self.holes:
+            return None
+        for expected, arrival in enumerate(self.arrivals, start=self.from_offset):
+            if arrival.record.offset != expected:
+                after = arrival.record.offset
+                self.arrivals = self.arrivals[: expected - self.from_offset]
+                self.next_offset = expected
+                return after
+        after, self.next_offset = self.next_offset, self.from_offset + len(self.arrivals)
+        return after
+
 
 def source_of(cluster_id: str, partition: Partition) -> str:
     """The key of a partition in the store: cluster id / topic / number."""

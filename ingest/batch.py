@@ -30,6 +30,7 @@ from .interpret import Context
 from .known import BasisReader
 from .outcomes import answer_of, decided_letters, key_text, new_letter, outcome_rows, refused
 from .patience import Patience
+from .positions import hole_sentence
 from .state import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 
 RACES_MAX: Final = 20
@@ -40,16 +41,16 @@ class Contention(StoreError):
     """A batch lost its race too often: other writers leave it no chance, or a fault of ours."""
 
 
-class HolesFound(StoreError):
-    """Offsets without a message on the feed, which has none by construction: something was lost."""
-
-
 @dataclass(slots=True)
 class Written:
-    """What became of a batch. `lost`: partitions that another owner moved: drop and seek again."""
+    """What became of a batch. `lost`: partitions that another owner moved: drop and seek again.
+
+    `halted`: partitions written up to a hole only, with what a person is to be told.
+    """
 
     parts: list[ReadPartition]
     lost: list[ReadPartition] = field(default_factory=list)
+    halted: dict[Partition, str] = field(default_factory=dict)
     letters: list[Arrival] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
     contents: int = 0
@@ -80,18 +81,18 @@ class BatchWriter:
         self._reader = BasisReader(store, context)
 
     def write(self, parts: Sequence[ReadPartition], gate: Gate = let_pass) -> Written:
-        """The batch is in the store, whole, but for the partitions in `lost`.
+        """The batch is in the store, whole, but for the partitions in `lost` and what comes after
+        a hole in those in `halted`: the feed has none by construction, so something was lost.
 
-        Raises HolesFound, Contention, what the gate raises, and what halts the store (KeyMissing);
-        then nothing of the batch was committed.
+        Raises Contention, what the gate raises, and what halts the store (KeyMissing); then nothing
+        of the batch was committed.
         """
+        halted = dict[Partition, str]()
         for part in parts:
-            if part.holes:
-                raise HolesFound(
-                    f"{part.source}: {part.holes} offset(s) without a message before"
-                    f" {part.next_offset}"
-                )
-        written = Written([part for part in parts if part.arrivals])
+            after = part.cut_at_hole()
+            if after is not None:
+                halted[part.partition] = hole_sentence(part.partition, part.next_offset, after)
+        written = Written([part for part in parts if part.arrivals], halted=halted)
         while written.parts:
             decided = self._decide(written, gate)
             if self._append(written, decided):

@@ -7,19 +7,27 @@ after the one before it.
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest.runtime.crash_points import passes
-from ingest.runtime.feed import FeedRecord, FeedUnavailable, Partition, PolledPartition, Poller
+from ingest.runtime.feed import (
+    FeedRecord,
+    FeedUnavailable,
+    Partition,
+    PartitionsHalted,
+    PolledPartition,
+    Poller,
+)
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.logs import get_logger
 
 from .arrivals import ReadPartition, read_partition
 from .batch import BatchWriter, Written, counts_of
+from .halted_partitions import HaltedPartitions
 from .ingestion_metrics import IngestionMetrics
 from .interpret import Context
 from .rejection_limit import RejectionLimit
@@ -66,16 +74,19 @@ class Consumer:
         self._report = report
         self._translate = translate
         self._next: dict[Partition, int] = {}
+        self._halted = HaltedPartitions(clock, self._report_halt)
         self._batches = 0
         self._on_messages: Callable[[int], None] | None = None
 
     def run_once(self) -> Written | None:
         """One poll and its batch, committed; None when the poll brought nothing.
 
-        Raises what halts: TooManyRejections, StoreError, FeedError.
+        Raises what halts: TooManyRejections, StoreError, FeedError; PartitionsHalted only when all
+        partitions owned are: while others can be read, those that cannot are set aside.
         """
         parts = self._poll()
         if not parts:
+            self._raise_if_all_halted()
             return None
         started = self._clock.monotonic()
         written = self._write(parts)
@@ -89,7 +100,8 @@ class Consumer:
         until_idle: bool = False,
         on_messages: Callable[[int], None] | None = None,
     ) -> None:
-        """Ingest until stopped, or until every owned partition is at its end.
+        """Ingest until stopped, or until every owned partition is at its end or halted; then
+        PartitionsHalted is raised if any is. A halted partition is tried again every minute.
 
         When it is to stop, the batch under way is ended, and nothing else is begun. Raises as
         `run_once`; a batch that could not be written before is read again at the next start.
@@ -109,13 +121,17 @@ class Consumer:
                     under_way = pool.submit(self._write, parts), polled_at
                     continue
                 self._rest()
+                self._raise_if_all_halted()
                 if until_idle and self._is_idle(self._clock.monotonic() - started):
+                    if self._halted:
+                        raise self._halted.error()
                     return
             if under_way is not None:
                 self._finish(under_way[0].result(), under_way[1])
 
     def _poll(self) -> list[ReadPartition]:
         limits = self._limits
+        self._try_halted_again()
         try:
             polled = self._poller.poll(limits.timeout_seconds, limits.records, limits.bytes)
         except FeedUnavailable as error:
@@ -123,6 +139,9 @@ class Consumer:
             if self._report is not None:
                 self._report.feed_away()
             self._pause()
+            return []
+        except PartitionsHalted as error:
+            self._halted.add(error.halts, self._stored())
             return []
         started = self._clock.monotonic()
         if polled:
@@ -136,6 +155,24 @@ class Consumer:
                 self._report.lag(self._poller.owned(), self._poller.end_offsets(), self._next)
         return parts
 
+    def _try_halted_again(self) -> None:
+        """The cause may be gone, or a person may have accepted the gap."""
+        if self._halted:
+            again = self._halted.to_try_again(self._poller.owned(), self._stored)
+            if again:
+                self._poller.seek_again(again)
+
+    def _stored(self) -> Mapping[Partition, int]:
+        return self._writer.stored_offsets(self._poller.cluster_id)
+
+    def _raise_if_all_halted(self) -> None:
+        if self._halted and self._halted.are_all_of(self._poller.owned()):
+            raise self._halted.error()
+
+    def _report_halt(self, partition: Partition, is_halted: bool) -> None:
+        if self._report is not None:
+            self._report.halted(partition, is_halted)
+
     def _pause(self) -> None:
         time.sleep(self._limits.timeout_seconds)
 
@@ -148,13 +185,19 @@ class Consumer:
         return self._writer.write(parts, self._rejections.check)
 
     def _finish(self, written: Written, started: float) -> frozenset[Partition]:
-        """Afterwards the batch is accounted for; the partitions that have another owner now."""
+        """Afterwards the batch is accounted for. The partitions that have another owner now, or
+        are halted: what was polled of them meanwhile is of no use.
+        """
         lost = frozenset(part.partition for part in written.lost)
         if lost:
             self._poller.seek_again(sorted(lost))
         for part in written.parts:
+            self._halted.was_read(part.partition)
             self._rejections.count(part.arrivals)
             self._next[part.partition] = part.next_offset
+        if written.halted:
+            self._poller.set_aside(sorted(written.halted))
+            self._halted.add(written.halted, self._stored())
         passes("courtesy_due")
         self._poller.commit_courtesy({part.partition: part.next_offset for part in written.parts})
         self._log(written, self._clock.monotonic() - started)
@@ -164,7 +207,7 @@ class Consumer:
         self._batches += 1
         if self._batches % COLLECT_BATCHES == 0:
             gc.collect()
-        return lost
+        return lost | written.halted.keys()
 
     def _log(self, written: Written, seconds: float) -> None:
         arrivals = [arrival for part in written.parts for arrival in part.arrivals]
@@ -191,10 +234,13 @@ class Consumer:
             self._report.look_at_store()
 
     def _is_idle(self, seconds: float) -> bool:
-        """Every owned partition is at its end. Ends are asked for, counts prove nothing."""
+        """Every owned partition is at its end, or halted. Ends are asked for: counts prove
+        nothing.
+        """
         owned = self._poller.owned()
         if not owned:
             return seconds > UNOWNED_SECONDS
+        owned -= {partition for partition in owned if partition in self._halted}
         ends = self._poller.end_offsets()
         return all(
             partition in ends and self._offset_of(partition) >= ends[partition]

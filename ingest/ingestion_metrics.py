@@ -108,6 +108,10 @@ class IngestionMetrics:
         """The loop went round, whatever it found."""
         self._metrics.heartbeat.labels("ingest").set(self._clock.now())
 
+    def halted(self, partition: Partition, is_halted: bool) -> None:
+        """The partition cannot be read on, or is read again."""
+        self._metrics.source_halted.labels(*labels_of(partition)).set(is_halted)
+
     def feed_away(self) -> None:
         """A poll found no feed; the loop goes on asking."""
         self._metrics.service_faults.labels("feed").inc()

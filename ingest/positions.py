@@ -10,14 +10,14 @@ from typing import Final
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import SourcePosition
-from ingest.runtime.feed import Assignment, FeedMismatch, Partition, TopicFacts
+from ingest.runtime.feed import Assignment, Partition, PartitionsHalted, TopicFacts
 
 from .arrivals import source_of
 from .patience import Patience
 
 _REPAIR: Final = (
     "Find out what was lost, have it sent again, then: histoire positions accept"
-    " {topic}/{number} --reason '...' --yes"
+    " {topic}/{number}{to} --reason '...' --yes"
 )
 
 
@@ -31,8 +31,19 @@ class Misfit:
     @property
     def whole(self) -> str:
         """The sentence with what to do about it."""
-        repair = _REPAIR.format(topic=self.partition.topic, number=self.partition.number)
+        topic, number = self.partition.topic, self.partition.number
+        repair = _REPAIR.format(topic=topic, number=number, to="")
         return f"{self.partition.topic}/{self.partition.number}: {self.sentence} {repair}"
+
+
+def hole_sentence(partition: Partition, offset: int, after: int) -> str:
+    """Offsets from `offset` to before `after` hold no message."""
+    topic, number = partition.topic, partition.number
+    repair = _REPAIR.format(topic=topic, number=number, to=f" --to {after}")
+    return (
+        f"{topic}/{number}: there is no message at offset {offset}, the next one is {after}: a"
+        f" producer used transactions, or messages were lost. {repair}"
+    )
 
 
 class StoredPositions:
@@ -45,7 +56,7 @@ class StoredPositions:
     def __call__(self, assignments: Sequence[Assignment]) -> Mapping[Partition, int]:
         """The next offset of each partition. The row of a new one is inserted.
 
-        Raises FeedMismatch naming every partition that does not fit.
+        Raises PartitionsHalted naming every partition that does not fit.
         """
         stored: Mapping[str, SourcePosition] = self._patience(self._store.source_positions)
         misfits = list[Misfit]()
@@ -66,7 +77,7 @@ class StoredPositions:
             else:
                 offsets[assignment.partition] = position.next_offset
         if misfits:
-            raise FeedMismatch(" ".join(misfit.whole for misfit in misfits))
+            raise PartitionsHalted({misfit.partition: misfit.whole for misfit in misfits})
         return offsets
 
 
@@ -159,24 +170,36 @@ def positions_of(
     return sorted(found.values(), key=lambda position: position.partition)
 
 
-def accept_position(store: EventStore, position: PartitionPosition, *, reason: str, by: str) -> int:
-    """Reading goes on at the begin of the log, or at its end where the position lies beyond.
+class OffsetRefused(Exception):
+    """Reading cannot go on at the offset a person named; the sentence says why."""
+
+
+def accept_position(
+    store: EventStore, position: PartitionPosition, *, reason: str, by: str, to: int | None = None
+) -> int:
+    """Reading goes on at `to`, or else at the begin of the log, or at its end where the position
+    lies beyond.
 
     What is skipped counts as holes and is kept with the reason. A topic made anew is read from its
-    beginning. The offset reading goes on at.
+    beginning. The offset reading goes on at. Raises OffsetRefused, PositionMoved.
     """
     assert position.topic_id is not None
     assert position.log_start is not None
     assert position.log_end is not None
     stored = position.stored
-    if stored is None:
-        store.insert_source(position.source, position.topic_id, 0)
-        from_offset = 0
-    else:
-        from_offset = stored.next_offset
+    from_offset = 0 if stored is None else stored.next_offset
     renewed = stored is not None and stored.topic_id != position.topic_id
     to_offset = position.log_start if renewed else max(from_offset, position.log_start)
     to_offset = min(to_offset, position.log_end)
+    if to is not None:
+        if not to_offset <= to <= position.log_end:
+            raise OffsetRefused(
+                f"{to} is not within {to_offset} .. {position.log_end}: what was read is not read"
+                " twice, and nothing is skipped that the log does not hold"
+            )
+        to_offset = to
+    if stored is None:
+        store.insert_source(position.source, position.topic_id, 0)
     store.positions.accept_gap(
         position.source,
         from_offset,

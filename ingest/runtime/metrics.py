@@ -115,6 +115,11 @@ class Metrics:
         self.source_lag = self._gauge(
             "source_lag_messages", "Messages on the feed that the store has not counted yet.", where
         )
+        self.source_halted = self._gauge(
+            "source_halted",
+            "1: the partition cannot be read on until a person decides; the log says why.",
+            where,
+        )
         self.balance_messages = self._gauge(
             "balance_messages",
             "Balance sheet: fetched = accepted + duplicate + unchanged + rejected.",

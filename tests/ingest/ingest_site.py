@@ -103,7 +103,8 @@ class Site:
         rejections = changes.pop("rejections", RejectionLimit(2000, 0.5))
         report = changes.pop("report", None)
         writer = changes.pop("writer", None) or self.writer()
-        return Consumer(poller, writer, CONTEXT, limits, rejections, SystemClock(), report)
+        clock = changes.pop("clock", None) or SystemClock()
+        return Consumer(poller, writer, CONTEXT, limits, rejections, clock, report)
 
     def ingest(self, **changes: Any) -> None:
         """Everything on the feed is ingested."""

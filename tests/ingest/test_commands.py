@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
+import io
 import json
+import socket
+import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +19,12 @@ import typer
 from feed_messages import ANNA, deposit, mask, unique_id
 from ingest_site import Site
 from pydantic import SecretStr
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from ingest.commands import register
+from ingest.dead_letter_commands import table_of
+from ingest.dead_letters import waiting
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.feed import OutgoingRecord
 
@@ -50,16 +58,18 @@ def fault(result: Result) -> CommandError:
     return result.exception
 
 
-def test_migrate_twice(command: Callable[..., Result]) -> None:
-    assert "timelines" in command("migrate").stdout
-    assert command("migrate").exit_code == 0
+def test_migrate_twice(command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command("migrate").stdout == "applied: timelines\n"
+    monkeypatch.setenv("HISTOIRE_TOPIC_PREFIX", "new-")
+    assert "topic documents, topic notifications, topic outcomes" in command("migrate").stdout
+    assert command("migrate").stdout == "applied: timelines\n"
 
 
 def test_the_whole_path(site: Site, command: Callable[..., Result], tmp_path: Path) -> None:
     site.publish(deposit(1, content=b"DICM bytes"), mask(9), deposit(2))
-    assert command("ingest", "--until-idle").exit_code == 0
+    assert "messages ingested: 3\n" in command("ingest", "--until-idle").stderr
     assert command("audit", "--at-end").exit_code == Exit.FAILED
-    assert command("relay", "--until-idle").exit_code == 0
+    assert "outcomes published: 3\n" in command("relay", "--until-idle").stderr
     audited = command("audit", "--at-end", "--json")
     assert audited.exit_code == 0
     assert lines(audited)[-1]["balances"] is True
@@ -68,8 +78,17 @@ def test_the_whole_path(site: Site, command: Callable[..., Result], tmp_path: Pa
     assert letter["schema"] is None or letter["schema"].startswith("ChangeVisibility")
 
     out = tmp_path / "document"
-    assert command("document", unique_id(1), "--out", str(out)).exit_code == 0
+    written = command("document", unique_id(1), "--out", str(out))
+    assert written.exit_code == 0
+    assert f"10 bytes, sha256 {hashlib.sha256(b'DICM bytes').hexdigest()}" in written.stderr
     assert out.read_bytes() == b"DICM bytes"
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    out.write_bytes(b"other")
+    assert fault(command("document", unique_id(1), "--out", str(out))).code == Exit.USAGE
+    assert out.read_bytes() == b"other"
+    assert command("document", unique_id(1), "--out", str(out), "--force").exit_code == 0
+    assert out.read_bytes() == b"DICM bytes"
+    assert list(tmp_path.glob(".document*")) == []
     assert command("document", "-", input=unique_id(1)).stdout_bytes == b"DICM bytes"
     assert fault(command("document", unique_id(2))).code == Exit.NOT_FOUND
     assert fault(command("document", unique_id(3))).code == Exit.NOT_FOUND
@@ -101,6 +120,10 @@ def test_dead_letters(site: Site, command: Callable[..., Result]) -> None:
     assert every[1]["discard_reason"] == "sent twice"
     assert fault(command("dead-letters", "show", "999")).code == Exit.NOT_FOUND
     assert fault(command("dead-letters", "retry")).code == Exit.USAGE
+    again = command("dead-letters", "retry", str(second), "999")
+    assert again.exit_code == Exit.NOT_FOUND
+    assert f"dead letter {second} does not wait: it is discarded" in again.stderr
+    assert "there is no dead letter 999" in again.stderr
     assert fault(command("dead-letters", "list", "--code", "nonsense")).code == Exit.USAGE
 
 
@@ -113,6 +136,9 @@ def test_ingestion_that_stops_itself(
     assert stopped.code == Exit.STOPPED
     assert stopped.repair is not None
     assert "--accept-rejections" in stopped.repair
+    assert "in this batch: not_single_object 6; for example documents/" in stopped.sentence
+    assert stopped.sentence.count(" offset ") == 5
+    assert "dead-letters list" not in stopped.sentence + stopped.repair
     assert command("ingest", "--until-idle", "--accept-rejections", "6").exit_code == 0
     assert len(site.store.letters()) == 6
 
@@ -132,6 +158,17 @@ def test_positions(site: Site, command: Callable[..., Result]) -> None:
     assert (gap["partition"], gap["from_offset"], gap["to_offset"]) == (name, 1, 1)
     assert (gap["reason"], gap["accepted_by"]) == ("x", getpass.getuser())
     assert f"{name} went on at 1 instead of 1: x" in command("audit").stdout
+    assert (
+        fault(command("positions", "accept", name, "--to", "2", "--reason", "x", "--yes")).code
+        == Exit.USAGE
+    )
+    site.publish(deposit(2), deposit(3))
+    accepted = command("positions", "accept", name, "--to", "2", "--reason", "y", "--yes")
+    assert f"{name}: reading goes on at offset 2" in accepted.stdout
+    assert command("ingest", "--until-idle").exit_code == 0
+    command("relay", "--until-idle")
+    assert command("audit", "--at-end").exit_code == 0
+    assert (site.balance()["holes"], site.balance()["accepted"]) == (1, 2)
     missing = command("positions", "accept", "documents/99", "--reason", "x", "--yes")
     assert fault(missing).code == Exit.NOT_FOUND
 
@@ -148,3 +185,63 @@ def test_json_is_one_object_per_line(site: Site, command: Callable[..., Result])
     command("ingest", "--until-idle")
     for line in command("audit", "--json").stdout_bytes.splitlines():
         assert isinstance(orjson.loads(line), dict)
+
+
+def test_letters_that_wait_are_decided_beside_those_that_do_not(
+    site: Site, command: Callable[..., Result]
+) -> None:
+    site.publish(mask(1))
+    command("ingest", "--until-idle")
+    (letter,) = lines(command("dead-letters", "list", "--json"))
+    number = str(letter["letter"])
+    other = command("dead-letters", "retry", number, "--code", "duplicate_event")
+    assert other.exit_code in (Exit.NOT_FOUND, Exit.USAGE)
+    done = command("dead-letters", "retry", number, "999")
+    assert (done.exit_code, done.stdout) == (Exit.NOT_FOUND, "1 rejected\n")
+    assert command("dead-letters", "retry", number).exit_code == Exit.FAILED
+
+
+@pytest.mark.parametrize("reason", ["asked by 1 80 01 75 123 456 23", "  ", f"for {ANNA}"])
+def test_a_reason_names_nobody(site: Site, command: Callable[..., Result], reason: str) -> None:
+    site.publish(mask(1))
+    command("ingest", "--until-idle")
+    (letter,) = lines(command("dead-letters", "list", "--json"))
+    (name,) = {f"{letter['source'].rsplit('/', 2)[1]}/{letter['source'].rsplit('/', 1)[1]}"}
+    for arguments in (
+        ("dead-letters", "discard", str(letter["letter"])),
+        ("positions", "accept", name, "--yes"),
+    ):
+        refused = fault(command(*arguments, "--reason", reason))
+        assert refused.code == Exit.USAGE
+        assert reason.strip() == "" or reason not in str(refused)
+    assert len(lines(command("dead-letters", "list", "--json"))) == 1
+
+
+def test_at_80_columns_places_of_letters_stay_whole(
+    site: Site, command: Callable[..., Result]
+) -> None:
+    site.publish(mask(1))
+    command("ingest", "--until-idle")
+    (letter,) = waiting(site.store)
+    far = replace(letter, letter=1_234_567, source="cluster/documents/23", offset=123_456_789)
+    console = Console(width=80, file=io.StringIO())
+    console.print(table_of([far]))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, shown.splitlines())) <= 80
+    for whole in ("1234567", "documents/23", "123456789", "waiting"):
+        assert whole in shown
+    assert "…" not in shown
+
+
+def test_a_run_that_ends_by_itself_takes_no_port_unless_told(
+    site: Site, command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("HISTOIRE_METRICS_PORT", port)
+        for name in ("ingest", "relay"):
+            assert command(name, "--until-idle").exit_code == 0
+            asked = fault(command(name, "--until-idle", "--metrics-port", port))
+            assert asked.code == Exit.UNAVAILABLE

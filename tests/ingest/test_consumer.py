@@ -22,6 +22,7 @@ from feed_messages import (
 from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
+from ingest.arrivals import source_of
 from ingest.batch import BatchWriter
 from ingest.consumer import Consumer
 from ingest.eventstore import EventStore
@@ -29,6 +30,7 @@ from ingest.eventstore.batch import SourcePosition
 from ingest.ingestion_metrics import IngestionMetrics
 from ingest.patience import at_once, patience
 from ingest.positions import (
+    OffsetRefused,
     PartitionPosition,
     StoredPositions,
     accept_position,
@@ -41,6 +43,7 @@ from ingest.runtime.feed import (
     FeedMismatch,
     OutgoingRecord,
     Partition,
+    PartitionsHalted,
     RecordIdentity,
     topic_facts,
     trim,
@@ -191,7 +194,9 @@ def test_too_many_rejections_stop_the_consumer_and_nothing_of_the_batch_is_commi
     site.publish_records(*garbage(11))
     with pytest.raises(TooManyRejections) as stopped:
         site.ingest(rejections=RejectionLimit(20, 0.5))
-    assert stopped.value.codes == ["not_single_object"]
+    assert stopped.value.codes == {"not_single_object": 11}
+    assert len(stopped.value.examples) == 5
+    assert all("(not_single_object)" in place for place in stopped.value.examples)
     assert site.balance()["fetched"] == 0
     site.ingest(rejections=RejectionLimit(20, 0.5, accepted=5))
     assert site.balance()["rejected"] == 11
@@ -279,6 +284,100 @@ def test_a_gap_is_accepted_with_a_reason_and_counted_as_holes(site: Site) -> Non
     site.ingest()
     assert site.balance()["accepted"] == 2
     assert position_on_feed(site, first.partition).misfit is None
+
+
+def lose(site: Site, partition: Partition, offset: int) -> None:
+    """The embedded feed has no message at this offset, as after a producer's transaction."""
+    assert site.settings.database_dsn is not None
+    with psycopg.connect(site.settings.database_dsn.get_secret_value(), autocommit=True) as conn:
+        conn.execute(
+            "delete from feed.record r using feed.topic t where r.topic = t.number and t.name = %s"
+            ' and r.partition = %s and r."offset" = %s',
+            (partition.topic, partition.number, offset),
+        )
+
+
+def test_one_halted_partition_leaves_the_others_and_goes_on_once_its_gap_is_accepted(
+    site: Site,
+) -> None:
+    sent = site.publish(*(deposit(n, matricule=ANNA) for n in range(5)))
+    site.publish(*(record_message("DeclareIdentity") for _ in range(5)))
+    partition = sent[0].partition
+    lose(site, partition, 2)
+    metrics = Metrics(CollectorRegistry())
+    report = IngestionMetrics(metrics, site.store, SystemClock())
+    with pytest.raises(PartitionsHalted) as halted:
+        site.ingest(report=report)
+    assert halted.value.halts.keys() == {partition}
+    name = f"{partition.topic}/{partition.number}"
+    assert f"histoire positions accept {name} --to 3" in str(halted.value)
+    labels = {"topic": partition.topic, "partition": str(partition.number)}
+    assert metrics.registry.get_sample_value("histoire_source_halted", labels) == 1
+    assert site.balance()["accepted"] == 7
+
+    position = position_on_feed(site, partition)
+    for refused in (1, 6):
+        with pytest.raises(OffsetRefused):
+            accept_position(site.store, position, reason="tested", by="me", to=refused)
+    assert accept_position(site.store, position, reason="tested", by="me", to=3) == 3
+    site.ingest()
+    balance = site.balance()
+    assert (balance["accepted"], balance["holes"], balance["fetched"]) == (9, 1, 10)
+
+
+class SlowClock(SystemClock):
+    """An hour passes whenever the test says so."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+def test_a_running_process_goes_on_with_a_partition_whose_gap_was_accepted(site: Site) -> None:
+    sent = site.publish(*(deposit(n, matricule=ANNA) for n in range(3)))
+    site.publish(*(record_message("DeclareIdentity") for _ in range(3)))
+    partition = sent[0].partition
+    lose(site, partition, 1)
+    clock = SlowClock()
+    metrics = Metrics(CollectorRegistry())
+    poller = site.poller()
+    consumer = site.consumer(
+        poller, clock=clock, report=IngestionMetrics(metrics, site.store, clock)
+    )
+
+    def gauge() -> float | None:
+        labels = {"topic": partition.topic, "partition": str(partition.number)}
+        return metrics.registry.get_sample_value("histoire_source_halted", labels)
+
+    def run_until(accepted: int) -> None:
+        for _ in range(50):
+            consumer.run_once()
+            if site.balance()["accepted"] == accepted:
+                return
+        raise AssertionError(site.balance())
+
+    run_until(4)
+    assert gauge() == 1
+    clock.ahead += 61
+    assert consumer.run_once() is None or gauge() == 1
+    accept_position(site.store, position_on_feed(site, partition), reason="tested", by="me", to=2)
+    clock.ahead += 61
+    run_until(5)
+    assert gauge() == 0
+    poller.close()
+
+
+def test_a_process_all_of_whose_partitions_are_halted_ends(site: Site) -> None:
+    for fact in topic_facts(site.settings).values():
+        for number in range(fact.partitions):
+            source = source_of(fact.cluster_id, Partition(fact.topic, number))
+            site.store.insert_source(source, "the topic that was there before", 0)
+    poller = site.poller()
+    with pytest.raises(PartitionsHalted, match="made anew") as halted:
+        site.consumer(poller).run(StopSignal())
+    assert halted.value.halts.keys() == poller.owned()
+    poller.close()
 
 
 def test_metrics_tell_what_was_stored(site: Site) -> None:

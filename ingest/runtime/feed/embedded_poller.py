@@ -22,6 +22,7 @@ from .embedded import (
     log_topics,
 )
 from .embedded_membership import Membership, Place
+from .halts import after_the_log, before_the_log
 from .header_codec import unpack_headers
 from .types import (
     Assignment,
@@ -30,6 +31,7 @@ from .types import (
     FeedRecord,
     FeedUnavailable,
     Partition,
+    PartitionsHalted,
     PolledPartition,
     RecordIdentity,
     Resume,
@@ -96,6 +98,7 @@ class EmbeddedPoller:
         self._topic_names: dict[int, str] = {}
         self._next: dict[Place, int] = {}
         self._fresh: set[Place] = set()
+        self._aside: set[Place] = set()
         self._turn = 0
         self._share_due = 0.0
         self._membership: Membership | None = None
@@ -135,18 +138,28 @@ class EmbeddedPoller:
 
     def owned(self) -> frozenset[Partition]:
         """As Poller says."""
-        return frozenset(self._partition(place) for place in self._next)
+        held = self._next.keys() | self._fresh | self._aside
+        return frozenset(self._partition(place) for place in held)
 
     def seek_again(self, partitions: Sequence[Partition]) -> None:
         """As Poller says."""
-        for place in list(self._next):
+        for place in self._next.keys() | self._aside:
             if self._partition(place) in partitions:
-                del self._next[place]
+                self._next.pop(place, None)
+                self._aside.discard(place)
                 self._fresh.add(place)
+
+    def set_aside(self, partitions: Sequence[Partition]) -> None:
+        """As Poller says."""
+        for place in self._next.keys() | self._fresh:
+            if self._partition(place) in partitions:
+                self._next.pop(place, None)
+                self._fresh.discard(place)
+                self._aside.add(place)
 
     def end_offsets(self) -> Mapping[Partition, int]:
         """As Poller says. Empty when the database does not answer."""
-        places = list(self._next)
+        places = [*self._next, *self._aside]
         names = {place: self._partition(place) for place in places}
         try:
             with self._lag_lock, feed_errors():
@@ -181,6 +194,7 @@ class EmbeddedPoller:
         # The server frees the locks: what was owned may be somebody else's by now.
         self._next.clear()
         self._fresh.clear()
+        self._aside.clear()
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -210,7 +224,8 @@ class EmbeddedPoller:
             mine = {(topic.number, n) for topic in topics for n in range(topic.partitions)}
         else:
             mine, settled = self._membership.share(topics)
-        self._fresh = mine - self._next.keys()
+        self._aside &= mine
+        self._fresh = mine - self._next.keys() - self._aside
         for place in self._next.keys() - mine:
             del self._next[place]
         self._share_due = now + (SHARE_SECONDS if settled else SHARE_SECONDS / 5)
@@ -221,7 +236,11 @@ class EmbeddedPoller:
             return
         bounds = _bounds(conn, sorted(self._fresh))
         assignments = [self._assignment(conn, place, found) for place, found in bounds.items()]
-        answers = self._resume(assignments)
+        try:
+            answers = self._resume(assignments)
+        except PartitionsHalted as halted:
+            self.set_aside(list(halted.halts))
+            raise
         for place in bounds:
             self._next[place] = answers[self._partition(place)]
         self._fresh.clear()
@@ -243,8 +262,7 @@ class EmbeddedPoller:
 
     def _read(self, conn: Session, max_records: int, max_bytes: int) -> list[PolledPartition]:
         bounds = _bounds(conn, list(self._next))
-        for place, found in bounds.items():
-            self._check_position(place, found)
+        self._check_positions(bounds)
         wanted = self._wanted(bounds, max_records)
         if not wanted:
             return []
@@ -277,20 +295,17 @@ class EmbeddedPoller:
         self._next[wanted.place] = next_offset
         return PolledPartition(self._partition(wanted.place), wanted.first, next_offset, records)
 
-    def _check_position(self, place: Place, bounds: LogBounds) -> None:
-        at, partition = self._next[place], self._partition(place)
-        if at < bounds.log_start:
-            raise FeedMismatch(
-                f"partition {partition.topic}/{partition.number}: the next offset to read is {at}, "
-                f"but retention removed everything below {bounds.log_start}; let the producers "
-                f"send those records again, then set the stored position to {bounds.log_start}"
-            )
-        if at > bounds.log_end:
-            raise FeedMismatch(
-                f"partition {partition.topic}/{partition.number}: the next offset to read is {at}, "
-                f"but the log ends at {bounds.log_end}: it was cut or restored from a backup; "
-                "restore the feed, or set the stored position after the records lost"
-            )
+    def _check_positions(self, bounds: dict[Place, LogBounds]) -> None:
+        halts: dict[Partition, str] = {}
+        for place, found in bounds.items():
+            at, partition = self._next[place], self._partition(place)
+            if at < found.log_start:
+                halts[partition] = before_the_log(partition, at, found.log_start)
+            elif at > found.log_end:
+                halts[partition] = after_the_log(partition, at, found.log_end)
+        if halts:
+            self.set_aside(list(halts))
+            raise PartitionsHalted(halts)
 
     def _wait(self, conn: Session, seconds: float) -> None:
         """Until a publisher has written, shares are to be looked at, or the time is over."""

@@ -1,44 +1,68 @@
-"""The halts of reading: what a person is told, and how to go on."""
+"""Which partitions an error of the Kafka client halts, and what a person is told."""
 
 from __future__ import annotations
 
-from .types import Assignment, FeedMismatch, Partition
+from collections.abc import Callable, Mapping, Sequence
+
+from kafka import TopicPartition
+from kafka.errors import (
+    CorruptRecordError,
+    KafkaError,
+    LogTruncationError,
+    OffsetOutOfRangeError,
+)
+from kafka.record.default_records import DefaultRecordBatch
+
+from .halts import after_the_log, before_the_log, outside_the_log, truncated, unreadable
+from .types import Assignment, Partition
 
 
-def out_of_range(
-    partition: Partition, offset: int, assignment: Assignment | None = None
-) -> FeedMismatch:
-    """A position outside the log: retention was faster than we, or the log was cut."""
-    where = f"partition {partition.topic}/{partition.number}"
-    if assignment is not None and offset < assignment.log_start:
-        return FeedMismatch(
-            f"{where}: the next offset to read is {offset}, but retention removed everything "
-            f"below {assignment.log_start}; let the producers send those records again, then set "
-            f"the stored position to {assignment.log_start}"
-        )
-    if assignment is not None:
-        return FeedMismatch(
-            f"{where}: the next offset to read is {offset}, but the log ends at "
-            f"{assignment.log_end}: it was cut or its topic recreated; restore it, or let the "
-            "producers send again and set the stored position"
-        )
-    return FeedMismatch(
-        f"{where}: offset {offset} is outside the log: retention removed it or the log was cut; "
-        "let the producers send those records again, then set the stored position inside the log"
-    )
+def outside(
+    assignments: Sequence[Assignment], answers: Mapping[Partition, int]
+) -> dict[Partition, str]:
+    """The partitions whose next offset is not within their log."""
+    halts: dict[Partition, str] = {}
+    for assignment in assignments:
+        partition, offset = assignment.partition, answers[assignment.partition]
+        if offset < assignment.log_start:
+            halts[partition] = before_the_log(partition, offset, assignment.log_start)
+        elif offset > assignment.log_end:
+            halts[partition] = after_the_log(partition, offset, assignment.log_end)
+    return halts
 
 
-def truncated(partition: Partition) -> FeedMismatch:
-    """The log was cut below what was read already (unclean election, recreated topic)."""
-    return FeedMismatch(
-        f"partition {partition.topic}/{partition.number}: the log was cut below what we have read; "
-        "let the producers send again what was lost, then set the stored position to its end"
-    )
+def halts_of(
+    error: KafkaError, partition_of: Callable[[TopicPartition], Partition]
+) -> dict[Partition, str]:
+    """The partitions the error is about; none when it is about no partition, or does not say."""
+    if isinstance(error, OffsetOutOfRangeError):
+        offsets = {partition_of(tp): offset for tp, offset in error.args[0].items()}
+        return {partition: outside_the_log(partition, at) for partition, at in offsets.items()}
+    if isinstance(error, LogTruncationError):
+        cut = [partition_of(tp) for tp in error.divergent_offsets]
+        return {partition: truncated(partition) for partition in cut}
+    if isinstance(error, CorruptRecordError):
+        place = place_of_batch(error)
+        if place is not None:
+            partition = partition_of(place[0])
+            return {partition: unreadable(partition, place[1])}
+    return {}
 
 
-def corrupt() -> FeedMismatch:
-    """A batch whose checksum is wrong."""
-    return FeedMismatch(
-        "a batch on the feed is corrupt (wrong checksum): check the disk of its leader, move the "
-        "leader to a good replica, or let the producers send again and set the position after it"
-    )
+def place_of_batch(error: BaseException) -> tuple[TopicPartition, int] | None:
+    """Partition and next offset of the batch at which the client's parser stopped.
+
+    The client's error says neither; the frames it went through hold both. None when they do not.
+    """
+    place: TopicPartition | None = None
+    batch: DefaultRecordBatch | None = None
+    at = error.__traceback__
+    while at is not None:
+        for value in at.tb_frame.f_locals.values():
+            if isinstance(value, DefaultRecordBatch):
+                batch = value
+        found = at.tb_frame.f_locals.get("tp")
+        if isinstance(found, TopicPartition) and batch is not None:
+            place = found
+        at = at.tb_next
+    return None if place is None or batch is None else (place, int(batch.next_offset))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -14,12 +14,11 @@ from kafka.errors import (
     CorruptRecordError,
     IllegalStateError,
     KafkaError,
-    LogTruncationError,
-    OffsetOutOfRangeError,
     RetriableError,
 )
 
 from ..settings import Settings
+from .halts import UNREADABLE_SOMEWHERE
 from .kafka_connection import (
     BrokerTopic,
     admin_client,
@@ -27,14 +26,17 @@ from .kafka_connection import (
     start_client,
     translated,
 )
-from .kafka_halts import corrupt, out_of_range, truncated
+from .kafka_halts import halts_of, outside, place_of_batch
 from .kafka_probe import KafkaProbe
+from .kafka_records import feed_record, log_commit
 from .types import (
     Assignment,
+    FeedError,
     FeedMismatch,
     FeedRecord,
     FeedUnavailable,
     Partition,
+    PartitionsHalted,
     PolledPartition,
     Resume,
 )
@@ -68,6 +70,9 @@ class KafkaPoller:
         self._client_id = client_id
         self._probe = KafkaProbe(settings, f"{client_id}-probe")
         self._fresh: set[TopicPartition] = set()
+        self._aside: set[TopicPartition] = set()
+        self._stuck: set[TopicPartition] = set()  # set aside, but not paused before the next fetch
+        self._late: FeedError | None = None
         self._next: dict[TopicPartition, int] = {}
         self._rest: dict[TopicPartition, list[Any]] = {}
         self._names: dict[TopicPartition, Partition] = {}
@@ -92,7 +97,7 @@ class KafkaPoller:
     ) -> list[PolledPartition]:
         """As Poller says. While the brokers are away it returns nothing, after the timeout.
 
-        FeedMismatch: a position is outside the log, the log was cut, or a batch is corrupt.
+        PartitionsHalted: a position is outside the log, the log was cut, or a batch is unreadable.
         FeedUnavailable: a right is missing (raised after the timeout, so that no loop spins).
         """
         end = time.monotonic() + timeout_seconds
@@ -100,12 +105,16 @@ class KafkaPoller:
         if consumer is None:
             consumer = self._consumer = self._subscribed()
         try:
-            if self._fresh and self._next.keys() | self._fresh:
-                self._settle(consumer)
-            polled = self._rest or self._fetch(consumer, end, max_records)
-            self._rest = {}
+            if self._late is not None:  # found while a batch was put together, not to be lost by it
+                late, self._late = self._late, None
+                raise late
             if self._fresh:
                 self._settle(consumer)
+            # What was fetched stays here whatever `Resume` says: the client has moved past it.
+            self._rest = self._rest or self._fetch(consumer, end, max_records)
+            if self._fresh:
+                self._settle(consumer)
+            polled, self._rest = self._rest, {}
             return self._bounded(consumer, polled, max_records, max_bytes)
         except FeedUnavailable:
             _sleep_until(end)
@@ -113,18 +122,31 @@ class KafkaPoller:
 
     def owned(self) -> frozenset[Partition]:
         """As Poller says."""
-        return frozenset(self._partition(tp) for tp in list(self._next))
+        held = {*list(self._next), *list(self._fresh), *list(self._aside)}
+        return frozenset(self._partition(tp) for tp in held)
 
     def seek_again(self, partitions: Sequence[Partition]) -> None:
         """As Poller says."""
         wanted = set(partitions)
-        again = [tp for tp in list(self._next) if self._partition(tp) in wanted]
+        held = [*list(self._next), *list(self._aside)]
         if self._consumer is not None:
-            self._hold(self._consumer, again)
+            self._hold(self._consumer, [tp for tp in held if self._partition(tp) in wanted])
+
+    def set_aside(self, partitions: Sequence[Partition]) -> None:
+        """As Poller says."""
+        wanted = set(partitions)
+        held = [*list(self._next), *list(self._fresh)]
+        aside = [tp for tp in held if self._partition(tp) in wanted]
+        stuck = self._stuck.intersection(aside)
+        if self._consumer is not None:
+            self._consumer.pause(*(tp for tp in aside if tp not in stuck))
+        self._forget(aside)
+        self._aside.update(aside)
+        self._stuck |= stuck
 
     def end_offsets(self) -> Mapping[Partition, int]:
         """As Poller says; asked for at most a second."""
-        ends = self._probe.ends(list(self._next))
+        ends = self._probe.ends([*list(self._next), *list(self._aside)])
         return {self._partition(tp): end for tp, end in ends.items()}
 
     def commit_courtesy(self, next_offsets: Mapping[Partition, int]) -> None:
@@ -136,7 +158,7 @@ class KafkaPoller:
             for partition, offset in next_offsets.items()
         }
         try:
-            self._consumer.commit_async(offsets, callback=_log_commit)
+            self._consumer.commit_async(offsets, callback=log_commit)
         except KafkaError as error:
             log.warning("feed_courtesy_commit_failed", error=type(error).__name__)
 
@@ -181,10 +203,12 @@ class KafkaPoller:
     def _hold(self, consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         """These partitions wait for `Resume`. Also called in the client's IO thread."""
         for tp in partitions:
-            consumer.seek(tp, 0)  # a placeholder: without a position poll raises
             self._next.pop(tp, None)
             self._rest.pop(tp, None)
-        consumer.pause(*partitions)
+            if tp not in self._stuck:
+                consumer.seek(tp, 0)  # a placeholder: without a position poll raises
+                consumer.pause(tp)
+        self._aside.difference_update(partitions)
         self._fresh.update(partitions)
 
     def _forget(self, partitions: Sequence[TopicPartition]) -> None:
@@ -192,11 +216,15 @@ class KafkaPoller:
             self._next.pop(tp, None)
             self._rest.pop(tp, None)
         self._fresh.difference_update(partitions)
+        self._aside.difference_update(partitions)
+        self._stuck.difference_update(partitions)
 
     def _settle(self, consumer: KafkaConsumer) -> None:
         """Ask `Resume` where to begin in the partitions that are new. Not in the callback: it
         runs in the thread that sends heartbeats, and must not wait for a database."""
-        fresh = sorted(self._fresh)
+        fresh = sorted(self._fresh - self._stuck)
+        if not fresh:
+            return
         try:
             ends = self._probe.log_ends(fresh)
             self._cluster_id, topics = self._described()
@@ -214,11 +242,14 @@ class KafkaPoller:
             )
             for tp in fresh
         ]
-        answers = self._resume(assignments)
+        try:
+            answers = self._resume(assignments)
+        except PartitionsHalted as halted:
+            self.set_aside(list(halted.halts))
+            raise
+        self._halt_those(outside(assignments, answers))
         for assignment, tp in zip(assignments, fresh, strict=True):
             offset = answers[assignment.partition]
-            if not assignment.log_start <= offset <= assignment.log_end:
-                raise out_of_range(assignment.partition, offset, assignment)
             consumer.seek(tp, offset)
             self._next[tp] = offset
         consumer.resume(*fresh)
@@ -237,21 +268,34 @@ class KafkaPoller:
         except AuthorizationError as error:
             raise translated(error) from error
         except KafkaError as error:
-            self._halt(error)
+            raise self._halt(error) from error
+        consumer.pause(*self._stuck)
+        self._stuck.clear()
         return polled
 
-    def _halt(self, error: KafkaError) -> NoReturn:
-        if isinstance(error, OffsetOutOfRangeError):
-            (tp, offset), *_ = error.args[0].items()
-            raise out_of_range(self._partition(tp), offset) from error
-        if isinstance(error, LogTruncationError):
-            tp = next(iter(error.divergent_offsets))
-            raise truncated(self._partition(tp)) from error
+    def _halt_those(self, halts: Mapping[Partition, str]) -> None:
+        if halts:
+            self.set_aside(list(halts))
+            raise PartitionsHalted(halts)
+
+    def _halt(self, error: KafkaError) -> FeedError:
+        """What to raise. Partitions the error is about are set aside; the client goes on."""
+        place = place_of_batch(error) if isinstance(error, CorruptRecordError) else None
+        if place is not None and self._consumer is not None:
+            # The client would give out the broken batch's nothing for ever. It drops it at its next
+            # fetch when the position is another one and the partition is not paused.
+            end = self._consumer.highwater(place[0]) or 0
+            self._consumer.seek(place[0], max(place[1], end))
+            self._stuck.add(place[0])
+        halts = halts_of(error, self._partition)
+        if halts:
+            self.set_aside(list(halts))
+            return PartitionsHalted(halts)
         # After these the same consumer would spin at 100 % for ever: the next poll makes another.
         self._drop_consumer()
         if isinstance(error, CorruptRecordError):
-            raise corrupt() from error
-        raise translated(error) from error
+            return FeedMismatch(UNREADABLE_SOMEWHERE)
+        return translated(error)
 
     def _bounded(
         self,
@@ -275,7 +319,7 @@ class KafkaPoller:
                     break
                 left -= 1
                 room -= size
-                records.append(_feed_record(record))
+                records.append(feed_record(record))
             batch += self._advanced(consumer, tp, records)
         if not self._rest and time.monotonic() >= self._all_positions_due:
             self._all_positions_due = time.monotonic() + _ALL_POSITIONS_SECONDS
@@ -307,7 +351,8 @@ class KafkaPoller:
         except RetriableError:
             return None
         except KafkaError as error:
-            self._halt(error)
+            self._late = self._halt(error)
+            return None
         return offset
 
     def _described(self) -> tuple[str, Mapping[str, BrokerTopic]]:
@@ -319,7 +364,7 @@ class KafkaPoller:
         if self._consumer is not None:
             self._consumer.close(autocommit=False)
             self._consumer = None
-        self._forget([*self._next, *self._fresh])
+        self._forget([*self._next, *self._fresh, *self._aside])
 
     def _partition(self, tp: TopicPartition) -> Partition:
         found = self._names.get(tp)
@@ -347,23 +392,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the library 
 
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         self._poller._hold(self._consumer, list(assigned))
-
-
-def _feed_record(record: Any) -> FeedRecord:
-    epoch = record.leader_epoch
-    return FeedRecord(
-        record.offset,
-        -1 if epoch is None else epoch,
-        record.timestamp,
-        record.key,
-        record.value,
-        tuple(record.headers),
-    )
-
-
-def _log_commit(offsets: object, answer: object) -> None:
-    if isinstance(answer, Exception):
-        log.warning("feed_courtesy_commit_failed", error=type(answer).__name__)
 
 
 def _sleep_until(end: float) -> None:

@@ -147,14 +147,21 @@ class Poller(Protocol):
 
         Only partitions owned now. Never blocks much longer than the timeout, also while the broker
         is away. Raises what `Resume` raises, and `FeedUnavailable` / `FeedMismatch` of this
-        package.
+        package. After PartitionsHalted, also one of `Resume`, the partitions it names are set
+        aside, nothing of the others is lost, and the next poll goes on with them.
         """
 
     def owned(self) -> frozenset[Partition]:
-        """The partitions owned after the last poll."""
+        """The partitions owned after the last poll, also those set aside."""
 
     def seek_again(self, partitions: Sequence[Partition]) -> None:
         """Drop what was fetched of these partitions and ask `Resume` again at the next poll."""
+
+    def set_aside(self, partitions: Sequence[Partition]) -> None:
+        """Drop what was fetched of these partitions and read nothing of them until `seek_again`.
+
+        They stay owned.
+        """
 
     def end_offsets(self) -> Mapping[Partition, int]:
         """The end of the log of each owned partition (for lag); what is not known is left out."""
@@ -176,3 +183,14 @@ class FeedUnavailable(FeedError):
 
 class FeedMismatch(FeedError):
     """The feed is not what it was: partition count, topic id, retention or configuration. Halt."""
+
+
+class PartitionsHalted(FeedMismatch):
+    """These partitions cannot be read on, until a person decides; the others can.
+
+    `halts`: for each a whole sentence with its repair.
+    """
+
+    def __init__(self, halts: Mapping[Partition, str]) -> None:
+        super().__init__(" ".join(halts.values()))
+        self.halts = dict(halts)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 import threading
 from collections import defaultdict
+from collections.abc import Sequence
 
 import pytest
 from feed_under_test import PARTITIONS, Answers, Feed, Positions, poll_until, record, wait_for
 
 from ingest.runtime.feed import (
     Acknowledgement,
+    Assignment,
     FeedMismatch,
     OutgoingRecord,
     Partition,
+    PartitionsHalted,
     Poller,
     check_topics,
     ensure_topics,
@@ -209,7 +212,7 @@ def test_what_resume_raises_reaches_the_caller_and_it_is_asked_again(feed: Feed)
     for _ in range(2):
         with pytest.raises(FeedMismatch, match="another one"):
             poll_for_ever(poller)
-    assert poller.owned() == frozenset()
+    assert poller.owned() == {Partition("documents", n) for n in range(PARTITIONS)}
     raising = False
     assert sum(map(len, poll_until(poller, 1).values())) == 1
 
@@ -219,6 +222,35 @@ def test_a_position_outside_the_log_halts(feed: Feed) -> None:
     poller = feed.poller(Positions({ack.partition: 5}))
     with pytest.raises(FeedMismatch, match=f"documents/{ack.partition.number}"):
         poll_for_ever(poller)
+
+
+def test_a_halted_partition_is_set_aside_and_loses_nothing_of_the_others(feed: Feed) -> None:
+    acks = feed.publish([record(f"k{n}", b"%d" % n) for n in range(40)])
+    halted = acks[0].partition
+    asked: list[Partition] = []
+
+    def resume(assignments: Sequence[Assignment]) -> dict[Partition, int]:
+        partitions = [assignment.partition for assignment in assignments]
+        asked.extend(partitions)
+        if halted in partitions and asked.count(halted) == 1:
+            raise PartitionsHalted({halted: "a person must decide"})
+        return dict.fromkeys(partitions, 0)
+
+    poller = feed.poller(resume)
+    with pytest.raises(PartitionsHalted):
+        poll_for_ever(poller)
+    others = sum(ack.partition != halted for ack in acks)
+    found = poll_until(poller, others)
+    assert halted not in found
+    assert halted in poller.owned()
+    assert poller.end_offsets()[halted] == len(acks) - others
+    poller.seek_again([halted])
+    found = poll_until(poller, len(acks) - others)
+    assert found.keys() == {halted}
+    poller.set_aside([halted])
+    more = feed.publish([record("k0"), *(record(f"k{n}") for n in range(40))])
+    expected = sum(ack.partition != halted for ack in more)
+    assert halted not in poll_until(poller, expected)
 
 
 def test_a_poll_is_bounded_by_records_and_by_bytes(feed: Feed) -> None:

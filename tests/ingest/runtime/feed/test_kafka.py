@@ -24,6 +24,8 @@ from deploy.broker import BrokerHandle, start_broker, stop_broker
 from ingest.runtime.feed import (
     FeedMismatch,
     FeedUnavailable,
+    Partition,
+    PartitionsHalted,
     ensure_topics,
     open_publisher,
     topic_facts,
@@ -212,3 +214,62 @@ def test_a_poll_without_a_broker_returns_nothing_and_goes_on_afterwards(
     (records,) = poll_until(poller, 1, seconds=60).values()
     assert records[0].value == b"after"
     feed.close()
+
+
+class NotUtf8(str):
+    """Text that a client in another encoding would send as the name of a header."""
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return b"\xe9t\xe9"
+
+
+def send_in_one_batch(feed: Feed, partition: int, headers: list[str]) -> None:
+    producer = KafkaProducer(
+        bootstrap_servers=feed.settings.kafka_bootstrap, linger_ms=1000, batch_size=1 << 20
+    )
+    name = feed.settings.topic_prefix + "documents"
+    for number, header in enumerate(headers):
+        value = b"%d" % number
+        producer.send(name, value, key=b"k", partition=partition, headers=[(header, b"")])
+    producer.flush()
+    producer.close()
+
+
+def test_a_header_that_is_no_text_halts_its_partition_alone_and_says_where_to_go_on(
+    kafka_feed: Feed,
+) -> None:
+    """The client gives nothing of such a batch after it, and does not even say where it is."""
+    send_in_one_batch(kafka_feed, 1, ["fine", "fine", NotUtf8("ete"), "fine"])
+    send_in_one_batch(kafka_feed, 1, ["fine", "fine"])
+    send_in_one_batch(kafka_feed, 2, ["fine"])
+    positions = Positions()
+    poller = kafka_feed.poller(positions)
+    found: dict[int, list[int]] = {1: [], 2: []}
+
+    def read(count: int) -> None:
+        end = time.monotonic() + 30
+        while sum(map(len, found.values())) < count:
+            assert time.monotonic() < end, found
+            for polled in poller.poll(0.2, 100, 1 << 20):
+                assert len(polled.records) == polled.next_offset - polled.from_offset
+                found[polled.partition.number] += [r.offset for r in polled.records]
+
+    bad = Partition("documents", 1)
+    with pytest.raises(PartitionsHalted) as halted:
+        read(100)
+    assert halted.value.halts.keys() == {bad}
+    assert "histoire positions accept documents/1 --to 4 " in str(halted.value)
+    send_in_one_batch(kafka_feed, 2, ["fine"])
+    read(4)
+    assert found == {1: [0, 1], 2: [0, 1]}
+    assert bad in poller.owned()
+    assert poller.end_offsets()[bad] == 6
+
+    poller.seek_again([bad])
+    positions.at[bad] = 2
+    with pytest.raises(PartitionsHalted, match="--to 4 "):
+        read(100)
+    poller.seek_again([bad])
+    positions.at[bad] = 4
+    read(6)
+    assert found == {1: [0, 1, 4, 5], 2: [0, 1]}
