@@ -24,6 +24,7 @@ from .interpret import Interpreted
 from .state import (
     ACCEPTED,
     DUPLICATE,
+    LINE_MAX,
     Decision,
     DocumentState,
     Event,
@@ -139,6 +140,8 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
             events += _replace_known(known, message, target)
     waiting = known.pending.get(stream, ())
     if waiting:
+        if any(len(known.line_of(by)) > LINE_MAX for by in waiting):
+            return Rejection("chain_too_long", "document.uniqueId")
         records = tuple(sorted({*records, *known.person(record)}))
         events += _replaced_by_waiting(known, message, record, waiting, events)
     return Decision(

@@ -22,6 +22,7 @@ from .inherited_mask import InheritedMask
 from .interpret import Interpreted
 from .state import (
     ACCEPTED,
+    LINE_MAX,
     UNCHANGED,
     Decision,
     DocumentState,
@@ -57,10 +58,23 @@ def decide_document_operation(known: Known, message: Interpreted) -> Decision | 
         return refused
     if state.status == DocumentStatus.DELETED and message.name != "DeleteDocument":
         return Rejection("target_deleted", "uniqueId")
+    if message.name == "ChangeVisibility" and _passes_too_far(known, message):
+        return Rejection("chain_too_long", "uniqueId")
     events = _OPERATIONS[message.name](known, message, state)
     records = () if record == state.record else tuple(sorted(known.person(record)))
     status = ACCEPTED if events else UNCHANGED
     return Decision(status, tuple(events), applies=True, records=records)
+
+
+def _passes_too_far(known: Known, message: Interpreted) -> bool:
+    """Masking a part of the versions would show the others: all of them or none."""
+    datum = message.datum
+    assert message.stream is not None
+    return (
+        datum["masquePs"] is not None
+        and actor_kind(datum["provenance"]["actor"], datum["ins"]) in _BY_THE_PATIENT
+        and len(known.line_of(message.stream)) > LINE_MAX
+    )
 
 
 def _not_entitled(known: Known, message: Interpreted, state: DocumentState) -> Rejection | None:

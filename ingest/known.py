@@ -16,7 +16,7 @@ from schemas.unique_id import document_stream
 
 from .arrivals import Arrival, read_letters
 from .interpret import Context, Interpreted
-from .state import Known, Submitted, document_of_head, record_of_head, record_stream
+from .state import LINE_MAX, Known, Submitted, document_of_head, record_of_head, record_stream
 
 
 @dataclass(slots=True)
@@ -110,20 +110,21 @@ class BasisReader:
             if m.stream and m.name == "ChangeVisibility" and m.datum["masquePs"] is not None
         }
         todo = {stream for stream in bys | masked if _is_replaced(known, stream)}
-        while todo:
+        for _ in range(LINE_MAX + 1):
+            if not todo:
+                return
             todo = self._follow(basis, todo)
 
     def _follow(self, basis: Basis, streams: Iterable[bytes]) -> set[bytes]:
         """The successors of replaced documents; those among them that are replaced themselves."""
         known, found = basis.known, set[bytes]()
-        for stream in streams:
-            said = [
-                decode_event("DocumentReplaced", event.state)["replacedBy"]
-                for event in self._store.read_stream(stream)
-                if event.name == DOCUMENT_REPLACED and event.state is not None
-            ]
-            successors = tuple(dict.fromkeys(document_stream(unique_id) for unique_id in said))
-            known.successors[stream] = successors
+        said: dict[bytes, dict[bytes, None]] = {stream: {} for stream in streams}
+        for event in self._store.read_streams(said):
+            if event.name == DOCUMENT_REPLACED and event.state is not None:
+                by = decode_event("DocumentReplaced", event.state)["replacedBy"]
+                said[event.stream][document_stream(by)] = None
+        for stream, successors in said.items():
+            known.successors[stream] = tuple(successors)
             found.update(successors)
         self._load_heads(basis, found)
         self._load_submitted(basis, found)

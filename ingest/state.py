@@ -3,6 +3,7 @@
 The state of a stream is what its head row holds (`Head`): the fold of its events by `evolve`.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -50,6 +51,9 @@ class RecordHead(NamedTuple):
     version: int
     state: int
 
+
+LINE_MAX: Final = 200
+"""How many successors of a document one message may reach: its mask is an event on each."""
 
 NO_RECORD: Final = RecordHead(0, 0)
 
@@ -145,15 +149,18 @@ class Known:
         return one == other or other in self.person(one)
 
     def line_of(self, stream: bytes) -> list[bytes]:
-        """All successors of a document, direct or not, each once, nearest first."""
-        found: list[bytes] = []
-        todo = list(self.successors.get(stream, ()))
-        while todo:
-            at = todo.pop(0)
+        """Successors of a document, direct or not, each once, nearest first.
+
+        At most `LINE_MAX + 1`: one more than is followed says that the line is too long.
+        """
+        found: dict[bytes, None] = {}
+        todo = deque(self.successors.get(stream, ()))
+        while todo and len(found) <= LINE_MAX:
+            at = todo.popleft()
             if at != stream and at not in found:
-                found.append(at)
+                found[at] = None
                 todo.extend(self.successors.get(at, ()))
-        return found
+        return list(found)
 
 
 class Decision(NamedTuple):

@@ -52,6 +52,11 @@ _STREAM: Final = (
     + b"""JOIN stream s ON s.record = e.record AND s.stream = e.stream
 WHERE s.stream = %b::uuid ORDER BY e.position"""
 )
+_STREAMS: Final = (
+    _EVENT
+    + b"""JOIN stream s ON s.record = e.record AND s.stream = e.stream
+JOIN unnest(%b::uuid[]) u(id) ON s.stream = u.id ORDER BY e.position"""
+)
 _SUBMITTED: Final = (
     _EVENT
     + b"""JOIN stream s ON s.first_position = e.position
@@ -129,6 +134,10 @@ class Reading:
     def read_stream(self, stream: bytes) -> list[RecordedEvent]:
         """All events of a stream, in order."""
         return self._open(self._session.rows(_STREAM, (UUID(bytes=stream),)))
+
+    def read_streams(self, streams: Iterable[bytes]) -> list[RecordedEvent]:
+        """All events of these streams, in order."""
+        return self._open(self._session.rows(_STREAMS, (UuidArray.of(set(streams)),)))
 
     def read_records(
         self, low: int, high: int, *, until: int = NO_LIMIT, page: int = PAGE

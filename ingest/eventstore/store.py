@@ -300,6 +300,10 @@ class EventStore:
         """All events of a stream, in order."""
         return self.reading.read_stream(stream)
 
+    def read_streams(self, streams: Iterable[bytes]) -> list[RecordedEvent]:
+        """All events of these streams, in order."""
+        return self.reading.read_streams(streams)
+
     def read_records(
         self, low: int, high: int, *, until: int = NO_LIMIT, page: int = PAGE
     ) -> Iterator[list[RecordedEvent]]:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
-from feed_messages import ANNA, BRUNO, CONTEXT, deposit, mask, operation, record_message, unique_id
+from feed_messages import (
+    ANNA,
+    BRUNO,
+    CONTEXT,
+    deposit,
+    mask,
+    operation,
+    record_message,
+    stranger,
+    unique_id,
+)
 from ingest_site import CLUSTER, Site, answers
 
 from ingest.arrivals import Arrival, source_of
-from ingest.batch import BatchWriter, Contention, HolesFound
+from ingest.batch import BatchWriter, Contention
 from ingest.eventstore import EventStore, UnknownCommit
-from ingest.eventstore.batch import AppendBatch, Appended, Head
+from ingest.eventstore.batch import AppendBatch, Appended, Head, RecordedEvent
 from ingest.evolve import (
     DOCUMENT_EVENTS,
     evolve_document,
@@ -23,6 +33,7 @@ from ingest.evolve import (
 from ingest.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.state import (
+    LINE_MAX,
     NO_RECORD,
     DocumentState,
     Event,
@@ -185,6 +196,40 @@ def test_masks_pass_along_stored_chains_and_forks(site: Site) -> None:
     heads_are_folds(site)
 
 
+def test_a_mask_passes_to_two_hundred_versions_and_to_no_more(site: Site) -> None:
+    """Neither the queries of a level nor the events of a message grow with what was sent before."""
+    chain = [deposit(1), *(deposit(n, replaces=unique_id(n - 1)) for n in range(2, 203))]
+    assert set(site.write(*chain)) == {"accepted"}
+    before = len(site.events())
+    assert site.write(mask(1)) == ["chain_too_long"]
+    assert len(site.events()) == before
+    assert site.write(mask(2)) == ["accepted"]
+    assert len(site.events()) == before + LINE_MAX + 1
+    assert site.write(mask(1, by=stranger())) == ["accepted"]
+
+
+def test_a_document_that_comes_after_too_many_versions_is_refused(site: Site) -> None:
+    site.write(*(deposit(n, replaces=unique_id(n - 1)) for n in range(2, 204)))
+    assert site.write(deposit(1)) == ["chain_too_long"]
+
+
+def test_a_level_of_versions_is_one_query(site: Site) -> None:
+    class Counting(EventStore):
+        asked = 0
+
+        def read_streams(self, streams: Iterable[bytes]) -> list[RecordedEvent]:
+            self.asked += 1
+            return super().read_streams(streams)
+
+    for root in (1, 101, 201):
+        site.write(deposit(root), *(deposit(root + n, replaces=unique_id(root)) for n in (1, 2)))
+    parts = site.parts(mask(1), mask(101), mask(201))
+    with Counting.open(site.settings) as store:
+        site.writer(store).write(parts)
+        assert store.asked == 1
+    heads_are_folds(site)
+
+
 def test_a_circle_over_batches_keeps_one_document(site: Site) -> None:
     for number, replaced in ((1, 3), (3, 2), (2, 1)):
         assert site.write(deposit(number, replaces=unique_id(replaced))) == ["accepted"]
@@ -205,12 +250,29 @@ def test_after_erasure(site: Site) -> None:
     ]
 
 
-def test_a_hole_on_the_feed_halts(site: Site) -> None:
-    parts = site.parts(deposit(1), deposit(2))
-    parts[0].arrivals.pop(0)
-    with pytest.raises(HolesFound):
-        site.writer().write(parts)
-    assert site.events() == []
+def test_a_hole_halts_its_partition_where_it_is_and_the_others_go_on(site: Site) -> None:
+    """What comes before the hole is stored, so that a person who accepts it skips nothing else."""
+    parts = site.parts(deposit(1), deposit(2), deposit(3), record_message("DeclareIdentity"))
+    (documents, patients) = parts
+    documents.arrivals.pop(1)
+    written = site.writer().write(parts)
+    assert answers(written) == ["accepted", "accepted"]
+    (sentence,) = written.halted.values()
+    name = f"documents/{documents.partition.number}"
+    assert f"{name}: there is no message at offset 1, the next one is 2" in sentence
+    assert f"histoire positions accept {name} --to 2 --reason" in sentence
+    stored = site.store.source_positions()
+    assert [stored[part.source].next_offset for part in (documents, patients)] == [1, 1]
+    assert site.balance()["fetched"] == 2
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_a_hole_at_the_begin_or_the_end_of_a_poll(site: Site, left: int) -> None:
+    (part,) = site.parts(deposit(1), deposit(2), deposit(3))
+    del part.arrivals[left:]
+    written = site.writer().write([part])
+    assert answers(written) == ["accepted"] * left
+    assert f"offset {left}, the next one is 3" in written.halted[part.partition]
 
 
 # Races: another writer is quicker, at the worst moment
