@@ -139,6 +139,14 @@ class DurableQueue:
             rows.close()
         return found
 
+    def waiting_ids(self) -> list[UUID]:
+        """The ids of all messages that wait or are on their way, in order of submission."""
+        with self._lock:
+            rows = self._db.execute(
+                "select message_id from message where state = 'waiting' order by seq"
+            ).fetchall()
+        return [UUID(bytes=found) for (found,) in rows]
+
     def oldest_waiting(self) -> float | None:
         """When the oldest message that waits or is on its way was submitted; None: there is none.
 

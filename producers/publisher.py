@@ -75,6 +75,7 @@ class DocumentPublisher:
         max_messages: int = 100_000,
         max_bytes: int = 2 * 1024**3,
         block: bool = False,
+        begin: bool = True,
         remembered_days: float = REMEMBERED_DAYS,
         clock: Clock | None = None,
         new_id: Callable[[], UUID] = uuid4,
@@ -82,7 +83,9 @@ class DocumentPublisher:
     ) -> None:
         """Open the queue. With settings, the feed may be away: it is tried until it answers.
 
-        `block`: `submit` waits when the queue is full instead of raising QueueFull.
+        `block`: `submit` waits when the queue is full instead of raising QueueFull. Without
+        `begin` nothing is sent before `begin()`, and a full queue is QueueFull until then.
+        The feed is connected to once there is something to send.
         `remembered_days`: answered messages older than that are forgotten by themselves, as
         `forget` says. `metrics`: told
         of the queue and the answers; serve its registry with `ingest.runtime.metrics.serve`.
@@ -112,7 +115,13 @@ class DocumentPublisher:
         self._cursor = 0
         self._closing = threading.Event()
         self._sender = threading.Thread(target=self._run, name="document-publisher", daemon=True)
-        self._sender.start()
+        if begin:
+            self.begin()
+
+    def begin(self) -> None:
+        """What is queued is sent from now on; nothing changes when that has begun before."""
+        if self._sender.ident is None:
+            self._sender.start()
 
     def submit(
         self,
@@ -159,6 +168,10 @@ class DocumentPublisher:
             self._changed.notify_all()
         return released
 
+    def waiting(self) -> list[UUID]:
+        """The messages that wait or are on their way, in order; held ones are not among them."""
+        return self._queue.waiting_ids()
+
     def pending(self) -> int:
         """How many messages wait or are on their way; held ones are not counted."""
         return self._queue.load().get("waiting", (0, 0))[0]
@@ -175,7 +188,8 @@ class DocumentPublisher:
         return self._queue.forget(before)
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything that is not held is answered. False: not in that time."""
+        """Wait until everything that is not held is answered. False: not in that time, or sending
+        has not begun."""
         end = self._clock.monotonic() + timeout_seconds
         with self._changed:
             while self.pending():
@@ -191,7 +205,8 @@ class DocumentPublisher:
         with self._changed:
             self._closing.set()
             self._changed.notify_all()
-        self._sender.join()
+        if self._sender.ident is not None:
+            self._sender.join()
         if self._publisher is not None and isinstance(self._feed, Settings):
             self._publisher.close(0)
         self._settle()
@@ -204,13 +219,14 @@ class DocumentPublisher:
                 raise AlreadySubmitted(before)
 
     def _take_room(self, size: int) -> None:
-        if not self._sender.is_alive():
+        begun = self._sender.ident is not None
+        if begun and not self._sender.is_alive():
             raise QueueError("the sender of this queue has stopped; close it and open it again")
         with self._changed:
             while self._messages and (
                 self._messages >= self._max_messages or self._bytes + size > self._max_bytes
             ):
-                if not self._block or self._closing.is_set():
+                if not self._block or not begun or self._closing.is_set():
                     raise QueueFull(f"{self._messages} messages wait to be sent")
                 self._changed.wait(_SEND_SECONDS)
             self._messages += 1
@@ -231,7 +247,7 @@ class DocumentPublisher:
             self._settle()
             self._forget_old()
             self._report_queue()
-            publisher = self._opened()
+            publisher = self._opened() if self._publisher or self.pending() else None
             if publisher is None or not self._send(publisher):
                 with self._changed:
                     if not self._closing.is_set() and not self._answers:
