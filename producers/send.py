@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from ingest.runtime.lifecycle import Clock
+from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.settings import Settings
 from schemas.cda import CdaDocument
 from schemas.messages import DOCUMENTS, Actor, Provenance, Software
 
 from .answers import Answer, AnswerReader
 from .deposit import Flags, Refused, actor_of, deposit, read_document, read_file
-from .durable_queue import QueueError
-from .publisher import AlreadySubmitted, DocumentPublisher
+from .publisher import AlreadySubmitted, DocumentPublisher, QueueFull
 
-_QUEUES: Final = 16
 _LOOK_SECONDS: Final = 0.2
+_QUEUE_FULL: Final = (
+    "The queue is full: send what waits with `histoire send --flush`, then this file again.",
+    "La file d'attente est pleine : envoyez d'abord ce qui attend, puis ce fichier.",
+)
 
 
 @dataclass(slots=True)
@@ -97,11 +98,17 @@ class FileSender:
             self._queue(sending, found, content, request)
         except Refused as refusal:
             sending.refusal = refusal
+        except QueueFull:
+            sending.refusal = Refused("queue_full", *_QUEUE_FULL)
         return sending
 
     def acknowledge(self, sendings: Iterable[Sending], timeout_seconds: float) -> None:
         """Wait until all that was queued is on the feed or refused, for at most that long."""
         self._publisher.flush(timeout_seconds)
+        self.look_up(sendings)
+
+    def look_up(self, sendings: Iterable[Sending]) -> None:
+        """What the feed has answered so far to each file that was queued."""
         for sending in sendings:
             found = sending.message_id and self._publisher.submission(sending.message_id)
             if not found:
@@ -115,12 +122,19 @@ class FileSender:
                 )
 
     def wait(
-        self, sendings: Iterable[Sending], reader: AnswerReader, timeout_seconds: float
+        self,
+        sendings: Iterable[Sending],
+        reader: AnswerReader,
+        timeout_seconds: float,
+        stop: StopSignal,
     ) -> None:
-        """Follow the outcomes until every acknowledged file has one, for at most that long."""
+        """Follow the outcomes until every acknowledged file has one, for at most that long.
+
+        Ends earlier when asked to stop.
+        """
         waiting = {str(s.message_id): s for s in sendings if s.offset is not None}
         end = self._clock.monotonic() + timeout_seconds
-        while waiting and self._clock.monotonic() < end:
+        while waiting and self._clock.monotonic() < end and not stop.is_set():
             for answer in reader.read(_LOOK_SECONDS):
                 sending = waiting.pop(answer.message_id or "", None)
                 if sending is not None:
@@ -183,28 +197,26 @@ class FileSender:
         }
 
 
-def open_document_publisher(settings: Settings, clock: Clock) -> DocumentPublisher:
-    """The publisher on the first free queue below home: two calls at once take two queues.
-
-    Raises QueueError when none can be used.
-    """
-    for number in count(1):
-        path = settings.home / "outbox" / f"queue-{number}.sqlite"
-        try:
-            return DocumentPublisher(settings, path, block=True, clock=clock)
-        except QueueError:
-            if number == _QUEUES:
-                raise
-    raise AssertionError("count() never ends")
-
-
 def send_files(
-    sender: FileSender, files: Iterable[Path], request: Request, advance: Callable[[int], None]
+    sender: FileSender,
+    files: Iterable[Path],
+    request: Request,
+    stop: StopSignal,
+    advance: Callable[[int], None],
+    make_room: Callable[[], bool],
 ) -> list[Sending]:
-    """Submit every file, in the order given."""
-    sendings = []
+    """Submit every file, in the order given; no more of them once asked to stop.
+
+    `make_room` begins to send when the queue is full; False: it can't.
+    """
+    sendings: list[Sending] = []
     for file in files:
-        sendings.append(sender.submit(file, request))
+        if stop.is_set():
+            break
+        sending = sender.submit(file, request)
+        if sending.refusal and sending.refusal.code == "queue_full" and make_room():
+            sending = sender.submit(file, request)
+        sendings.append(sending)
         advance(1)
     return sendings
 

@@ -8,26 +8,33 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from ingest.runtime.console import CommandError, Exit, out, print_json, progress
-from ingest.runtime.feed import check_topics
+from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
+from ingest.runtime.feed.types import FeedMismatch
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
-from schemas.messages import DOCUMENTS, OUTCOMES
 
-from .answers import AnswerReader
 from .deposit import Flags
 from .durable_queue import QueueError
-from .publisher import DocumentPublisher
-from .send import FileSender, Request, Sending, open_document_publisher, send_files
+from .queues import Earlier
+from .send import Request, Sending
+from .send_call import Patience, Sent, send_through_queues
+from .speaker import fault_of_speaker
 
 _COLOURS: Final = {"accepted": "green", "acknowledged": "green", "refused": "red"}
-_READY_SECONDS: Final = 10.0
+_NEXT_CALL: Final = "What is queued is sent by the next `histoire send`, also by `send --flush`."
 
 
 def send(
-    files: Annotated[list[Path], typer.Argument(help="CDA R2 files.", metavar="FILE...")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="CDA R2 files.", metavar="FILE...", show_default=False),
+    ] = None,
     replaces: Annotated[
-        str | None, typer.Option(help="uniqueId of the document this one file replaces.")
+        str | None,
+        typer.Option(
+            help="uniqueId of the document this one file replaces. One that has not come yet is no "
+            "fault: the file is accepted, and replaces it when it comes. Check what you type."
+        ),
     ] = None,
     mask_ps: Annotated[
         bool, typer.Option("--mask-ps", help="Masked to professionals (MASQUE_PS).")
@@ -59,68 +66,86 @@ def send(
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Seconds to wait for acknowledgements, and for outcomes.")
     ] = 30.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
+    flush: Annotated[
+        bool,
+        typer.Option("--flush", help="Send what earlier calls left in the queue; no file needed."),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="One JSON object per file; last, if earlier calls left messages or with --flush, "
+            "one with their number (earlier) and what became of them.",
+        ),
+    ] = False,
 ) -> None:
     """Send documents with their bytes, through a queue that survives.
 
-    Files the system would refuse are not sent, and say why. A file sent before is a duplicate.
+    A file is queued on disk before the feed is connected to. Files the system would refuse are not
+    sent, and say why. A file sent before is a duplicate. Each call also sends what earlier ones
+    left in the queue.
     Exit codes: 0 all acknowledged (with --wait: accepted or duplicate); 1 something was refused or
-    rejected; 2 wrong arguments; 4 the feed is away or refuses this user, or not acknowledged or
-    answered in time: what is queued is sent by the next call; 5 a topic does not exist.
+    rejected; 2 wrong arguments or settings; 4 the feed is away or refuses this user, or not
+    acknowledged or answered in time: what is queued is sent by the next call; 5 a topic does not
+    exist: queued as well; 130 interrupted: queued as well.
     """
-    if replaces is not None and len(files) > 1:
-        raise CommandError("--replaces is for one file", "Send them one by one.", Exit.USAGE)
+    settings = Settings.load()
+    named = files or []
+    _check(settings, named, replaces, actor, organisation, flush)
     flags = Flags(mask_ps, hide_patient, hide_representatives)
     request = Request(flags, replaces, actor, organisation)
-    sendings = _send(Settings.load(), files, request, timeout, wait)
-    for sending in sendings:
+    sent = _send(settings, named, request, Patience(timeout, wait))
+    for sending in sent.sendings:
         print_json(sending.as_json()) if as_json else _show(sending)
-    _end(sendings, wait)
+    if sent.earlier.waited or flush:
+        _show_earlier(sent.earlier, as_json)
+    _end(sent, wait)
 
 
-def _send(
-    settings: Settings, files: list[Path], request: Request, timeout: float, wait: bool
-) -> list[Sending]:
-    clock = SystemClock()
-    check_topics(settings, [DOCUMENTS, OUTCOMES] if wait else [DOCUMENTS])
-    reader = _reader(settings) if wait else None
+def _check(
+    settings: Settings,
+    files: list[Path],
+    replaces: str | None,
+    actor: str | None,
+    organisation: str | None,
+    flush: bool,
+) -> None:
+    if not files and not flush:
+        raise CommandError(
+            "no file is named", "Name one, or use --flush to send what is queued.", Exit.USAGE
+        )
+    if replaces is not None and len(files) != 1:
+        raise CommandError("--replaces is for one file", "Send them one by one.", Exit.USAGE)
+    fault = fault_of_speaker(settings, actor, organisation)
+    if fault is not None:
+        raise CommandError(fault, "Nothing was sent.", Exit.USAGE)
+
+
+def _send(settings: Settings, files: list[Path], request: Request, patience: Patience) -> Sent:
     try:
-        publisher = _publisher(settings, clock)
-        try:
-            sender = FileSender(settings, publisher, clock)
-            with progress("sending", len(files)) as bar:
-                sendings = send_files(sender, files, request, bar.advance)
-                sender.acknowledge(sendings, timeout)
-                if reader is not None:
-                    sender.wait(sendings, reader, timeout)
-        finally:
-            publisher.close(0)
-    finally:
-        if reader is not None:
-            reader.close()
-    return sendings
-
-
-def _reader(settings: Settings) -> AnswerReader:
-    """A reader of the outcomes to come, ready before anything is sent."""
-    clock = SystemClock()
-    reader = AnswerReader(settings, client_id="histoire-send", from_end=True)
-    end = clock.monotonic() + _READY_SECONDS
-    while not reader.is_ready:
-        if clock.monotonic() > end:
-            reader.close()
-            raise CommandError(
-                "the topic of outcomes can't be read", "Try again later.", Exit.UNAVAILABLE
+        with progress("sending", len(files)) as bar:
+            return send_through_queues(
+                settings, files, request, patience, SystemClock(), bar.advance
             )
-        reader.read(0.1)
-    return reader
-
-
-def _publisher(settings: Settings, clock: SystemClock) -> DocumentPublisher:
-    try:
-        return open_document_publisher(settings, clock)
     except QueueError as error:
         raise CommandError(str(error), "Check HISTOIRE_HOME.") from None
+
+
+def _show_earlier(earlier: Earlier, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "earlier": earlier.waited,
+                "acknowledged": earlier.acknowledged,
+                "refused": earlier.refused,
+                "queued": earlier.queued,
+            }
+        )
+    else:
+        note(
+            f"of earlier calls {earlier.waited} messages were waiting: {earlier.acknowledged} are "
+            f"acknowledged now, {earlier.refused} refused, {earlier.queued} still queued"
+        )
 
 
 def _show(sending: Sending) -> None:
@@ -142,21 +167,33 @@ def _show(sending: Sending) -> None:
     out().print(Text.assemble((f"{sending.state:<9}", colour), *parts))
 
 
-def _end(sendings: list[Sending], wait: bool) -> None:
-    refused = [s for s in sendings if s.state in ("refused", "rejected")]
-    if refused:
-        raise CommandError(f"{len(refused)} of {len(sendings)} files were refused or rejected")
-    queued = [s for s in sendings if s.state == "queued"]
-    if queued:
+def _end(sent: Sent, wait: bool) -> None:
+    """Ends with the first of these that is so, each in one sentence."""
+    refused = sent.count("refused", "rejected")
+    queued = sent.count("queued") + sent.earlier.queued
+    why = f": {sent.feed_error}" if sent.feed_error is not None else ""
+    waiting = f"{queued} messages are not acknowledged yet and stay in the queue{why}"
+    if sent.stopped:
+        unread = sent.files - len(sent.sendings)
         raise CommandError(
-            f"{len(queued)} of {len(sendings)} files are not acknowledged yet",
-            "They stay in the queue; the next `histoire send` sends them.",
-            Exit.UNAVAILABLE,
+            f"interrupted: {len(sent.sendings) - refused - sent.count('queued')} of {sent.files} "
+            f"files are on the feed, {unread} were not looked at, {queued} messages are queued",
+            _NEXT_CALL,
+            Exit.INTERRUPTED,
         )
-    unanswered = [s for s in sendings if wait and s.answer is None]
+    if refused or sent.earlier.refused:
+        earlier = f", and {sent.earlier.refused} of earlier calls" if sent.earlier.refused else ""
+        raise CommandError(
+            f"{refused} of {sent.files} files were refused or rejected{earlier}"
+            + (f"; {waiting}" if queued else "")
+        )
+    if queued:
+        halted = isinstance(sent.feed_error, FeedMismatch)
+        raise CommandError(waiting, _NEXT_CALL, Exit.HALTED if halted else Exit.UNAVAILABLE)
+    unanswered = sum(wait and sending.answer is None for sending in sent.sendings)
     if unanswered:
         raise CommandError(
-            f"{len(unanswered)} of {len(sendings)} files are on the feed and have no outcome yet",
+            f"{unanswered} of {sent.files} files are on the feed and have no outcome yet",
             "Is `histoire run` or `histoire ingest` with `histoire relay` at work?",
             Exit.UNAVAILABLE,
         )

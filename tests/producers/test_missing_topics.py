@@ -8,11 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from pydantic import SecretStr
+from samples_of_plan import documents_of, planned
 
 from deploy.cli import run
 from ingest.runtime.console import Exit
 from ingest.runtime.feed import ensure_topics, topic_facts
 from ingest.runtime.settings import Settings
+from producers.simulator.cda import CdaWriter
 
 Commands = Callable[..., tuple[int, str]]
 
@@ -39,7 +41,8 @@ def histoire(
 
 
 def calls(tmp_path: Path) -> list[tuple[str, ...]]:
-    (tmp_path / "a.xml").write_text("no CDA")
+    document = documents_of(planned(10, 7))[0]
+    (tmp_path / "a.xml").write_bytes(CdaWriter(7).write(document))
     return [
         ("send", str(tmp_path / "a.xml")),
         ("simulate", "--sector", "gp", "--patients", "1", "--documents", "1"),

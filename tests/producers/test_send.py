@@ -18,13 +18,14 @@ from typer.testing import CliRunner
 
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.feed import ensure_topics, open_poller
-from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from producers.answers import AnswerReader
 from producers.commands import register
 from producers.deposit import Flags, Refused, read_document
 from producers.publisher import DocumentPublisher
-from producers.send import FileSender, Request, Sending, open_document_publisher
+from producers.queues import open_document_publisher
+from producers.send import FileSender, Request, Sending
 from producers.simulator.cda import CdaWriter
 from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
 
@@ -193,7 +194,7 @@ def test_outcomes_of_real_ingestion(
     sender.acknowledge(everything, 20)
     histoire("ingest", "--until-idle")
     histoire("relay", "--until-idle")
-    sender.wait(everything, reader, 20)
+    sender.wait(everything, reader, 20, StopSignal())
     reader.close()
     assert {sending.state for sending in first} == {"accepted"}
     assert (again.state, again.before) == ("duplicate", first[0].message_id)
