@@ -24,6 +24,7 @@ ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "histoire_audit": "histoire audit, status, document: reads everything, changes nothing",
         "histoire_library": "applications of the eventsourcing library on our log",
         "histoire_erase": "destroys the key of a record and what is kept of it in clear",
+        "histoire_housekeep": "removes what is past its retention; beside histoire_relay or alone",
         "histoire_feed": "the embedded feed, besides another role; not needed with Kafka",
     }
 )

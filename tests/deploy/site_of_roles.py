@@ -23,6 +23,7 @@ USERS = {
     "auditor": ("histoire_audit", "histoire_feed"),
     "library": ("histoire_library",),
     "eraser": ("histoire_erase",),
+    "keeper": ("histoire_housekeep", "histoire_feed"),
 }
 """Login users, and the roles each is a member of."""
 SEED, PATIENTS = 11, 2

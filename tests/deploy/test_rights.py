@@ -9,15 +9,22 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from eventsourcing.persistence import StoredEvent, Tracking
 from psycopg import conninfo, errors
+from pydantic import SecretStr
 from site_of_roles import MAKER, RoleSite, make_database, make_user, whole_path
 
+from ingest.eventstore import EventStore
+from ingest.eventstore.recorder import HistoireRecorder
 from ingest.eventstore.rights import ROLES
 from ingest.runtime.embedded_postgres import start_embedded, stop_embedded
+from ingest.runtime.settings import Settings
+from projections.registry import forget_in_projections
 
 pytestmark = pytest.mark.system
 FORBIDDEN = {
@@ -110,6 +117,17 @@ FORBIDDEN = {
         "delete from record_key",
         "insert into record_key values (1, '', null)",
         "select 1 from outcome_batch",
+    ),
+    "keeper": (
+        "update event set state = ''",
+        "insert into event select * from event",
+        "delete from event",
+        "select 1 from identity",
+        "select 1 from dead_letter",
+        "select 1 from projection.live",
+        "update source_position set next_offset = 0",
+        "update outcome_batch set payload = ''",
+        "update record_key set wrapped = null, erased_at = now()",
     ),
     MAKER: (
         "update event set state = ''",
@@ -208,12 +226,6 @@ def test_the_wrong_user_is_told_what_to_do(site: RoleSite) -> None:
 
 
 def test_erasure_is_its_role_alone_and_needs_no_other(site: RoleSite) -> None:
-    from pydantic import SecretStr
-
-    from ingest.eventstore import EventStore
-    from ingest.runtime.settings import Settings
-    from projections.registry import forget_in_projections
-
     def settings(user: str) -> Settings:
         return Settings(home=site.home, database_dsn=SecretStr(site.dsn_of(user)))
 
@@ -231,14 +243,16 @@ def test_erasure_is_its_role_alone_and_needs_no_other(site: RoleSite) -> None:
         store.erase(1)
 
 
+def test_housekeeping_has_a_role_of_its_own(site: RoleSite) -> None:
+    dsn = SecretStr(site.dsn_of("keeper"))
+    with EventStore.open(Settings(home=site.home, database_dsn=dsn)) as store:
+        later = datetime.now(UTC) + timedelta(days=1)
+        assert store.source_positions()
+        assert store.purge_outcomes(later) > 0
+        assert store.sweep_contents(later) == 0  # every file belongs to an event
+
+
 def test_the_librarys_recorder_writes_under_its_own_role(site: RoleSite) -> None:
-    from eventsourcing.persistence import StoredEvent, Tracking
-    from pydantic import SecretStr
-
-    from ingest.eventstore import EventStore
-    from ingest.eventstore.recorder import HistoireRecorder
-    from ingest.runtime.settings import Settings
-
     dsn = SecretStr(site.dsn_of("library"))
     with EventStore.open(Settings(home=site.home, database_dsn=dsn)) as store:
         recorder = HistoireRecorder(store, "notes")
