@@ -17,10 +17,11 @@ from .state import REJECTED
 def outcome_of(arrival: Arrival, decided_at_ms: int) -> Outcome:
     """The answer as its sender gets it: no INS, no uniqueId, no free text (DESIGN 5)."""
     answer = answer_of(arrival)
-    partition, offset = arrival.partition, arrival.record.offset
+    partition, offset, at = arrival.partition, arrival.record.offset, arrival.record.timestamp_ms
     rule = None if answer.code is None else REJECTIONS[answer.code].rule_id
     return {
-        "outcomeId": f"{partition.topic}/{partition.number}/{offset}/{arrival.attempt}",
+        # With its time, since a topic made anew has another record at the same offset.
+        "outcomeId": f"{partition.topic}/{partition.number}/{offset}/{at}/{arrival.attempt}",
         "messageId": arrival.read.message_id,
         "softwareId": arrival.read.software_id,
         "topic": partition.topic,
