@@ -2,16 +2,19 @@
 
 `lock:N`, `copy:N`: the process stops itself (SIGSTOP) at its N-th pass, holding the lock of the
 writers or with half of a COPY sent. `clock:FILE`: its wall clock is off by as many seconds as the
-file says. The product knows of neither.
+file says. `full:FILE`: while the file is there, bytes above as many as it says find no room.
+The product knows of none of them.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +67,26 @@ def _set_clock(file: str) -> None:
     time.time = shifted
 
 
+def _fill_disk(file: str) -> None:
+    real, written = os.write, 0
+
+    def write(handle: int, data: Any) -> int:
+        nonlocal written
+        with suppress(FileNotFoundError):
+            if written + len(data) > int(Path(file).read_text()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        done = real(handle, data)
+        written += done
+        return done
+
+    os.write = write
+
+
 FAULTS: dict[str, Callable[[str], None]] = {
     "lock": _stop_holding_lock,
     "copy": _stop_in_copy,
     "clock": _set_clock,
+    "full": _fill_disk,
 }
 
 
