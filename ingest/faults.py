@@ -20,8 +20,9 @@ def told_to_people() -> Iterator[None]:
         yield
     except TooManyRejections as error:
         raise CommandError(
-            f"ingestion stopped itself: {error}; nothing of this batch was committed",
-            "Find the cause (histoire dead-letters list); to let N rejections through:"
+            f"ingestion stopped itself: {error}. Nothing of this batch was committed, so none of it"
+            " is among the dead letters yet",
+            "Find the cause at the senders; to let N rejections through, into the dead letters:"
             " histoire ingest --accept-rejections N",
             Exit.STOPPED,
         ) from None

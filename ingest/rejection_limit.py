@@ -1,23 +1,35 @@
 """Stops a feed that turns into dead letters: a bad deploy must not be swallowed (DESIGN 6.7)."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from .arrivals import Arrival
-from .outcomes import answer_of
+from .outcomes import answer_of, refused
 from .state import REJECTED
+
+EXAMPLES: Final = 5
 
 
 class TooManyRejections(Exception):
-    """The share of rejections is over the limit; nothing of this batch was committed."""
+    """The share of rejections is over the limit; nothing of this batch was committed.
 
-    def __init__(self, rejected: int, window: int, codes: Sequence[str]) -> None:
+    `codes`: how many of this batch, by code. `examples`: places of the first of them. Since it was
+    not committed, they are not in the dead letters: this is all a person has to look for the cause.
+    """
+
+    def __init__(
+        self, rejected: int, window: int, codes: Mapping[str, int], examples: Sequence[str]
+    ) -> None:
+        counted = ", ".join(f"{code} {count}" for code, count in codes.items())
         super().__init__(
-            f"{rejected} of the last {window} messages would be rejected ({', '.join(codes)})"
+            f"{rejected} of the last {window} messages would be rejected; in this batch: {counted};"
+            f" for example {', '.join(examples)}"
         )
         self.rejected = rejected
         self.window = window
-        self.codes = list(codes)
+        self.codes = dict(codes)
+        self.examples = list(examples)
 
 
 class RejectionLimit:
@@ -50,7 +62,7 @@ class RejectionLimit:
             recent.append(refused)
             rejected += refused
             if rejected > self._limit:
-                raise TooManyRejections(rejected, self._window, _codes(arrivals))
+                raise TooManyRejections(rejected, self._window, *_described(arrivals))
 
     def count(self, arrivals: Sequence[Arrival]) -> None:
         """These are committed."""
@@ -62,5 +74,14 @@ class RejectionLimit:
             self._recent.append(refused)
 
 
-def _codes(arrivals: Sequence[Arrival]) -> list[str]:
-    return sorted({code for arrival in arrivals if (code := answer_of(arrival).code)})
+def _described(arrivals: Sequence[Arrival]) -> tuple[dict[str, int], list[str]]:
+    """How many by code, the most frequent first; places, those of different codes first."""
+    codes = Counter[str]()
+    first, others = list[str](), list[str]()
+    for arrival in refused(arrivals):
+        code = answer_of(arrival).code or REJECTED
+        at = arrival.partition
+        place = f"{at.topic}/{at.number} offset {arrival.record.offset} ({code})"
+        (others if codes[code] else first).append(place)
+        codes[code] += 1
+    return dict(codes.most_common()), [*first, *others][:EXAMPLES]
