@@ -1,8 +1,12 @@
 """`histoire audit`, `histoire positions`, `histoire document`."""
 
 import getpass
+import hashlib
+import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +16,7 @@ from rich.table import Table
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.positions import AcceptedGap
-from ingest.runtime.console import CommandError, Exit, out, print_json, progress
+from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.feed import topic_facts
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS
@@ -23,6 +27,7 @@ from .audit import Audit, AuditCheck, balance_checks, fetched
 from .documents import read_document
 from .faults import told_to_people
 from .positions import OffsetRefused, PartitionPosition, accept_position, positions_of
+from .reasons import reason_given
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
@@ -156,15 +161,22 @@ def _register_document(app: typer.Typer) -> None:
         output: Annotated[
             Path | None, typer.Option("--out", help="Write the bytes to this file.")
         ] = None,
+        force: Annotated[
+            bool, typer.Option("--force", help="Replace the file of --out if there is one.")
+        ] = False,
     ) -> None:
-        """Give back the bytes of a document, verified against the hash of its deposit."""
+        """Give back the bytes of a document, verified against the hash of its deposit.
+
+        The file of --out is for its owner only (mode 600) and whole or not there.
+        """
         wanted = sys.stdin.readline().strip() if unique_id == "-" else unique_id
         if not unique_id_is_well_formed(wanted):
             raise CommandError("this is no uniqueId", "Give an OID, or root^extension.", Exit.USAGE)
         with told_to_people(), EventStore.open(Settings.load()) as store:
             found = read_document(store, wanted)
         if output is not None:
-            output.write_bytes(found.data)
+            write_whole(output, found.data, replace=force)
+            note(f"{len(found.data):,} bytes, sha256 {hashlib.sha256(found.data).hexdigest()}")
             return
         if sys.stdout.isatty():
             raise CommandError(
@@ -172,6 +184,25 @@ def _register_document(app: typer.Typer) -> None:
             )
         sys.stdout.buffer.write(found.data)
         sys.stdout.buffer.flush()
+
+
+def write_whole(path: Path, data: bytes, *, replace: bool) -> None:
+    """The file has these bytes, durably, readable by its owner only; a torn one never stands there.
+
+    Raises CommandError when there is one and it is not to be replaced, OSError.
+    """
+    if path.exists() and not replace:
+        raise CommandError(f"{path} is there already", "Add --force to replace it.", Exit.USAGE)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    try:
+        with open(handle, "wb") as file:  # mkstemp makes it for its owner only
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
 
 
 def _register_positions(app: typer.Typer) -> None:
@@ -218,15 +249,13 @@ def _register_positions(app: typer.Typer) -> None:
             ]
             if not found:
                 raise CommandError(f"there is no partition {partition}", None, Exit.NOT_FOUND)
-            _accept(store, found[0], reason.strip(), to, yes)
+            _accept(store, found[0], reason_given(reason), to, yes)
 
 
 def _accept(
     store: EventStore, position: PartitionPosition, reason: str, to: int | None, yes: bool
 ) -> None:
     name = f"{position.partition.topic}/{position.partition.number}"
-    if not reason:
-        raise CommandError("the reason is empty", None, Exit.USAGE)
     if not yes:
         raise CommandError(
             f"{name}: {position.misfit or 'the offsets fit'} Nothing was done.",

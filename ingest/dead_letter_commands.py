@@ -7,11 +7,12 @@ from uuid import UUID
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.letters import Letter
-from ingest.runtime.console import CommandError, Exit, out, print_json, progress
-from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.console import CommandError, Exit, err, out, print_json, progress
+from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.registry import registry
 from schemas.rejections import REJECTIONS
@@ -19,6 +20,8 @@ from schemas.rejections import REJECTIONS
 from .dead_letters import Retry, waiting
 from .faults import told_to_people
 from .outcomes import answer_of
+from .patience import patience
+from .reasons import reason_given
 from .startup import context_of, feed_facts
 
 Code = Annotated[str | None, typer.Option("--code", help="Only letters refused with this code.")]
@@ -47,7 +50,7 @@ def register_dead_letters(app: typer.Typer) -> None:
                 for letter in letters:
                     print_json(described(letter))
             else:
-                out().print(_table(list(letters)))
+                out().print(table_of(list(letters)))
 
     @group.command()
     def show(letter: Number, as_json: Json = False) -> None:
@@ -72,15 +75,21 @@ def register_dead_letters(app: typer.Typer) -> None:
     ) -> None:
         """Decide dead letters again, in the order of receipt: these, or all of one code.
 
-        Exit code 0 when none of them is refused again, else 1.
+        Those given that do not wait are named and left out; the others are decided all the same.
+        Exit codes: 0 none is refused again; 1 some are; 6 not all of those given wait.
         """
         _check_code(code)
         if not letters and code is None:
             raise CommandError("say which letters", "Give numbers, or --code CODE.", Exit.USAGE)
         with told_to_people(), EventStore.open(Settings.load()) as store:
-            counts = _retry(store, letters, code)
+            chosen, left_out = _chosen(store, letters, code)
+            counts = _retry(store, chosen)
         said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         out().print(said or "no letter waits")
+        for sentence in left_out:
+            err(sentence)
+        if left_out:
+            raise typer.Exit(Exit.NOT_FOUND)
         if counts["rejected"]:
             raise typer.Exit(Exit.FAILED)
 
@@ -90,10 +99,9 @@ def register_dead_letters(app: typer.Typer) -> None:
         reason: Annotated[str, typer.Option(help="Why it will never be decided again.")],
     ) -> None:
         """Set a dead letter aside for good, with a reason; its bytes stay until erasure."""
-        if not reason.strip():
-            raise CommandError("the reason is empty", None, Exit.USAGE)
+        why = reason_given(reason)
         with told_to_people(), EventStore.open(Settings.load()) as store:
-            store.discard(letter, reason.strip(), getpass.getuser())
+            store.discard(letter, why, getpass.getuser())
         out().print(f"dead letter {letter} discarded")
 
 
@@ -104,17 +112,32 @@ def _check_code(code: str | None) -> None:
         )
 
 
-def _retry(store: EventStore, letters: list[int] | None, code: str | None) -> Counter[str]:
+def _chosen(
+    store: EventStore, letters: list[int] | None, code: str | None
+) -> tuple[list[int], list[str]]:
+    """The letters to decide, and a sentence for each one asked for that does not wait."""
+    if not letters:
+        return [letter.letter for letter in waiting(store, code=code)], []
+    chosen, left_out = [], []
+    for number in sorted(set(letters)):
+        page = store.letters(status=None, after=number - 1, limit=1)
+        if not page or page[0].letter != number:
+            left_out.append(f"there is no dead letter {number}")
+        elif page[0].status != "waiting":
+            left_out.append(f"dead letter {number} does not wait: it is {page[0].status}")
+        elif code is not None and page[0].code != code:
+            left_out.append(f"dead letter {number} was refused with {page[0].code}, not {code}")
+        else:
+            chosen.append(number)
+    return chosen, left_out
+
+
+def _retry(store: EventStore, chosen: list[int]) -> Counter[str]:
     settings = Settings.load()
-    chosen = sorted(set(letters)) if letters else None
-    if chosen is None:
-        chosen = [letter.letter for letter in waiting(store, code=code)]
-    elif code is not None:
-        of_code = {letter.letter for letter in waiting(store, code=code)}
-        chosen = [letter for letter in chosen if letter in of_code]
-    again = Retry(store, context_of(settings, feed_facts(settings, store)), SystemClock())
+    context = context_of(settings, feed_facts(settings, store))
     counts = Counter[str]()
-    with progress("retry", len(chosen)) as bar:
+    with StopSignal().installed() as stop, progress("retry", len(chosen)) as bar:
+        again = Retry(store, context, SystemClock(), patience(stop), stop)
         for done in again(chosen):
             counts.update(answer_of(arrival).status for arrival in done)
             bar.advance(len(done))
@@ -149,18 +172,24 @@ def described(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _table(letters: list[Letter]) -> Table:
-    table = Table("letter", "source", "offset", "status", "attempt", "code", "path", "sentence")
+def table_of(letters: list[Letter]) -> Table:
+    """At 80 columns too nothing is cut: what a person looks up stands on one line, the rest folds.
+    (The attempt is told by `show` and `--json`.)
+    """
+    table = Table(box=None, pad_edge=False)
+    for title in ("letter", "source", "offset", "status"):
+        table.add_column(title, no_wrap=True)
+    for title in ("code", "sentence"):
+        table.add_column(title, overflow="fold")
     for letter in letters:
+        path = f"{letter.path}: " if letter.path else ""
         table.add_row(
             str(letter.letter),
             "/".join(letter.source.rsplit("/", 2)[1:]),
             str(letter.offset),
             letter.status,
-            str(letter.attempt),
             letter.code,
-            letter.path or "",
-            REJECTIONS[letter.code].english,
+            Text(path + REJECTIONS[letter.code].english),
         )
     table.caption = f"{len(letters)} dead letter(s)"
     return table

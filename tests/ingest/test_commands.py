@@ -194,8 +194,9 @@ def test_letters_that_wait_are_decided_beside_those_that_do_not(
     command("ingest", "--until-idle")
     (letter,) = lines(command("dead-letters", "list", "--json"))
     number = str(letter["letter"])
-    other = command("dead-letters", "retry", number, "--code", "duplicate_event")
-    assert other.exit_code in (Exit.NOT_FOUND, Exit.USAGE)
+    other = command("dead-letters", "retry", number, "--code", "schema_unknown")
+    assert (other.exit_code, other.stdout) == (Exit.NOT_FOUND, "no letter waits\n")
+    assert "was refused with target_unknown, not schema_unknown" in other.stderr
     done = command("dead-letters", "retry", number, "999")
     assert (done.exit_code, done.stdout) == (Exit.NOT_FOUND, "1 rejected\n")
     assert command("dead-letters", "retry", number).exit_code == Exit.FAILED

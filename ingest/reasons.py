@@ -1,0 +1,21 @@
+"""The reason a person gives for a decision: kept with it and read by others, so it names nobody."""
+
+from ingest.runtime.console import CommandError, Exit
+from schemas.identity import MATRICULE_LIKE
+
+
+def reason_given(text: str) -> str:
+    """The reason without the space around it.
+
+    Raises CommandError, which does not repeat it, when it is empty or could hold a matricule.
+    """
+    reason = text.strip()
+    if not reason:
+        raise CommandError("the reason is empty", None, Exit.USAGE)
+    if MATRICULE_LIKE.search(reason):
+        raise CommandError(
+            "the reason has a number in it that could be a matricule INS",
+            "Say it without naming a person.",
+            Exit.USAGE,
+        )
+    return reason
