@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,17 +59,19 @@ def register_config(app: typer.Typer) -> None:
             for item in shown:
                 print_json(asdict(item))
         else:
-            _print_table(shown)
+            out().print(table_of(shown))
 
 
-def _print_table(shown: Iterator[EffectiveSetting]) -> None:
+def table_of(shown: Iterable[EffectiveSetting]) -> Table:
+    """For people. At 80 columns too every name of a variable stands whole on one line."""
     table = Table(box=None, pad_edge=False)
-    for title in ("variable", "value", "from", "what it is"):
+    table.add_column("variable", no_wrap=True)  # a name that is cut or folded cannot be copied
+    for title in ("value", "from", "what it is"):
         table.add_column(title, overflow="fold")
     for item in shown:
         value = "-" if item.value is None else str(item.value)
         table.add_row(item.variable, value, item.source, item.description)
-    out().print(table)
+    return table
 
 
 def _shown(value: Any) -> Any:

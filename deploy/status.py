@@ -5,6 +5,7 @@ embedded database, which every command starts.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Final
 
@@ -25,7 +26,7 @@ from schemas.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 from .group_metrics import samples_of
 
 TOPICS: Final = (*FEED_TOPICS, OUTCOMES, NOTIFICATIONS)
-ENDINGS: Final = {
+ENDINGS: Final[Mapping[int, str]] = {
     Exit.FAILED: "the work failed",
     Exit.USAGE: "wrong settings, or not migrated",
     Exit.STOPPED: "too many messages would be rejected",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,14 +14,15 @@ import psycopg
 import pytest
 import typer
 from pydantic import SecretStr
+from rich.console import Console
 
 from deploy import cli
 from deploy.broker import BrokerError, MissingProgramError
-from deploy.configuration import MASKED, effective_settings
+from deploy.configuration import MASKED, effective_settings, table_of
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
 from ingest.runtime.feed.types import FeedMismatch, FeedUnavailable
-from ingest.runtime.settings import Settings
+from ingest.runtime.settings import Settings, variable
 from projections.builds import NotMigrated
 
 
@@ -163,3 +165,12 @@ def test_a_reader_that_closes_early_is_no_fault() -> None:
 def test_every_package_adds_its_commands() -> None:
     names = {path[0] for path, _ in commands(typer.main.get_command(cli.app), ())}
     assert {"send", "simulate", "ingest", "audit", "project", "cda", "run", "config"} <= names
+
+
+def test_at_80_columns_names_of_settings_stay_whole() -> None:
+    console = Console(width=80, file=io.StringIO())
+    console.print(table_of(effective_settings(Settings())))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, shown.splitlines())) <= 80
+    assert {variable(name) for name in Settings.model_fields} <= set(shown.split())
+    assert "…" not in shown
