@@ -1,6 +1,6 @@
 """Commands about the schemas: what may be sent, and whether the folder is fit for use."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
@@ -71,7 +71,7 @@ def show(
     try:
         found = schemas.newest(name) if version is None else schemas.get(name, version)
     except KeyError:
-        typer.echo("error: There is no such schema. See `histoire schemas list`.", err=True)
+        typer.echo(f"error: {_no_such(schemas, name)} See `histoire schemas list`.", err=True)
         raise typer.Exit(NOT_FOUND) from None
     typer.echo(found.text, nl=not found.text.endswith("\n"))
 
@@ -104,7 +104,23 @@ def check(
             typer.echo(f"error: {len(problems)} problem(s): not fit for use.", err=True)
         raise typer.Exit(UNFIT)
     if not json:
-        typer.echo("Every schema can be read by every newer version of it.")
+        number = sum(1 for _ in _schema_files(folder))
+        typer.echo(f"{number} schemas fit: each can be read by every newer version of it.")
+
+
+def _schema_files(folder: Path | None) -> Iterator[object]:
+    if folder is not None:
+        return folder.rglob("*.avsc")
+    return iter(registry().all())
+
+
+def _no_such(schemas: Registry, name: str) -> str:
+    versions = [schema.version for schema in schemas.all() if schema.name == name]
+    if not versions:
+        return "There is no such schema."
+    if len(versions) == 1:
+        return f"{name} has version {versions[0]} only."
+    return f"{name} has versions {min(versions)} to {max(versions)}."
 
 
 def _problems_of(folder: Path) -> list[Incompatibility]:

@@ -45,14 +45,21 @@ def test_show_prints_the_file(app: typer.Typer) -> None:
     text = (AVRO / "feed" / "LinkIns.1.avsc").read_text(encoding="utf-8")
     assert run(app, "show", "LinkIns")[:2] == (0, text)
     assert run(app, "show", "LinkIns", "--version", "1")[:2] == (0, text)
-    for arguments in (("LinkIns", "--version", "9"), ("Nothing",)):
+    for arguments, words in (
+        (("LinkIns", "--version", "9"), "LinkIns has version 1 only."),
+        (("Nothing",), "There is no such schema."),
+    ):
         code, out, err = run(app, "show", *arguments)
         assert (code, out) == (6, "")
+        assert words in err
         assert err.count("\n") == 1
 
 
 def test_check_of_the_schemas_in_use(app: typer.Typer) -> None:
-    assert run(app, "check")[0] == 0
+    assert run(app, "check")[:2] == (
+        0,
+        f"{len(registry().all())} schemas fit: each can be read by every newer version of it.\n",
+    )
     assert run(app, "check", "--json")[:2] == (0, "")
 
 
