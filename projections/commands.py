@@ -58,7 +58,13 @@ def project(
         typer.Option(help="Run this projection only; may be given again. Default: all."),
     ] = None,
     metrics_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Default: HISTOIRE_METRICS_PORT.")
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port of the metrics; 0: none. Default: HISTOIRE_METRICS_PORT, with --until-idle"
+            " none.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -73,10 +79,9 @@ def project(
     _configure_logs(settings, "project", quiet=until_idle)
     chosen = [projection_named(name) for name in only] if only else PROJECTIONS
     metrics = Metrics(CollectorRegistry())
-    port = settings.metrics_port if metrics_port is None else metrics_port
-    endpoint = (
-        None if until_idle or not port else serve(metrics.registry, settings.metrics_host, port)
-    )
+    usual = 0 if until_idle else settings.metrics_port  # else in the way of the group beside it
+    port = usual if metrics_port is None else metrics_port
+    endpoint = serve(metrics.registry, settings.metrics_host, port) if port else None
     try:
         with (
             StopSignal().installed() as stop,
