@@ -101,3 +101,12 @@ def test_the_session_of_the_readme_runs(home: Path) -> None:
         )
         assert done.returncode == 0, f"{line}: {done.stderr}"
     assert "balances" in done.stdout
+
+
+def test_a_paste_of_the_readme_names_no_server_that_is_not_there() -> None:
+    """The block "Run it for real" works as it stands: what is an example is a comment."""
+    session = next(lines for lines in blocks("README.md") if "histoire broker start" in lines)
+    assert session.index("histoire migrate") < session.index("histoire run")
+    assert [line for line in session if line.startswith("export")] == [
+        "export HISTOIRE_KAFKA_BOOTSTRAP=127.0.0.1:9092"
+    ]
