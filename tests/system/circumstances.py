@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -57,24 +57,28 @@ def a_commit_without_answer() -> None:
 
 
 def an_erasure_midway() -> None:
-    """After the fourth batch another process erases the person of whom most was read in it."""
+    """After the second of very small batches another process erases everybody met so far."""
     batch, stores = module("ingest.batch"), module("ingest.eventstore")
-    settings = module("ingest.runtime.settings")
-    original, count = batch.BatchWriter.write, 0
-    met: Counter[str] = Counter()
+    consumer, settings = module("ingest.consumer").Consumer, module("ingest.runtime.settings")
+    write_batch, poll, count = batch.BatchWriter.write, consumer._poll, 0
+    met = set[str]()
+
+    def poll_few(self: Any) -> Any:
+        self._limits = replace(self._limits, records=5)
+        return poll(self)
 
     def write(self: Any, parts: Any, *more: Any) -> Any:
         nonlocal count
         met.update(a.read.ins for p in parts for a in p.arrivals if hasattr(a.read, "ins"))
-        written = original(self, parts, *more)
+        written = write_batch(self, parts, *more)
         count += 1
-        if count == 4:
+        if count == 2:
             with stores.EventStore.open(settings.Settings.load()) as other:
-                token = other.token(met.most_common(1)[0][0])
-                assert other.erase(other.lookup([token])[token].record)
+                known = other.lookup(other.token(ins) for ins in met)
+                assert [other.erase(ref.record) for ref in known.values()]
         return written
 
-    batch.BatchWriter.write = write
+    consumer._poll, batch.BatchWriter.write = poll_few, write
 
 
 def an_analyst_writes() -> None:

@@ -39,8 +39,8 @@ _PARTITIONERS: Final = (
 
 
 def matricule(body: str) -> str:
-    """With its key, of the 13 digits before it."""
-    return f"{body}{97 - int(body) % 97:02}"
+    """With its key, of the 13 characters before it (Corsica: 2A counts as 19, 2B as 18)."""
+    return f"{body}{97 - int(body.replace('2A', '19').replace('2B', '18')) % 97:02}"
 
 
 def uid(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import pytest
 from avro_folder import AvroFolder
 from planted import POINTS, UNANSWERED
 from processes import ROOT
-from worlds import World, embedded_world, kafka_world
+from worlds import COMMANDS, World, embedded_world, kafka_world
 
 from ingest.runtime.crash_points import CRASH_POINTS
 
@@ -45,7 +46,7 @@ LOAD: Final = "--documents 330 --patients 60 --rate 0"
 ONCE: Final = frozenset({"outcomes_published", "notifications_published"})
 """Passed once in a small world: pages are large."""
 ROUNDS: Final = 3
-"""Of the long run: how often each point is met in one system, each time a little later."""
+"""Of the long run: how often a process is killed at one point, before the system comes to rest."""
 
 
 @pytest.fixture
@@ -143,3 +144,38 @@ def test_killed_at_every_point_over_the_embedded_feed(
 @pytest.mark.kafka
 def test_killed_at_every_point_over_kafka(kafka_one: World, record_property: Note) -> None:
     killed_everywhere(kafka_one, "kafka", record_property)
+
+
+def killed_at_one(world: World, point: str, feed: str, seed: int, note: Note) -> None:
+    """At passes drawn from the seed, again and again; then it comes to rest and is judged."""
+    rng = random.Random(seed)
+    if point == SENT:
+        send_files(world, feed, note)
+    world.fill(LOAD, rng.randrange(10**6))
+    command, *_ = COMMAND_OF.get(point, INGEST)
+    with world.process() as asked:  # what comes before it
+        for before in COMMANDS[: COMMANDS.index(command) if command in COMMANDS else None]:
+            assert asked.run(before, "--until-idle").code == 0
+    for _ in range(0 if point == SENT else 1 if point in OF_REPLAY else ROUNDS):
+        later = point not in ONCE and point not in OF_REPLAY
+        survive(world, point, feed, note, nth=rng.randint(1, 3) if later else 1)
+    world.to_rest()
+    findings = world.findings(replay=point in OF_REPLAY)
+    assert findings == [], f"--seed {seed}"
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_one_point_over_the_embedded_feed(
+    embedded_one: World, point: str, seed: int, record_property: Note
+) -> None:
+    killed_at_one(embedded_one, point, "embedded", seed, record_property)
+
+
+@pytest.mark.kafka
+@pytest.mark.faults
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_one_point_over_kafka(
+    kafka_one: World, point: str, seed: int, record_property: Note
+) -> None:
+    killed_at_one(kafka_one, point, "kafka", seed, record_property)
