@@ -23,6 +23,7 @@ from psycopg import conninfo
 from store_batches import SOURCE, Batch, Place, advance, letter, records, uids
 
 from ingest.eventstore import EventStore, Fenced, LostRace, RecordedEvent, UnknownCommit
+from ingest.eventstore.event_names import EventName
 from ingest.runtime.database import is_transient
 from schemas.unique_id import document_stream
 
@@ -243,6 +244,7 @@ def test_a_connection_lost_at_commit_is_an_unknown_commit_and_the_position_tells
     batch.dead_letters = [letter(0)]
     with replace(place, dsn=cutter.dsn).open() as cut_off:
         cut_off.append(Batch())  # the connection is there, its statements are prepared
+        cut_off.names.id_of(EventName("document_archived", 1))  # a commit of its own
         cutter.cut = moment
         with pytest.raises(UnknownCommit):
             cut_off.append(batch)
