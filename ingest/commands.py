@@ -26,7 +26,7 @@ from schemas.messages import FEED_TOPICS
 
 from .audit import Audit
 from .audit_commands import register_audit
-from .batch import BatchWriter
+from .batch import BatchWriter, Contention
 from .confluent import ConfluentHeaders, registry_fetch
 from .consumer import Consumer, Limits
 from .dead_letter_commands import register_dead_letters
@@ -163,7 +163,7 @@ def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accept
     with StopSignal().installed() as stop, EventStore.open(settings) as store:
         patient = patience(stop, metrics)
         context = context_of(settings, feed_facts(settings, store))
-        _retry_schemas(store, context)
+        _retry_schemas(store, context, patient, stop)
         poller = open_poller(
             settings,
             FEED_TOPICS,
@@ -218,11 +218,21 @@ def _translation(
     return lambda record: patient(lambda: headers.translate(record))
 
 
-def _retry_schemas(store: EventStore, context: Context) -> None:
-    """Letters of a schema that was unknown and is in the folder now are decided again."""
-    letters = of_schemas_known_now(store)
-    for done in Retry(store, context, SystemClock())(letters):
-        get_logger().info("letters_decided_again", letters=len(done), reason_code="schema_unknown")
+def _retry_schemas(
+    store: EventStore, context: Context, patient: Patience, stop: StopSignal
+) -> None:
+    """Letters of a schema that was unknown and is in the folder now are decided again.
+
+    Where other writers leave no room for it, they go on waiting: no reason not to ingest.
+    """
+    letters = patient(lambda: of_schemas_known_now(store))
+    try:
+        for done in Retry(store, context, SystemClock(), patient, stop)(letters):
+            get_logger().info(
+                "letters_decided_again", letters=len(done), reason_code="schema_unknown"
+            )
+    except Contention as error:
+        get_logger().warning("letters_wait_on", reason_code="schema_unknown", error=error)
 
 
 def run_relay(settings: Settings, metrics: Metrics, *, until_idle: bool) -> None:

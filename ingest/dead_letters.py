@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import Fenced, LostRace, SourceAdvance, UnknownCommit
+from ingest.eventstore.batch import LostRace, SourceAdvance, UnknownCommit
 from ingest.eventstore.letters import Letter
-from ingest.runtime.lifecycle import Clock
+from ingest.runtime.lifecycle import Clock, StopSignal
 from schemas.registry import registry
 
 from .arrivals import Arrival, read_letters
@@ -18,10 +18,10 @@ from .batch import RACES_MAX, Contention
 from .interpret import Context
 from .known import BasisReader
 from .outcomes import decided_letters, outcome_rows
+from .patience import Patience, at_once
 
 BATCH: Final = 500
 """Letters decided in one transaction: few, since ingestion goes on at the same time."""
-FENCED_MAX: Final = 200
 
 
 def waiting(
@@ -45,26 +45,41 @@ def of_schemas_known_now(store: EventStore) -> list[int]:
 
 
 class Retry:
-    """Decides dead letters again."""
+    """Decides dead letters again, also beside running ingestion: it waits for nobody's position.
 
-    def __init__(self, store: EventStore, context: Context, clock: Clock) -> None:
+    `patience`: waits for services that are away; `stop`: ends it after the batch under way.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        context: Context,
+        clock: Clock,
+        patience: Patience = at_once,
+        stop: StopSignal | None = None,
+    ) -> None:
         self._store = store
         self._context = context
         self._clock = clock
+        self._patience = patience
+        self._stop = stop
         self._reader = BasisReader(store, context)
 
     def __call__(self, letters: Iterable[int]) -> Iterator[list[Arrival]]:
         """The letters decided, by batches, each committed; those that do not wait are left out."""
         todo = list(letters)
         for start in range(0, len(todo), BATCH):
+            if self._stop is not None and self._stop.is_set():
+                return
             done = self._decide(todo[start : start + BATCH])
             if done:
                 yield done
 
     def _decide(self, letters: list[int]) -> list[Arrival]:
-        races = fenced = 0
+        races = 0
         while True:
-            arrivals = read_letters(self._store.waiting_letters(letters), self._context)
+            waiting = self._patience(lambda: self._store.waiting_letters(letters))
+            arrivals = read_letters(waiting, self._context)
             if not arrivals:
                 return []
             try:
@@ -73,23 +88,18 @@ class Retry:
                 races += 1
                 if races > RACES_MAX:
                     raise Contention(f"a retry lost {races} races in a row: {race}") from race
-            except Fenced as error:
-                # Ingestion moved one of these partitions on in between: look again.
-                fenced += 1
-                if fenced > FENCED_MAX:
-                    raise Contention("ingestion is too busy for a retry now") from error
             except UnknownCommit:
                 # Committed or not: those that still wait are decided again.
                 continue
 
     def _append(self, arrivals: list[Arrival]) -> list[Arrival]:
-        basis = self._reader.read(arrivals)
+        basis = self._patience(lambda: self._reader.read(arrivals))
         decided = assemble(basis, (), arrivals)
         batch = decided.batch
         batch.decided_letters = decided_letters(decided.letters)
         batch.outcomes = outcome_rows(decided.letters, int(self._clock.now() * 1000))
         batch.advances = self._advances(arrivals)
-        self._store.append(batch)
+        self._patience(lambda: self._store.append(batch))
         return decided.letters
 
     def _advances(self, arrivals: list[Arrival]) -> list[SourceAdvance]:
@@ -100,14 +110,7 @@ class Retry:
         for arrival in arrivals:
             if arrival.events:
                 events[arrival.source] = events.get(arrival.source, 0) + arrival.events
-        if not events:
-            return []
-        stored = self._store.source_positions()
         return [
-            SourceAdvance(
-                *(source, stored[source].next_offset, stored[source].next_offset),
-                *(None, None, None),
-                *(0, 0, 0, 0, count, 0),
-            )
+            SourceAdvance(source, 0, 0, None, None, None, 0, 0, 0, 0, count, 0)
             for source, count in sorted(events.items())
         ]

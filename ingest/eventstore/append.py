@@ -27,7 +27,7 @@ CHANNEL: Final = "histoire_events"
 _LOCK: Final = b"SELECT pg_advisory_xact_lock(7201, 3)"
 _FENCE: Final = b"""
 UPDATE source_position p SET
-    next_offset = u.next, last_offset = coalesce(nullif(u.last, -1), p.last_offset),
+    next_offset = CASE WHEN u.next = u.base THEN p.next_offset ELSE u.next END, last_offset = coalesce(nullif(u.last, -1), p.last_offset),
     last_leader_epoch = CASE WHEN u.last = -1 THEN p.last_leader_epoch ELSE nullif(u.epoch, -1) END,
     last_timestamp_ms = CASE WHEN u.last = -1 THEN p.last_timestamp_ms ELSE nullif(u.ms, -1) END,
     accepted = p.accepted + u.accepted, duplicate = p.duplicate + u.duplicate,
@@ -36,7 +36,7 @@ UPDATE source_position p SET
 FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::bigint[],
     %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
     u(source, base, next, last, epoch, ms, accepted, duplicate, unchanged, rejected, events, holes)
-WHERE p.source = u.source AND p.next_offset = u.base RETURNING p.source"""
+WHERE p.source = u.source AND (p.next_offset = u.base OR u.next = u.base) RETURNING p.source"""
 _CHANGED_RECORDS: Final = b"""
 SELECT 1 FROM unnest(%b::uuid[], %b::int[]) u(id, version) LEFT JOIN stream s ON s.stream = u.id
 WHERE coalesce(s.version, 0) <> u.version LIMIT 1"""
@@ -104,7 +104,8 @@ def lock_writers(cursor: Cursor) -> None:
 def move_sources(cursor: Cursor, advances: Sequence[SourceAdvance]) -> None:
     """All sources of the batch moved from where it began. Raises Fenced naming those that did not.
 
-    Compare-and-set: an owner that was replaced while it slept writes nothing.
+    Compare-and-set: an owner that was replaced while it slept writes nothing. An advance of length
+    zero only counts (the events of a retry) and moves nothing, wherever the source stands.
     """
     if not advances:
         return

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import psycopg
 from feed_messages import BRUNO, CONTEXT, deposit, mask, record_message, unique_id
 from ingest_site import Site
 
 from ingest.dead_letters import Retry, of_schemas_known_now, waiting
+from ingest.eventstore import EventStore, UnknownCommit
+from ingest.eventstore.batch import AppendBatch, Appended
 from ingest.outcomes import answer_of
+from ingest.patience import at_once
 from ingest.runtime.feed import OutgoingRecord
-from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.lifecycle import StopSignal, SystemClock
 from schemas.codec import decode_event
+from schemas.registry import registry
 from schemas.rejections import REJECTIONS
 
 
@@ -104,3 +111,90 @@ def test_a_discarded_letter_is_not_decided_again(site: Site) -> None:
     assert retry(site, letter.letter) == []
     site.write(deposit(1))
     assert site.names() == ["record_opened", "document_submitted"]
+
+
+class Beside(EventStore):
+    """A store on which something happens just before each append of a retry."""
+
+    before: Callable[[], None] = staticmethod(lambda: None)
+    after: Callable[[], None] = staticmethod(lambda: None)
+
+    def append(self, batch: AppendBatch) -> Appended:
+        self.before()
+        appended = super().append(batch)
+        self.after()
+        return appended
+
+
+def refused_by_an_opposition(site: Site, *numbers: int) -> None:
+    site.write(record_message("OpposeFeeding"))
+    site.write(*(deposit(number) for number in numbers))
+    site.write(record_message("WithdrawOpposition"))
+
+
+def test_a_retry_beside_running_ingestion_is_not_kept_waiting(site: Site) -> None:
+    """Ingestion moves the partition of the letter on again and again: no reason to decide anew."""
+    refused_by_an_opposition(site, 1)
+    (letter,) = site.store.letters()
+    numbers = iter(range(100, 200))
+    appends = []
+
+    def ingestion_goes_on() -> None:
+        appends.append(1)
+        site.write(deposit(next(numbers), matricule=BRUNO))
+
+    with Beside.open(site.settings) as store:
+        store.before = ingestion_goes_on
+        done = list(Retry(store, CONTEXT, SystemClock())([letter.letter]))
+    assert [answer_of(arrival).status for (arrival,) in done] == ["accepted"]
+    assert len(appends) == 1
+    balance = site.balance()
+    assert balance["events"] == len(site.events())
+    assert balance["fetched"] == 4
+
+
+def test_a_retry_whose_commit_is_unknown_decides_what_still_waits(site: Site) -> None:
+    refused_by_an_opposition(site, 1)
+    (letter,) = site.store.letters()
+
+    def cut() -> None:
+        raise UnknownCommit("cut")
+
+    for committed in (False, True):
+        with Beside.open(site.settings) as store:
+
+            def once(store: Beside = store, committed: bool = committed) -> None:
+                store.before = store.after = lambda: None
+                cut()
+
+            if committed:
+                store.after = once
+            else:
+                store.before = once
+            done = list(Retry(store, CONTEXT, SystemClock())([letter.letter]))
+        assert len(done) == (0 if site.store.letters() == [] and committed else 1)
+    assert site.names().count("document_submitted") == 1
+    assert site.balance()["events"] == len(site.events())
+
+
+def test_a_retry_ends_when_it_is_told_to_stop(site: Site) -> None:
+    site.write(mask(1))
+    (letter,) = site.store.letters()
+    stop = StopSignal()
+    stop.set()
+    assert list(Retry(site.store, CONTEXT, SystemClock(), at_once, stop)([letter.letter])) == []
+
+
+def test_letters_of_a_schema_that_is_in_the_folder_now_are_found(site: Site) -> None:
+    (known, *_) = registry().by_fingerprint
+    unknown = OutgoingRecord("documents", b"k", b"\xc3\x01" + b"\x07" * 8 + b"rest")
+    site.publish_records(unknown, unknown)
+    site.ingest()
+    first, second = site.store.letters(code="schema_unknown")
+    assert site.settings.database_dsn is not None
+    with psycopg.connect(site.settings.database_dsn.get_secret_value(), autocommit=True) as conn:
+        conn.execute(
+            "update dead_letter set fingerprint = %s where id = %s", (known, second.letter)
+        )
+    assert of_schemas_known_now(site.store) == [second.letter]
+    assert first.letter != second.letter
