@@ -6,7 +6,11 @@ and 6): so nothing it would refuse is ever sent.
 
 from __future__ import annotations
 
-from .types import OutgoingRecord, PublishFailure
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from .backpressure import Outstanding
+from .types import Done, OutgoingRecord, PublishFailure
 
 OVERHEAD_BYTES = 90
 """What Kafka counts for a record beside key and value (KAFKA 6)."""
@@ -16,6 +20,75 @@ _HEADER_BYTES = 10
 """Two varints, at most."""
 MAX_HEADERS, MAX_NAME = 60, 250
 """So the packed names of the embedded log fit in 65,535 bytes whatever their characters are."""
+_HANDOVER_RECORDS = 500
+_HANDOVER_BYTES = 1024 * 1024
+
+
+class Entry(Protocol):
+    """A record on its way, as a publisher keeps it."""
+
+    @property
+    def done(self) -> Done:
+        """Who is told what became of it."""
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Admission(Generic[E]):
+    """The way into a publisher: each record is refused at once, or handed over in a small group
+    once there is room for it.
+    """
+
+    def __init__(
+        self,
+        outstanding: Outstanding,
+        closing: Callable[[], bool],
+        make: Callable[[OutgoingRecord, Done, int], E],
+        take_over: Callable[[list[E]], bool],
+    ) -> None:
+        """`make`: an entry of a record, its `done` and its size. `take_over`: False when the
+        publisher was closed meanwhile, and nothing was taken.
+        """
+        self._outstanding = outstanding
+        self._closing = closing
+        self._make = make
+        self._take_over = take_over
+
+    def admit(
+        self,
+        records: Sequence[OutgoingRecord],
+        done: Done,
+        refused: Callable[[OutgoingRecord, int], PublishFailure | None],
+    ) -> None:
+        """Every record is answered (`refused`, `closed`) or taken over, in order.
+
+        Blocks while the publisher is full.
+        """
+        entries: list[E] = []
+        total = 0
+        for record in records:
+            size = size_of(record)
+            failure = refused(record, size)
+            if failure is not None:
+                done(failure)
+                continue
+            if len(entries) >= _HANDOVER_RECORDS or total + size > _HANDOVER_BYTES:
+                self._hand_over(entries, total)
+                entries, total = [], 0
+            entries.append(self._make(record, done, size))
+            total += size
+        self._hand_over(entries, total)
+
+    def _hand_over(self, entries: list[E], total: int) -> None:
+        if not entries:
+            return
+        if self._outstanding.take(len(entries), total, self._closing):
+            if self._take_over(entries):
+                return
+            self._outstanding.give_back(len(entries), total)
+        for entry in entries:
+            entry.done(PublishFailure("closed", "the publisher is closed"))
 
 
 def size_of(record: OutgoingRecord) -> int:

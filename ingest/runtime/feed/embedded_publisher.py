@@ -13,7 +13,7 @@ import structlog
 from ..database import UnknownCommit, transaction
 from ..lifecycle import Clock, SystemClock, delays
 from ..settings import Settings
-from .admission import refusal, size_of
+from .admission import Admission, refusal
 from .backpressure import Outstanding
 from .embedded import LogTopic, Session, channel_of, feed_errors, log_session, log_topics
 from .embedded_append import TopicsChanged, copy_records, notify, spread, take_offsets
@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 _GROUP_RECORDS = 5_000
 _GROUP_BYTES = 16 * 1024 * 1024
-_HANDOVER_RECORDS = 500
-_HANDOVER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,9 @@ class EmbeddedPublisher:
         self._waiting: deque[_Entry] = deque()
         self._handed_over = threading.Condition()
         self._closing = threading.Event()
+        self._admission = Admission(
+            self._outstanding, self._closing.is_set, _Entry, self._take_over
+        )
         self._session: Session | None = None
         self._topics: dict[str, LogTopic] = {}
         self._partitions: dict[tuple[str, int], Partition] = {}
@@ -76,20 +77,7 @@ class EmbeddedPublisher:
     def publish_many(self, records: Sequence[OutgoingRecord], done: Done) -> None:
         """As Publisher says."""
         limit, now_ms = self._settings.max_message_bytes, self._now_ms()
-        entries: list[_Entry] = []
-        total = 0
-        for record in records:
-            size = size_of(record)
-            failure = refusal(record, size, limit, now_ms)
-            if failure is not None:
-                done(failure)
-                continue
-            if len(entries) >= _HANDOVER_RECORDS or total + size > _HANDOVER_BYTES:
-                self._hand_over(entries, total)
-                entries, total = [], 0
-            entries.append(_Entry(record, done, size))
-            total += size
-        self._hand_over(entries, total)
+        self._admission.admit(records, done, lambda r, size: refusal(r, size, limit, now_ms))
 
     def flush(self, timeout_seconds: float) -> bool:
         """As Publisher says."""
@@ -107,17 +95,13 @@ class EmbeddedPublisher:
             self._handed_over.notify_all()
         self._writer.join()
 
-    def _hand_over(self, entries: list[_Entry], total: int) -> None:
-        if not entries:
-            return
-        if self._outstanding.take(len(entries), total, self._closing.is_set):
-            with self._handed_over:
-                if not self._closing.is_set():
-                    self._waiting.extend(entries)
-                    self._handed_over.notify_all()
-                    return
-            self._outstanding.give_back(len(entries), total)
-        _answer(entries, PublishFailure("closed", "the publisher is closed"))
+    def _take_over(self, entries: list[_Entry]) -> bool:
+        with self._handed_over:
+            if self._closing.is_set():
+                return False
+            self._waiting.extend(entries)
+            self._handed_over.notify_all()
+        return True
 
     def _run(self) -> None:
         try:

@@ -27,7 +27,7 @@ from kafka.errors import (
 
 from ..lifecycle import Clock, SystemClock
 from ..settings import Settings
-from .admission import refusal, size_of
+from .admission import Admission, refusal
 from .backpressure import Outstanding
 from .kafka_connection import admin_client, describe, reachable, start_client
 from .kafka_refusals import PASSING, refusal_of
@@ -51,8 +51,6 @@ _STALL_MAX_SECONDS = 480.0
 _WATCH_SECONDS = 0.5
 _LOOK_UP_SECONDS = 5.0
 """How long an answer about a topic that can't be used is believed: asking costs 0.1 s."""
-_HANDOVER_RECORDS = 500
-_HANDOVER_BYTES = 1024 * 1024
 _STRIKES = 3
 
 
@@ -97,6 +95,9 @@ class KafkaPublisher:
         self._blamed: _Entry | None = None
         self._progress = self._clock.monotonic()
         self._closing = threading.Event()
+        self._admission = Admission(
+            self._outstanding, self._closing.is_set, _Entry, self._take_over
+        )
         self._wake = threading.Event()
         self._producer = self._new_producer()
         self._watchdog = threading.Thread(
@@ -111,20 +112,11 @@ class KafkaPublisher:
     def publish_many(self, records: Sequence[OutgoingRecord], done: Done) -> None:
         """As Publisher says."""
         limit, now_ms = self._settings.max_message_bytes, int(self._clock.now() * 1000)
-        entries: list[_Entry] = []
-        total = 0
-        for record in records:
-            size = size_of(record)
-            failure = refusal(record, size, limit, now_ms) or self._unknown_topic(record.topic)
-            if failure is not None:
-                done(failure)
-                continue
-            if len(entries) >= _HANDOVER_RECORDS or (entries and total + size > _HANDOVER_BYTES):
-                self._hand_over(entries, total)
-                entries, total = [], 0
-            entries.append(_Entry(record, done, size))
-            total += size
-        self._hand_over(entries, total)
+
+        def refused(record: OutgoingRecord, size: int) -> PublishFailure | None:
+            return refusal(record, size, limit, now_ms) or self._unknown_topic(record.topic)
+
+        self._admission.admit(records, done, refused)
 
     def flush(self, timeout_seconds: float) -> bool:
         """As Publisher says. (The library's own flush raises after a split batch, KAFKA 6.)"""
@@ -146,22 +138,17 @@ class KafkaPublisher:
             for number in list(self._pending):
                 self._finish(number, PublishFailure("closed", "the publisher was closed"))
 
-    def _hand_over(self, entries: list[_Entry], total: int) -> None:
-        if not entries:
-            return
-        if self._outstanding.take(len(entries), total, self._closing.is_set):
-            with self._lock:
-                if not self._closing.is_set():
-                    if not self._pending:
-                        self._progress = self._clock.monotonic()
-                    for entry in entries:
-                        number = next(self._numbers)
-                        self._pending[number] = entry
-                        self._send(number, entry)
-                    return
-            self._outstanding.give_back(len(entries), total)
-        for entry in entries:
-            entry.done(PublishFailure("closed", "the publisher is closed"))
+    def _take_over(self, entries: list[_Entry]) -> bool:
+        with self._lock:
+            if self._closing.is_set():
+                return False
+            if not self._pending:
+                self._progress = self._clock.monotonic()
+            for entry in entries:
+                number = next(self._numbers)
+                self._pending[number] = entry
+                self._send(number, entry)
+        return True
 
     def _send(self, number: int, entry: _Entry) -> None:
         """Under the lock. A dead producer sends nothing: the next one sends all, in order."""
