@@ -32,6 +32,8 @@ _FAULT_HELP: Final = (
 ALL: Final = "all"
 DOCUMENTS: Final = 2000
 PATIENTS: Final = 1000
+SCALE: Final = 0.01
+SPEED: Final = 1.0
 _DOCUMENTS_SHARE: Final = 1 / 1.06
 """Deposits among the messages of a day: operations and messages on records come on top."""
 _DOCUMENTS_PER_PATIENT: Final = 3
@@ -73,11 +75,20 @@ DayOption = Annotated[
     ),
 ]
 ScaleOption = Annotated[
-    float, typer.Option(min=0.000001, help="With --day: this share of the nation.")
+    float | None,
+    typer.Option(
+        min=0.000001,
+        help=f"With --day: this share of the nation; {SCALE} without it.",
+        show_default=False,
+    ),
 ]
 SpeedOption = Annotated[
-    float,
-    typer.Option(min=0.001, help="With --day: so many times as fast; 60 is a day in 24 min."),
+    float | None,
+    typer.Option(
+        min=0.001,
+        help="With --day: so many times as fast; 60 is a day in 24 min, 1 without it.",
+        show_default=False,
+    ),
 ]
 SeedOption = Annotated[
     int,
@@ -114,8 +125,8 @@ def simulate(
     documents: DocumentsOption = None,
     rate: RateOption = 0.0,
     day: DayOption = False,
-    scale: ScaleOption = 0.01,
-    speed: SpeedOption = 1.0,
+    scale: ScaleOption = None,
+    speed: SpeedOption = None,
     seed: SeedOption = 1,
     faults: FaultsOption = None,
     metadata_only: MetadataOnlyOption = False,
@@ -129,21 +140,16 @@ def simulate(
 
     Exit codes: 0 all sent and answered as foreseen; 1 some messages are unanswered or were refused
     though no fault was put in; 2 wrong arguments; 4 the feed is away or refuses this
-    user; 5 a topic does not exist.
+    user; 5 a topic does not exist; 130 interrupted.
     """
-    if day and (documents is not None or rate):
-        raise CommandError(
-            "--day says how many documents there are and when: --documents and --rate do not fit",
-            "Use --scale and --speed.",
-            code=Exit.USAGE,
-        )
+    _check_day(day, documents is not None or rate > 0, scale is not None or speed is not None)
     names = sector or (ALL if day else ",".join(TOGETHER))
     nation = NationalDay() if day else None
     if nation is not None:
-        documents = round(nation.messages * scale * _DOCUMENTS_SHARE)
+        documents = round(nation.messages * (scale or SCALE) * _DOCUMENTS_SHARE)
         patients = patients or max(1, documents // _DOCUMENTS_PER_PATIENT)
     run = _run(seed, names, patients or PATIENTS, documents, nation)
-    pace = pace_of(rate) if nation is None else AsPlanned(nation.start, speed)
+    pace = pace_of(rate) if nation is None else AsPlanned(nation.start, speed or SPEED)
     rates = _rates(faults)
     if cda is not None:
         if faults or ledger or metadata_only:
@@ -152,12 +158,35 @@ def simulate(
         return
     summary = _publish(run, rates, ledger, pace, content=not metadata_only)
     _report(summary, as_json)
+    if summary.interrupted:
+        raise _interrupted(f"{summary.sent} of about {run.expected_messages} messages were sent")
     foreseen = summary.by_fault.get("oversize_refused", 0)
     if summary.unanswered or summary.refused > foreseen:
         raise CommandError(
             f"{summary.unanswered} messages are unanswered and {summary.refused} were refused",
             "The ledger says which ones; sending the same seed again is harmless.",
         )
+
+
+def _check_day(day: bool, of_other_runs: bool, of_days: bool) -> None:
+    if day and of_other_runs:
+        raise CommandError(
+            "--day says how many documents there are and when: --documents and --rate do not fit",
+            "Use --scale and --speed.",
+            code=Exit.USAGE,
+        )
+    if of_days and not day:
+        raise CommandError(
+            "--scale and --speed are of a national day and do nothing without --day",
+            "Add --day, or use --documents and --rate.",
+            code=Exit.USAGE,
+        )
+
+
+def _interrupted(what: str) -> CommandError:
+    return CommandError(
+        f"interrupted: {what}", "Starting the same seed again is harmless.", Exit.INTERRUPTED
+    )
 
 
 def _run(
@@ -193,12 +222,17 @@ def _rates(text: str | None) -> FaultRates:
 
 
 def _write(run: Run, folder: Path, as_json: bool) -> None:
-    with progress("writing documents", run.documents) as bar:
-        written = write_documents(run, folder, bar.advance)
+    if folder.is_dir() and any(folder.iterdir()):
+        note(f"{folder} is not empty: what another run left there stays among the documents")
+    stop = StopSignal()
+    with stop.installed(), progress("writing documents", run.documents) as bar:
+        written = write_documents(run, folder, bar.advance, stop)
     if as_json:
         print_json({"documents": written, "folder": str(folder)})
     else:
         note(f"{written} documents in {folder}")
+    if stop.is_set():
+        raise _interrupted(f"{written} of {run.documents} documents were written")
 
 
 def _publish(
@@ -253,6 +287,8 @@ def _report(summary: Summary, as_json: bool) -> None:
     if summary.behind:
         table.add_row("seconds late at most", f"{summary.behind:.1f}")
     out().print(table)
+    if summary.acknowledged and summary.example_ins is not None:
+        out().print(f"A test person to look at: histoire timeline --ins '{summary.example_ins}'")
 
 
 def register_simulate(app: typer.Typer) -> None:

@@ -14,9 +14,11 @@ from threading import Lock
 from typing import Any, Final
 
 from ingest.runtime.feed.types import Acknowledgement, Publisher, PublishFailure
+from ingest.runtime.folders import PRIVATE
 from ingest.runtime.lifecycle import Clock, StopSignal
 
 from .content import ContentWriter, suffix_of
+from .example import Example
 from .fault_rates import FaultRates
 from .faults import FaultInjector
 from .ledger import Ledger
@@ -34,6 +36,8 @@ class Summary:
     """What a run did. `seconds` from start to end; `sending` the part spent publishing.
 
     `behind`: by how many seconds the latest batch was handed over after it was due.
+    `interrupted`: it was asked to stop. `example_ins`: `OID|MATRICULE` of a test person, one with
+    several documents of this run if there is one.
     """
 
     sent: int = 0
@@ -47,6 +51,8 @@ class Summary:
     by_schema: Counter[str] = field(default_factory=Counter)
     by_fault: Counter[str] = field(default_factory=Counter)
     complete: bool = False
+    interrupted: bool = False
+    example_ins: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
@@ -56,6 +62,7 @@ class Summary:
             "refused": self.refused,
             "unanswered": self.unanswered,
             "complete": self.complete,
+            "interrupted": self.interrupted,
             "bytes": self.bytes,
             "seconds": round(self.seconds, 3),
             "behind_seconds": round(self.behind, 3),
@@ -63,6 +70,7 @@ class Summary:
             "per_second_while_sending": rate(self.sent, self.sending),
             "by_schema": dict(sorted(self.by_schema.items())),
             "by_fault": dict(sorted(self.by_fault.items())),
+            "example_ins": self.example_ins,
         }
 
 
@@ -90,6 +98,7 @@ class Sender:
         self._ledger = ledger
         self._lock = Lock()
         self._begun = 0.0
+        self._example = Example()
         self.summary = Summary()
 
     def send_all(self, messages: Iterable[Message], pace: Pace, advance: Advance) -> Summary:
@@ -114,7 +123,9 @@ class Sender:
         summary.seconds = self._clock.monotonic() - begun
         with self._lock:
             summary.unanswered = summary.sent - summary.acknowledged - summary.refused
-            summary.complete = flushed and not self._stop.is_set()
+            summary.interrupted = self._stop.is_set()
+            summary.complete = flushed and not summary.interrupted
+        summary.example_ins = self._example.ins
         return summary
 
     def _send_ready(self, ready: list[Batch], advance: Advance) -> None:
@@ -153,6 +164,8 @@ class Sender:
         summary.by_schema[message.planned.schema] += 1
         if message.fault is not None:
             summary.by_fault[message.fault] += 1
+        else:
+            self._example.see(message)
 
     def _answer(
         self, seq: int, message: Message
@@ -169,20 +182,26 @@ class Sender:
         return done
 
 
-def write_documents(run: Run, folder: Path, advance: Advance) -> int:
+def write_documents(run: Run, folder: Path, advance: Advance, stop: StopSignal) -> int:
     """Write the documents of a run as files and publish nothing; how many were written.
 
-    Names say number, sector's kind and version, and nothing of the patient.
+    Names say number, sector's kind and version, and nothing of the patient. Only their owner can
+    read them; a folder made here only he can enter. Asked to stop, it ends after a document.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     writer = ContentWriter(run.seed)
     written = 0
     for planned in Plan(run):
+        if stop.is_set():
+            break
         document = planned.document
         if planned.schema != "DepositDocument" or document is None:
             continue
         name = f"{document.number:07d}-{document.kind.name}-v{document.version}"
-        (folder / f"{name}.{suffix_of(document)}").write_bytes(writer.write(document))
+        path = folder / f"{name}.{suffix_of(document)}"
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_bytes(writer.write(document))
         written += 1
         advance(1)
     return written

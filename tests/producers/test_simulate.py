@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
@@ -11,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 import typer
 from pydantic import SecretStr
@@ -203,10 +208,12 @@ def test_intents_are_on_the_file_before_a_record_is_handed_over(tmp_path: Path) 
 
 def test_cda_folder_holds_the_documents_under_names_that_tell_nothing(tmp_path: Path) -> None:
     run = run_of(40)
-    assert write_documents(run, tmp_path / "out", lambda count: None) == 40
+    assert write_documents(run, tmp_path / "out", lambda count: None, StopSignal()) == 40
     files = sorted((tmp_path / "out").iterdir())
     documents = documents_of(planned(40, run.seed))
     assert len(files) == 40
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     writer = CdaWriter(run.seed)
     for path, document in zip(files, sorted(documents, key=lambda d: d.number), strict=True):
         assert path.read_bytes() == writer.write(document)
@@ -230,6 +237,55 @@ def test_command_publishes_and_prints_a_summary(
     assert summary["complete"] is True
     assert summary["sent"] == summary["acknowledged"] == len(on_the_feed(settings))
     assert summary["by_schema"]["DepositDocument"] == 30
+    keys = Counter(
+        record.key.decode()
+        for (topic, _, _), record in on_the_feed(settings).items()
+        if topic == "documents" and record.key
+    )
+    assert summary["example_ins"].startswith("1.2.250.1.213.1.4.10|")
+    assert keys[summary["example_ins"]] >= 2
+    said = CliRunner().invoke(app, arguments[:-1])
+    assert f"histoire timeline --ins '{summary['example_ins']}'" in said.stdout
+
+
+def test_command_interrupted_says_how_far_it_came(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.database_dsn is not None
+    monkeypatch.setenv("HISTOIRE_DATABASE_DSN", settings.database_dsn.get_secret_value())
+    call = subprocess.Popen(
+        [sys.executable, "-m", "deploy.cli", "simulate", "--rate", "20", "--metadata-only"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 30
+    with psycopg.connect(settings.database_dsn.get_secret_value(), autocommit=True) as conn:
+        while time.monotonic() < end:
+            if conn.execute("select from feed.record limit 1").fetchone() is not None:
+                break
+            time.sleep(0.05)
+    call.send_signal(signal.SIGTERM)
+    out, said = call.communicate(timeout=30)
+    assert call.returncode == 130, said
+    assert f"interrupted: {len(on_the_feed(settings))} of about " in said
+    assert "acknowledged" in out
+
+
+def test_files_of_another_run_are_said_to_stay(tmp_path: Path) -> None:
+    app = typer.Typer()
+    register(app)
+    (tmp_path / "old.xml").write_text("of another run")
+    result = CliRunner().invoke(app, ["simulate", "--documents", "3", "--cda", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "is not empty" in result.stderr
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_writing_stops_when_asked(tmp_path: Path) -> None:
+    stop = StopSignal()
+    written = write_documents(run_of(40), tmp_path, lambda count: stop.set(), stop)
+    assert written == len(list(tmp_path.iterdir())) == 1
 
 
 def test_all_sectors_are_written_each_document_as_what_it_is(tmp_path: Path) -> None:
@@ -277,6 +333,8 @@ def test_command_publishes_a_day(
         ["--day", "--documents", "5"],
         ["--day", "--rate", "5"],
         ["--day", "--scale", "5"],
+        ["--scale", "0.5"],
+        ["--speed", "60"],
     ],
 )
 def test_wrong_arguments_end_with_usage(arguments: list[str]) -> None:
