@@ -18,7 +18,7 @@ from feed_messages import (
     stranger,
     unique_id,
 )
-from ingest_site import CLUSTER, Site, answers
+from ingest_site import CLUSTER, Message, Site, answers
 
 from ingest.arrivals import Arrival, source_of
 from ingest.batch import BatchWriter, Contention
@@ -304,6 +304,36 @@ RACES = [
     ("the record's state", record_message("OpposeFeeding"), deposit(1), ["opposed"]),
     ("the record itself", deposit(2), deposit(1), ["accepted"]),
 ]
+
+
+LINK, UNLINK = record_message("LinkIns"), record_message("UnlinkIns")
+RACES_OF_PERSONS = [
+    ("a mask", [deposit(1, matricule=BRUNO)], mask(1)),
+    ("a replacement", [deposit(1, matricule=BRUNO)], deposit(2, replaces=unique_id(1))),
+    ("a repeated link", [], record_message("LinkIns", reason="again")),
+]
+
+
+@pytest.mark.parametrize(("what", "given", "ours"), RACES_OF_PERSONS)
+def test_a_link_undone_meanwhile_counts(
+    site: Site, raced: Raced, what: str, given: list[Message], ours: Message
+) -> None:
+    """What rests on two records being one person's rests on both records' streams."""
+    site.write(*given, LINK)
+    parts = site.parts(ours)
+    for part in parts:  # from another source, as another process would read it
+        site.offsets[part.partition] = part.from_offset
+        part.source = f"other/{part.partition.topic}/{part.partition.number}"
+        site.store.insert_source(part.source, "topic", part.from_offset)
+        for arrival in part.arrivals:
+            arrival.source = part.source
+    raced.before = lambda: site.write(UNLINK) and None
+    with raced:
+        written = site.writer(raced).write(parts)
+    assert written.races == 1
+    refused = "accepted" if what == "a repeated link" else "target_of_other_person"
+    assert answers(written) == [refused]
+    heads_are_folds(site)
 
 
 @pytest.mark.parametrize(("what", "theirs", "ours", "expected"), RACES, ids=[r[0] for r in RACES])

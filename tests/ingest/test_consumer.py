@@ -28,7 +28,7 @@ from ingest.consumer import Consumer
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import SourcePosition
 from ingest.ingestion_metrics import IngestionMetrics
-from ingest.patience import at_once, patience
+from ingest.patience import at_once, is_passing, patience
 from ingest.positions import (
     OffsetRefused,
     PartitionPosition,
@@ -41,6 +41,7 @@ from ingest.rejection_limit import RejectionLimit, TooManyRejections
 from ingest.runtime.feed import (
     Assignment,
     FeedMismatch,
+    FeedUnavailable,
     OutgoingRecord,
     Partition,
     PartitionsHalted,
@@ -209,6 +210,23 @@ def test_rejections_are_counted_over_the_last_messages_only(site: Site) -> None:
         site.publish(deposit(1), deposit(2))
         site.ingest(rejections=limit)
     assert site.balance()["rejected"] == 10
+
+
+def test_rejections_let_through_are_used_up(site: Site) -> None:
+    limit = RejectionLimit(4, 0.5, accepted=3)
+    site.publish_records(*garbage(5))
+    site.ingest(rejections=limit)
+    site.publish_records(*garbage(1))
+    with pytest.raises(TooManyRejections):
+        site.ingest(rejections=limit)
+    assert site.balance()["rejected"] == 5
+
+
+def test_a_service_that_is_away_is_waited_for() -> None:
+    """The home of document bytes is a file system: its faults are passing, never a rejection."""
+    assert is_passing(OSError("away"))
+    assert is_passing(FeedUnavailable("away"))
+    assert not is_passing(ValueError("ours"))
 
 
 # Positions

@@ -94,6 +94,27 @@ def test_bytes_for_a_document_known_without_them_are_added_once() -> None:
     assert world.when(deposit(1, content=b"x")) == ("duplicate", [])
 
 
+def test_bytes_for_a_deleted_document_are_not_kept() -> None:
+    fields = deposit(1, content=b"x")[1]["document"]
+    world = World().given(("DepositDocument", {**deposit(1)[1], "document": fields}))
+    world.given(operation("DeleteDocument", 1))
+    assert world.when(deposit(1, content=b"x")) == ("duplicate", [])
+
+
+def test_an_erased_record_is_linked_to_nobody() -> None:
+    world = World().given(deposit(1), deposit(2, matricule=BRUNO))
+    world.erase(f"{OID}|{BRUNO}")
+    assert world.when(record_message("LinkIns")) == ("record_erased", [])
+
+
+def test_a_late_target_is_replaced_as_the_waiting_message_said() -> None:
+    for only in (True, False):
+        world = World().given(deposit(2, replaces=unique_id(1), visibility_only=only))
+        world.given(deposit(1, visibility_only=not only))
+        assert world.events[-1].name == REPLACED
+        assert world.events[-1].datum["visibilityOnly"] is only
+
+
 @pytest.mark.parametrize(
     ("forbidding", "code"),
     [
