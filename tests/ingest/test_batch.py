@@ -10,6 +10,7 @@ import pytest
 from feed_messages import (
     ANNA,
     BRUNO,
+    CLARA,
     CONTEXT,
     deposit,
     mask,
@@ -306,6 +307,10 @@ RACES = [
 ]
 
 
+OVER_CLARA = [
+    record_message("LinkIns", otherMatricule=CLARA),
+    record_message("LinkIns", matricule=CLARA),
+]
 LINK, UNLINK = record_message("LinkIns"), record_message("UnlinkIns")
 RACES_OF_PERSONS = [
     ("a mask", [deposit(1, matricule=BRUNO)], mask(1)),
@@ -363,6 +368,17 @@ def test_what_changed_meanwhile_is_decided_again(
     assert answers(written) == expected
     assert written.races >= 1
     heads_are_folds(site)
+
+
+def test_a_link_between_two_others_undone_meanwhile_counts(site: Site, raced: Raced) -> None:
+    """Anna is Bruno by way of Clara: neither of the two records the message names has changed."""
+    site.write(deposit(1, matricule=BRUNO), *OVER_CLARA)
+    parts = site.parts(deposit(2, replaces=unique_id(1)))
+    site.offsets[parts[0].partition] = parts[0].from_offset
+    raced.before = lambda: site.write(record_message("UnlinkIns", matricule=CLARA)) and None
+    with raced:
+        written = site.writer(raced).write(parts)
+    assert (written.races, answers(written)) == (1, ["target_of_other_person"])
 
 
 def test_another_owner_fences_us_out_and_the_rest_goes_on(site: Site, raced: Raced) -> None:
