@@ -33,7 +33,11 @@ def register_dead_letters(app: typer.Typer) -> None:
     """Add `dead-letters list|show|retry|discard` to `app`."""
     group = typer.Typer(no_args_is_help=True, help="What was refused: list, show, retry, discard.")
     app.add_typer(group, name="dead-letters")
+    _register_reading(group)
+    _register_deciding(group)
 
+
+def _register_reading(group: typer.Typer) -> None:
     @group.command("list")
     def list_letters(
         code: Code = None,
@@ -66,6 +70,8 @@ def register_dead_letters(app: typer.Typer) -> None:
             table.add_row(name, "" if value is None else str(value))
         out().print(table)
 
+
+def _register_deciding(group: typer.Typer) -> None:
     @group.command()
     def retry(
         letters: Annotated[
