@@ -24,60 +24,69 @@ _COLOURS: Final = {"accepted": "green", "acknowledged": "green", "refused": "red
 _NEXT_CALL: Final = "What is queued is sent by the next `histoire send`, also by `send --flush`."
 
 
+FilesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(help="CDA R2 files.", metavar="FILE...", show_default=False),
+]
+ReplacesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="uniqueId of the document this one file replaces. One that has not come yet is no "
+        "fault: the file is accepted, and replaces it when it comes. Check what you type."
+    ),
+]
+MaskOption = Annotated[bool, typer.Option("--mask-ps", help="Masked to professionals (MASQUE_PS).")]
+HidePatientOption = Annotated[
+    bool,
+    typer.Option("--hide-patient", help="Hidden from the patient (INVISIBLE_PATIENT)."),
+]
+HideRepresentativesOption = Annotated[
+    bool,
+    typer.Option(
+        "--hide-representatives",
+        help="Hidden from a minor's representatives (INVISIBLE_REPRESENTANTS_LEGAUX).",
+    ),
+]
+ActorOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Who answers for it, root^extension. "
+        "Default: HISTOIRE_SENDER_ACTOR_ID, else the document's author."
+    ),
+]
+OrganisationOption = Annotated[
+    str | None, typer.Option(help="The organisation acted for, root^extension.")
+]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the outcome of every file.")]
+TimeoutOption = Annotated[
+    float, typer.Option(min=0.1, help="Seconds to wait for acknowledgements, and for outcomes.")
+]
+FlushOption = Annotated[
+    bool,
+    typer.Option("--flush", help="Send what earlier calls left in the queue; no file needed."),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="One JSON object per file; last, if earlier calls left messages or with --flush, "
+        "one with their number (earlier) and what became of them.",
+    ),
+]
+
+
 def send(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="CDA R2 files.", metavar="FILE...", show_default=False),
-    ] = None,
-    replaces: Annotated[
-        str | None,
-        typer.Option(
-            help="uniqueId of the document this one file replaces. One that has not come yet is no "
-            "fault: the file is accepted, and replaces it when it comes. Check what you type."
-        ),
-    ] = None,
-    mask_ps: Annotated[
-        bool, typer.Option("--mask-ps", help="Masked to professionals (MASQUE_PS).")
-    ] = False,
-    hide_patient: Annotated[
-        bool,
-        typer.Option("--hide-patient", help="Hidden from the patient (INVISIBLE_PATIENT)."),
-    ] = False,
-    hide_representatives: Annotated[
-        bool,
-        typer.Option(
-            "--hide-representatives",
-            help="Hidden from a minor's representatives (INVISIBLE_REPRESENTANTS_LEGAUX).",
-        ),
-    ] = False,
-    actor: Annotated[
-        str | None,
-        typer.Option(
-            help="Who answers for it, root^extension. "
-            "Default: HISTOIRE_SENDER_ACTOR_ID, else the document's author."
-        ),
-    ] = None,
-    organisation: Annotated[
-        str | None, typer.Option(help="The organisation acted for, root^extension.")
-    ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the outcome of every file.")
-    ] = False,
-    timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds to wait for acknowledgements, and for outcomes.")
-    ] = 30.0,
-    flush: Annotated[
-        bool,
-        typer.Option("--flush", help="Send what earlier calls left in the queue; no file needed."),
-    ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="One JSON object per file; last, if earlier calls left messages or with --flush, "
-            "one with their number (earlier) and what became of them.",
-        ),
-    ] = False,
+    files: FilesArgument = None,
+    replaces: ReplacesOption = None,
+    mask_ps: MaskOption = False,
+    hide_patient: HidePatientOption = False,
+    hide_representatives: HideRepresentativesOption = False,
+    actor: ActorOption = None,
+    organisation: OrganisationOption = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 30.0,
+    flush: FlushOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Send documents with their bytes, through a queue that survives.
 
