@@ -101,6 +101,8 @@ def _freshness(board: Dashboard) -> None:
                (f"time() - {newest}", "{{stage}}")),
         series("Lag", "Messages on the feed that the store has not counted.", COUNT,
                (_of_topics("histoire_source_lag_messages"), "{{topic}}")),
+        series("Halted partitions", "Not read on until a person decides: histoire positions show.",
+               COUNT, (_of_topics("histoire_source_halted"), "{{topic}}")),
         series("Offsets", "End of the log and what the store expects next, all partitions of a"
                " topic.", COUNT,
                (_of_topics("histoire_source_end_offset"), "{{topic}} end"),
