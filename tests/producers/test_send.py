@@ -25,7 +25,7 @@ from producers.commands import register
 from producers.deposit import Flags, Refused, read_document
 from producers.publisher import DocumentPublisher
 from producers.queues import open_document_publisher
-from producers.send import FileSender, Request, Sending
+from producers.send import FileSender, Request, Sending, send_files
 from producers.simulator.cda import CdaWriter
 from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
 
@@ -261,3 +261,22 @@ def test_feed_away_keeps_the_file_in_the_queue(files: list[Path], tmp_path: Path
     later = open_document_publisher(away, SystemClock())
     assert later.pending() == 1
     later.close(0)
+
+
+def test_full_queue_refuses_a_file_until_sending_begins(
+    settings: Settings, files: list[Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "queue.sqlite"
+    publisher = DocumentPublisher(settings, path, max_messages=1, block=True, begin=False)
+    sender = FileSender(settings, publisher, SystemClock())
+
+    def make_room() -> bool:
+        publisher.begin()
+        return True
+
+    sent = send_files(sender, files[:2], Request(), StopSignal(), lambda count: None, lambda: False)
+    assert [sending.as_json()["code"] for sending in sent] == [None, "queue_full"]
+    sent += send_files(sender, files[1:3], Request(), StopSignal(), lambda count: None, make_room)
+    sender.acknowledge(sent, 20)
+    publisher.close(0)
+    assert [s.state for s in sent] == ["acknowledged", "refused", "acknowledged", "acknowledged"]
