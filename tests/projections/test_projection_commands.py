@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -176,3 +177,17 @@ def test_before_migrate_every_command_says_so_and_ends_2(
     assert isinstance(result.exception, CommandError), result.output
     assert result.exception.code is Exit.USAGE
     assert "histoire migrate" in str(result.exception)
+
+
+def test_a_run_that_ends_by_itself_takes_no_port_unless_told(
+    filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv(variable("metrics_port"), port)
+        assert filled("project", "--until-idle").exit_code == 0
+        asked = filled("project", "--until-idle", "--metrics-port", port)
+    assert isinstance(asked.exception, CommandError)
+    assert asked.exception.code is Exit.UNAVAILABLE
