@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import pytest
 from checker import Finding
 from circumstances import CIRCUMSTANCES
@@ -96,6 +97,11 @@ def test_without_a_bug_nothing_is_found(copied: World) -> None:
 def test_nothing_is_stored_of_a_person_who_was_erased(copied: World) -> None:
     go_through(copied, REST, ERASURE)
     assert [f for f in copied.findings(persons=0) if f.invariant == "I11"] == []
+    with psycopg.connect(copied.system.dsn) as conn:
+        query = "select count(*) from dead_letter where code = 'record_erased'"
+        refused = conn.execute(query).fetchone()
+    assert refused is not None
+    assert refused[0] > 0, "more came for those who were erased: there was something to refuse"
 
 
 @pytest.mark.parametrize("name", BUGS)
