@@ -27,7 +27,8 @@ CHANNEL: Final = "histoire_events"
 _LOCK: Final = b"SELECT pg_advisory_xact_lock(7201, 3)"
 _FENCE: Final = b"""
 UPDATE source_position p SET
-    next_offset = CASE WHEN u.next = u.base THEN p.next_offset ELSE u.next END, last_offset = coalesce(nullif(u.last, -1), p.last_offset),
+    next_offset = CASE WHEN u.next = u.base THEN p.next_offset ELSE u.next END,
+    last_offset = coalesce(nullif(u.last, -1), p.last_offset),
     last_leader_epoch = CASE WHEN u.last = -1 THEN p.last_leader_epoch ELSE nullif(u.epoch, -1) END,
     last_timestamp_ms = CASE WHEN u.last = -1 THEN p.last_timestamp_ms ELSE nullif(u.ms, -1) END,
     accepted = p.accepted + u.accepted, duplicate = p.duplicate + u.duplicate,
