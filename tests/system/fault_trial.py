@@ -19,6 +19,8 @@ from evidence import Evidence, Place, Sent
 from processes import Running, wait_until
 from system_under_load import Member, System, examine
 
+from ingest.runtime.console import Exit
+
 told = logging.getLogger("system")
 
 INGESTORS: Final = ("ingest-a", "ingest-b")
@@ -120,6 +122,7 @@ class Trial:
         assert self.producer is not None
         if f"--documents {ENDLESS} " in self.load:
             self.producer.signal(signal.SIGTERM)
+            accept = (Exit.OK, Exit.INTERRUPTED)
         code = self.producer.wait(seconds)
         assert code in accept, f"the producer ended with {code}: {self.producer.tail()}"
         self.system.wait_for_rest(seconds)
