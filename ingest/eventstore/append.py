@@ -7,6 +7,7 @@ Each works on the whole batch; nothing is asked per message.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 from typing import Any, Final
@@ -25,6 +26,11 @@ CHANNEL: Final = "histoire_events"
 """NOTIFY channel: a mere wake-up, sent with each batch that has events."""
 
 _LOCK: Final = b"SELECT pg_advisory_xact_lock(7201, 3)"
+_STUCK: Final = b"""
+SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.classid = 7201 AND l.objid = 3 AND l.granted
+    AND l.database = a.datid AND a.datname = current_database() AND a.wait_event = 'ClientRead'
+    AND a.xact_start < clock_timestamp() - %b::float8 * interval '1 second'"""
 _FENCE: Final = b"""
 UPDATE source_position p SET
     next_offset = CASE WHEN u.next = u.base THEN p.next_offset ELSE u.next END,
@@ -100,6 +106,20 @@ Erased = Callable[[Iterable[int]], frozenset[int]]
 def lock_writers(cursor: Cursor) -> None:
     """Until the end of the transaction no other writer gives positions."""
     cursor.execute(_LOCK, prepare=True)
+
+
+def end_stuck_writer(conn: psycopg.Connection[Any], seconds: float) -> int:
+    """Sessions that held the writers' lock and waited for their client in a transaction of more
+    than so many seconds are ended, and rolled back; how many.
+
+    A writer frozen with half of its COPY sent would block everybody for ever: neither
+    `transaction_timeout` nor `statement_timeout` ends a session that waits for the rest of a COPY
+    (seen on PostgreSQL 18). What it wakes up with is refused, as of any writer that lost its
+    connection. Sessions of a role we may not end are left alone.
+    """
+    with suppress(psycopg.errors.InsufficientPrivilege):
+        return conn.execute(_STUCK, (seconds,)).rowcount
+    return 0
 
 
 def move_sources(cursor: Cursor, advances: Sequence[SourceAdvance]) -> None:

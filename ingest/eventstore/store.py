@@ -7,15 +7,25 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, Self
 
+import psycopg
+
 from ingest.runtime import database
 from ingest.runtime.crash_points import passes
-from ingest.runtime.database import connect, keys_dsn, store_dsn, transaction, transaction_timeouts
+from ingest.runtime.database import (
+    TRANSACTION_SHARE,
+    connect,
+    keys_dsn,
+    store_dsn,
+    transaction,
+    transaction_timeouts,
+)
 from ingest.runtime.settings import Settings
 
 from .append import (
     appended,
     check_still_true,
     copy_events,
+    end_stuck_writer,
     lock_writers,
     move_sources,
     take_positions,
@@ -195,6 +205,9 @@ class EventStore:
                 passes("batch_written")
         except database.UnknownCommit as error:
             raise UnknownCommit(str(error)) from error
+        except psycopg.errors.LockNotAvailable:
+            end_stuck_writer(conn, self._session_timeout * TRANSACTION_SHARE)
+            raise
         passes("batch_committed")
         self.room.given(before + count)
         return answer

@@ -14,6 +14,7 @@ from .embedded_postgres import start_embedded
 from .settings import Settings
 
 __all__ = [
+    "TRANSACTION_SHARE",
     "UnknownCommit",
     "connect",
     "is_transient",
@@ -31,6 +32,9 @@ SESSION_DEFAULTS: dict[str, str | int] = {
     "tcp_user_timeout": 15_000,
 }
 """A server that vanished without a word is noticed within 25 s. A DSN may say otherwise."""
+
+TRANSACTION_SHARE = 0.8
+"""Of the group's session time-out: no writing transaction lives longer."""
 
 TRANSIENT_CLASSES = frozenset(("08", "40", "53", "57", "58"))
 TRANSIENT_STATES = frozenset(("25006", "25P03", "25P04", "55P03"))
@@ -124,7 +128,7 @@ def transaction_timeouts(conn: psycopg.Connection[Any], session_timeout: float) 
 def _limit(conn: psycopg.Connection[Any], seconds: float, *, local: bool) -> None:
     limits = {"lock_timeout": 0.4, "statement_timeout": 0.7}
     if conn.info.server_version >= 170_000:
-        limits["transaction_timeout"] = 0.8
+        limits["transaction_timeout"] = TRANSACTION_SHARE
     calls = ", ".join(
         f"set_config('{name}', '{max(1, int(seconds * share * 1000))}', {local})"
         for name, share in limits.items()

@@ -23,8 +23,9 @@ from psycopg import conninfo
 from store_batches import SOURCE, Batch, Place, advance, letter, records, uids
 
 from ingest.eventstore import EventStore, Fenced, LostRace, RecordedEvent, UnknownCommit
+from ingest.eventstore.append import lock_writers
 from ingest.eventstore.event_names import EventName
-from ingest.runtime.database import is_transient
+from ingest.runtime.database import connect, is_transient, transaction_timeouts
 from schemas.unique_id import document_stream
 
 BATCHES = 25
@@ -170,6 +171,33 @@ def test_a_frozen_writer_does_not_block_the_others_for_longer_than_its_time_out(
         child.communicate()
     assert store.verify_streams() == []
     assert store.heads([document_stream("1.2.3.1")])
+
+
+def test_a_writer_frozen_with_half_of_its_copy_sent_does_not_block_the_others(
+    store: EventStore, place: Place
+) -> None:
+    """No time-out of the server ends a session that waits for the rest of a COPY."""
+    (record,) = records(store, 1)
+    batch = Batch()
+    batch.add("1.2.3.2", record)
+    with (
+        connect(place.dsn, application_name="frozen") as frozen,
+        place.open(session_timeout=1.0) as other,
+    ):
+        with frozen.cursor() as cursor:
+            cursor.execute("begin")
+            transaction_timeouts(frozen, 1.0)
+            lock_writers(cursor)
+            frozen.pgconn.exec_(b"copy event from stdin (format binary)")
+            tried, deadline = 0, time.monotonic() + 30
+            while not other.heads([document_stream("1.2.3.2")]) and time.monotonic() < deadline:
+                tried += 1
+                with suppress(psycopg.errors.LockNotAvailable):
+                    other.append(batch)
+        assert other.heads([document_stream("1.2.3.2")])
+        assert 1 < tried < 10, "it is left its time, and no more"
+        frozen.close()
+    assert store.verify_streams() == []
 
 
 class CutAtCommit:
