@@ -12,6 +12,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,7 +30,7 @@ def _stop_holding_lock(count: str) -> None:
     def locked(cursor: Any) -> None:
         original(cursor)
         if passes.is_met():
-            os.kill(os.getpid(), signal.SIGSTOP)
+            _stop()
 
     store.lock_writers = locked
 
@@ -43,10 +44,15 @@ def _stop_in_copy(count: str) -> None:
             return
         half = len(buffer) // 2
         original(copy, buffer[:half])
-        os.kill(os.getpid(), signal.SIGSTOP)
+        _stop()
         original(copy, buffer[half:])
 
     psycopg.Copy.write = write  # type: ignore[method-assign]
+
+
+def _stop() -> None:
+    """All threads, and this one here: a signal to the process may meet another one, later."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class _Passes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,8 +28,9 @@ LONG_SECONDS: Final = 150.0
 """Longer than any time-out of the client: the longest is the 120 s of delivery_timeout_ms, which
 the product switches off since it wedges the producer (KAFKA, thing 1)."""
 ROUNDS: Final = 3
-LIMIT_BYTES: Final = 36_000
-"""Of a compressed batch: some documents in a hundred are above it."""
+LIMIT_BYTES: Final = 36_400
+"""Of a compressed batch: a few documents in a hundred are above it. Each costs everybody the time
+of a new producer, so not too many: the simulator waits for a minute for its last answers."""
 
 
 @pytest.fixture
@@ -91,12 +93,13 @@ def test_a_record_too_large_in_mid_batch(trial: Trial) -> None:
     trial.fault("records too large for the broker in mid batch")
     _limit(trial, LIMIT_BYTES)
     trial.start()
-    trial.publish(600)
+    trial.publish(300)
     trial.to_rest(accept=(0, 1))
     evidence = trial.evidence()
+    codes = Counter(sent.refused for sent in evidence.sent)
+    assert codes["too_large"] > 0
+    assert codes.keys() == {None, "too_large"}, f"seed {trial.seed}: {codes}"
     refused = {sent.message_id for sent in evidence.sent if sent.refused is not None}
-    too_large = {sent.message_id for sent in evidence.sent if sent.refused == "too_large"}
-    assert refused == too_large != set()
     assert all(sent.place is not None or sent.refused for sent in evidence.sent)
     excused = {f"message {message_id}" for message_id in refused} | _of_documents(trial, evidence)
     findings = trial.findings(evidence)
