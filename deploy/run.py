@@ -125,8 +125,7 @@ class _Report:
         self._metrics.process_up.labels(child.name).set(child.state == "running")
         self._metrics.process_stopped.labels(child.name).set(child.state == "down")
         self._metrics.process_restarts.labels(child.name)
-        if child.exit_code is not None:
-            self._metrics.process_exit_code.labels(child.name).set(child.exit_code)
+        self._metrics.process_exit_code.labels(child.name).set(child.exit_code or 0)
         new = child.restarts - self._restarts.get(child.name, 0)
         self._restarts[child.name] = child.restarts
         if new:

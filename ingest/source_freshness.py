@@ -37,6 +37,8 @@ class SourceFreshness:
             self._metrics.rebalances.labels("revoked").inc(len(gone))
         for partition in gone:
             self._forget(partition)
+        for partition in assigned:
+            self._metrics.source_halted.labels(*labels_of(partition))
         self._owned = partitions
 
     def fetched(self, part: ReadPartition) -> None:

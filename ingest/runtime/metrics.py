@@ -225,7 +225,7 @@ class Metrics:
         )
         self.process_exit_code = self._gauge(
             "process_exit_code",
-            "Exit code of the last end of a process of the group (-9: by signal 9); absent before.",
+            "Exit code of the last end of a process of the group (-9: by signal 9); 0 before.",
             ("process",),
         )
         self.build = Info("histoire_build", "Version of the program.", registry=self.registry)
