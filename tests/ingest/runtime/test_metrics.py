@@ -14,7 +14,7 @@ from ingest.runtime.metrics import Metrics, serve
 WRONG_UNITS = re.compile(r"_(ms|milliseconds|minutes|hours|kb|mb|kib|mib|percent)(_|$)")
 LABELS = {
     *("topic", "partition", "outcome", "code", "stage", "step", "kind", "projection", "service"),
-    *("result", "by", "rule", "name", "loop", "le", "process"),
+    *("result", "by", "rule", "name", "loop", "le", "process", "what"),
 }
 
 
