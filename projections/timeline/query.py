@@ -138,8 +138,11 @@ def day_of(literal: str) -> str:
 
 
 def by_day(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """The entries of each day, days in the order of their first entry."""
+    """The entries of each day as written, newest day first; a month or year after its days.
+
+    Acts of other time zones may stand on another day than their moment alone would say (TRAPS 9).
+    """
     days: dict[str, list[Entry]] = {}
     for entry in entries:
         days.setdefault(entry.day, []).append(entry)
-    return days
+    return dict(sorted(days.items(), reverse=True))

@@ -133,7 +133,7 @@ class Reference:
         keys = self.person(key)
         papers = [p for p in self.papers.values() if p.key in keys]
         seen = [p for p in papers if self._may_see(p, reader, now, keys)]
-        seen.sort(key=lambda p: act_moment(p.datum), reverse=True)
+        seen.sort(key=lambda p: (act_day(p.datum), act_moment(p.datum)), reverse=True)
         return Seen(
             tuple(p.uid for p in seen if p.status == APPROVED),
             tuple(p.uid for p in seen if p.status == ARCHIVED),
@@ -277,6 +277,12 @@ class Reference:
         if not gone and paper.type_code not in TECHNICAL and paper.lineage not in self._announced:
             self._announced.add(paper.lineage)
             self.told[paper.lineage] = paper.key
+
+
+def act_day(datum: Mapping[str, Any]) -> str:
+    """The day of the act as written: days stand together, whatever their time zones."""
+    literal: str = datum["document"]["serviceStartTime"]
+    return literal.replace("-", "+").partition("+")[0][:8]
 
 
 def act_moment(datum: Mapping[str, Any]) -> datetime:
