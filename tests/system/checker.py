@@ -18,7 +18,7 @@ from typing import Final
 
 from case import Case
 from evidence import Answered, Evidence, Fed, Place, Sent, Stored
-from reference import act_moment, stream_of
+from reference import act_day, act_moment, stream_of
 
 STATUSES: Final = ("ACCEPTED", "DUPLICATE", "UNCHANGED", "REJECTED")
 NO_FLAGS: Final[frozenset[str]] = frozenset()
@@ -322,7 +322,8 @@ def timelines(case: Case, now: datetime) -> Findings:
 
 
 def _is_newest_first(case: Case, uids: Iterable[str]) -> bool:
-    moments = [act_moment(case.reference.papers[uid].datum) for uid in uids]
+    data = [case.reference.papers[uid].datum for uid in uids]
+    moments = [(act_day(datum), act_moment(datum)) for datum in data]
     return moments == sorted(moments, reverse=True)
 
 
