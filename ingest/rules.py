@@ -11,6 +11,17 @@ from typing import Any, Final, Literal
 from schemas.identity import is_well_formed, key_is_valid
 from schemas.messages import Author, Document, Ins, Provenance, SubmissionSet, Traits
 from schemas.rejections import Rejection
+from schemas.text_forms import (
+    ID_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    TEXT_LENGTH_MAX,
+    TITLE_LENGTH_MAX,
+    identifier_is_fit,
+    language_is_fit,
+    optional_text_is_fit,
+    software_id_is_fit,
+    text_is_fit,
+)
 from schemas.times import time_exists
 from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
 from schemas.valuesets import (
@@ -21,18 +32,6 @@ from schemas.valuesets import (
     MIME_TYPES,
     PRACTICE_SETTING_CODES_DMP,
     TYPE_CODES_DMP,
-)
-
-from .rules_of_text import (
-    ID_LENGTH_MAX,
-    NAME_LENGTH_MAX,
-    TEXT_LENGTH_MAX,
-    TITLE_LENGTH_MAX,
-    identifier_is_fit,
-    language_is_fit,
-    optional_text_is_fit,
-    software_id_is_fit,
-    text_is_fit,
 )
 
 FEEDING: Final = frozenset(

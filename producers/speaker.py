@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from ingest.runtime.settings import PREFIX, ROOT_EXTENSION, Settings
-from schemas.identity import MATRICULE_LIKE
+from ingest.runtime.settings import PREFIX, Settings
+from schemas.text_forms import ID_LENGTH_MAX, identifier_is_fit, software_id_is_fit
 
-_ID_LENGTH_MAX: Final = 128
-_SOFTWARE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+@-]{0,127}")
 _TEXTS: Final = (
     "sender_software_name",
     "sender_software_version",
@@ -25,24 +22,20 @@ def fault_of_speaker(settings: Settings, actor: str | None, organisation: str | 
     The rules are those of `provenance` (SPEC b.1, b.2). The value is not repeated.
     """
     for option, value in (("--actor", actor), ("--organisation", organisation)):
-        if value is not None and not _identifier_is_fit(value):
+        if value is not None and not identifier_is_fit(value):
             return f"{option} is no identifier of the form root^extension, root an OID"
     for name in ("sender_actor_id", "sender_organisation_id"):
         value = getattr(settings, name)
-        if value is not None and not _identifier_is_fit(value):
+        if value is not None and not identifier_is_fit(value):
             return f"{_variable(name)} is no identifier of the form root^extension, root an OID"
     software = settings.sender_software_id
-    if _SOFTWARE_ID.fullmatch(software) is None or MATRICULE_LIKE.search(software):
+    if not software_id_is_fit(software):
         return f"{_variable('sender_software_id')} is no short plain text, or is like a matricule"
     for name in _TEXTS:
         text: str = getattr(settings, name)
-        if not text.strip() or not text.isprintable() or len(text) > _ID_LENGTH_MAX:
+        if not text.strip() or not text.isprintable() or len(text) > ID_LENGTH_MAX:
             return f"{_variable(name)} is empty, too long or has characters that are no text"
     return None
-
-
-def _identifier_is_fit(text: str) -> bool:
-    return len(text) <= _ID_LENGTH_MAX and re.fullmatch(ROOT_EXTENSION, text) is not None
 
 
 def _variable(name: str) -> str:

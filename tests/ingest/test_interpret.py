@@ -29,10 +29,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.interpret import Interpreted, Refused, interpret
-from ingest.rules_of_text import software_id_is_fit
 from ingest.runtime.feed import FeedRecord, Partition
 from schemas.codec import decode_event, encode
 from schemas.rejections import REJECTIONS
+from schemas.text_forms import software_id_is_fit
 from schemas.unique_id import document_stream
 
 Message = tuple[str, dict[str, Any]]

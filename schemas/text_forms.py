@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from schemas.identity import MATRICULE_LIKE
+from .identity import MATRICULE_LIKE
 
 ID_LENGTH_MAX: Final = 128
 NAME_LENGTH_MAX: Final = 256
