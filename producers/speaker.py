@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from ingest.runtime.settings import PREFIX, Settings
-from schemas.text_forms import ID_LENGTH_MAX, identifier_is_fit, software_id_is_fit
+from ingest.runtime.settings import PREFIX, ROOT_EXTENSION, Settings
+from schemas.text_forms import ID_LENGTH_MAX, software_id_is_fit
 
 _TEXTS: Final = (
     "sender_software_name",
@@ -22,11 +23,11 @@ def fault_of_speaker(settings: Settings, actor: str | None, organisation: str | 
     The rules are those of `provenance` (SPEC b.1, b.2). The value is not repeated.
     """
     for option, value in (("--actor", actor), ("--organisation", organisation)):
-        if value is not None and not identifier_is_fit(value):
+        if value is not None and not _identifier_is_fit(value):
             return f"{option} is no identifier of the form root^extension, root an OID"
     for name in ("sender_actor_id", "sender_organisation_id"):
         value = getattr(settings, name)
-        if value is not None and not identifier_is_fit(value):
+        if value is not None and not _identifier_is_fit(value):
             return f"{_variable(name)} is no identifier of the form root^extension, root an OID"
     software = settings.sender_software_id
     if not software_id_is_fit(software):
@@ -36,6 +37,11 @@ def fault_of_speaker(settings: Settings, actor: str | None, organisation: str | 
         if not text.strip() or not text.isprintable() or len(text) > ID_LENGTH_MAX:
             return f"{_variable(name)} is empty, too long or has characters that are no text"
     return None
+
+
+def _identifier_is_fit(text: str) -> bool:
+    """Stricter than ingestion: who speaks is a person or an organisation, with an extension."""
+    return len(text) <= ID_LENGTH_MAX and re.fullmatch(ROOT_EXTENSION, text) is not None
 
 
 def _variable(name: str) -> str:
