@@ -17,8 +17,8 @@ from system_under_load import SESSION_SECONDS, Member, System, free_port
 pytestmark = pytest.mark.system
 
 OTHERS_GO_ON: Final = 10 * SESSION_SECONDS
-"""The server ends the transaction at 0.8 of the session, then the partitions move: seconds on a
-quiet machine. The bound only tells "late" from "never": a frozen process never goes on by itself."""
+"""The server ends the transaction at 0.8 of the session, then the partitions move: some seconds.
+A longer bound tells "late" on a busy machine from "never": a frozen one never wakes by itself."""
 _HOLDERS: Final = """
 select count(*) from pg_locks l join pg_stat_activity a using (pid)
 where l.locktype = 'advisory' and l.granted and l.classid = 7201 and l.objid = 3
