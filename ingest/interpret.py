@@ -14,11 +14,15 @@ from schemas.codec import MARKER, Decoded, decode, without_content
 from schemas.identity import ins_key
 from schemas.messages import TOPIC_OF, Document, Ins
 from schemas.rejections import Rejection
+from schemas.rules import (
+    RULES_OF,
+    content_right,
+    ins_accepted,
+    provenance_complete,
+    qualified,
+)
 from schemas.text_forms import software_id_is_fit
 from schemas.unique_id import document_stream
-
-from .rules import RULES_OF, ins_accepted, provenance_complete, qualified
-from .rules_of_content import content_right
 
 UNKNOWN_SOFTWARE: Final = "unknown"
 _KEY_LENGTH_MAX: Final = 256

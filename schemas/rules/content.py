@@ -3,11 +3,11 @@
 from hashlib import sha1, sha256
 from typing import Final
 
-from schemas.cda import CdaRefusal
-from schemas.cda.identification import Identification, read_identification
-from schemas.messages import Document, Ins
-from schemas.rejections import Rejection
-from schemas.unique_id import canonical_unique_id
+from ..cda import CdaRefusal
+from ..cda.identification import Identification, read_identification
+from ..messages import Document, Ins
+from ..rejections import Rejection
+from ..unique_id import canonical_unique_id
 
 CDA_MIME_TYPES: Final = frozenset({"text/xml", "application/xslt+xml"})
 

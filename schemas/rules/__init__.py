@@ -1,0 +1,69 @@
+"""What a message must say to be taken: one small function for each rule, pure.
+
+Each returns a `Rejection` or None. They run per message: sets and patterns are made beforehand.
+Sources: SPEC (sections in the docstrings), TRAPS, DESIGN 5 and 8.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..messages import Document
+from ..rejections import Rejection
+from .content import content_right
+from .identity import declaration_right, ins_accepted, qualified, traits_right
+from .life_cycle import (
+    closing_right,
+    document_operation_right,
+    record_operation_right,
+    visibility_right,
+)
+from .metadata import (
+    codes_known,
+    lists_fit,
+    replaces_right,
+    size_declared,
+    texts_fit,
+    times_readable,
+    unique_id_right,
+)
+from .speakers import authors_named, identifiers_right, provenance_complete
+from .submission_set import submission_set_right
+
+
+def deposit_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """All rules on the metadata of a deposit; the first one broken."""
+    document: Document = datum["document"]
+    return (
+        unique_id_right(document["uniqueId"], "document.uniqueId")
+        or replaces_right(document)
+        or codes_known(document)
+        or times_readable(document)
+        or authors_named(document["authors"])
+        or identifiers_right(document)
+        or texts_fit(document)
+        or size_declared(document)
+        or lists_fit(document)
+        or traits_right(document["sourcePatientInfo"], "document.sourcePatientInfo.")
+        or submission_set_right(datum["submissionSet"])
+    )
+
+
+RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] = {
+    "DepositDocument": deposit_right,
+    "ChangeVisibility": visibility_right,
+    "ArchiveDocument": document_operation_right,
+    "UnarchiveDocument": document_operation_right,
+    "DeleteDocument": document_operation_right,
+    "DeclareIdentity": declaration_right,
+    "OpenRecord": record_operation_right,
+    "ActivateRecord": record_operation_right,
+    "CloseRecord": closing_right,
+    "OpposeFeeding": record_operation_right,
+    "WithdrawOpposition": record_operation_right,
+    "LinkIns": record_operation_right,
+    "UnlinkIns": record_operation_right,
+    "RevokeIdentity": record_operation_right,
+}
+"""The rules on what each kind of message says, beside those on key, identity and provenance."""
+
+__all__ = ["RULES_OF", "content_right", "ins_accepted", "provenance_complete", "qualified"]

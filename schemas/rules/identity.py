@@ -1,0 +1,79 @@
+"""Rules on the person: INS, identity status, traits (SPEC a)."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from ..identity import is_well_formed, key_is_valid
+from ..messages import Ins, Traits
+from ..rejections import Rejection
+from ..text_forms import NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit
+from ..times import time_exists
+from ..valuesets import GENDERS
+
+FEEDING: Final = frozenset(
+    {
+        "DepositDocument",
+        "DeclareIdentity",
+        "OpenRecord",
+        "ActivateRecord",
+    }
+)
+"""Messages that need a qualified identity (SPEC a.4, rule 28). The others only forbid, undo or
+repair: an identity that lost its qualification must still be able to oppose, close, revoke, link,
+and to mask, archive or delete a document that was deposited wrongly.
+"""
+_COMPULSORY_TRAITS: Final[tuple[Literal["birthName", "birthGivenName", "givenNames"], ...]] = (
+    "birthName",
+    "birthGivenName",
+    "givenNames",
+)
+_OPTIONAL_TRAITS: Final[tuple[Literal["usedName", "usedGivenName"], ...]] = (
+    "usedName",
+    "usedGivenName",
+)
+_BIRTH_PLACE: Final = re.compile(r"[0-9][0-9AB][0-9]{3}")
+
+
+def qualified(name: str, ins: Ins) -> Rejection | None:
+    """Only a qualified identity feeds (SPEC a.4, TRAPS 6)."""
+    if ins["status"] != "QUALIFIEE" and name in FEEDING:
+        return Rejection("identity_not_qualified", "ins.status")
+    return None
+
+
+def ins_accepted(oid: str, matricule: str, oids: frozenset[str], at: str) -> Rejection | None:
+    """OID of this environment, form and key right (SPEC a.1, a.2, TRAPS 1-4); `at`: path prefix."""
+    if oid not in oids:
+        return Rejection("ins_oid_not_accepted", at + "oid")
+    if key_is_valid(matricule):
+        return None
+    code = "ins_key_wrong" if is_well_formed(matricule) else "ins_malformed"
+    return Rejection(code, at + "matricule")
+
+
+def traits_right(traits: Traits | None, at: str) -> Rejection | None:
+    """Strict traits present and well formed (SPEC a.3); never compared with the matricule (TRAPS
+    4).
+    """
+    if traits is None:
+        return None
+    for field in _COMPULSORY_TRAITS:
+        if not text_is_fit(traits[field], NAME_LENGTH_MAX):
+            return Rejection("traits_malformed", at + field)
+    for trait in _OPTIONAL_TRAITS:
+        if not optional_text_is_fit(traits[trait], NAME_LENGTH_MAX):
+            return Rejection("traits_malformed", at + trait)
+    if traits["sex"] not in GENDERS:
+        return Rejection("traits_malformed", at + "sex")
+    if not time_exists(traits["birthDate"]):
+        return Rejection("traits_malformed", at + "birthDate")
+    place = traits["birthPlace"]
+    if place is not None and _BIRTH_PLACE.fullmatch(place) is None:
+        return Rejection("traits_malformed", at + "birthPlace")
+    return None
+
+
+def declaration_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """The traits of a declared identity (SPEC a.3)."""
+    return traits_right(datum["traits"], "traits.")

@@ -1,0 +1,41 @@
+"""Rules on messages about a document or a record that is already there (SPEC c.4, d.1, d.5)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..rejections import Rejection
+from ..text_forms import TEXT_LENGTH_MAX, optional_text_is_fit
+from ..times import time_exists
+from .metadata import unique_id_right
+
+
+def document_operation_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """The document concerned is named well, and the reason is text."""
+    if not optional_text_is_fit(datum["reason"], TEXT_LENGTH_MAX):
+        return Rejection("text_malformed", "reason")
+    return unique_id_right(datum["uniqueId"], "uniqueId")
+
+
+def visibility_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """A change of visibility names at least one flag (SPEC c.4)."""
+    if (
+        datum["masquePs"] is None
+        and datum["invisiblePatient"] is None
+        and datum["invisibleRepresentantsLegaux"] is None
+    ):
+        return Rejection("visibility_empty")
+    return document_operation_right(datum)
+
+
+def record_operation_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """The reason, where there is one, is text."""
+    fit = optional_text_is_fit(datum.get("reason"), TEXT_LENGTH_MAX)
+    return None if fit else Rejection("text_malformed", "reason")
+
+
+def closing_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """The day of closing, where it is given, is a time (SPEC d.5)."""
+    closed_on = datum["closedOn"]
+    if closed_on is not None and not time_exists(closed_on):
+        return Rejection("time_malformed", "closedOn")
+    return record_operation_right(datum)

@@ -1,0 +1,120 @@
+"""Rules on the metadata of a document (SPEC c.1, c.2)."""
+
+from typing import Final
+
+from ..messages import Document
+from ..rejections import Rejection
+from ..text_forms import (
+    ID_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    TEXT_LENGTH_MAX,
+    TITLE_LENGTH_MAX,
+    language_is_fit,
+    optional_text_is_fit,
+    text_is_fit,
+)
+from ..times import time_exists
+from ..unique_id import canonical_unique_id, unique_id_is_well_formed
+from ..valuesets import (
+    CLASS_OF_TYPE,
+    FACILITY_CODES_DMP,
+    FORMAT_CODES_DMP,
+    MIME_TYPES,
+    PRACTICE_SETTING_CODES_DMP,
+    TYPE_CODES_DMP,
+)
+
+CODES_MAX: Final = 256
+
+
+def unique_id_right(unique_id: str, path: str) -> Rejection | None:
+    """An OID or a UUID, 128 characters at most (SPEC c.1)."""
+    return None if unique_id_is_well_formed(unique_id) else Rejection("unique_id_malformed", path)
+
+
+def replaces_right(document: Document) -> Rejection | None:
+    """The replaced document is named well, and is another one (SPEC d.2)."""
+    replaced = document["replaces"]
+    if replaced is None:
+        return None
+    if not unique_id_is_well_formed(replaced):
+        return Rejection("unique_id_malformed", "document.replaces")
+    if canonical_unique_id(replaced) == canonical_unique_id(document["uniqueId"]):
+        return Rejection("replaces_itself", "document.replaces")
+    return None
+
+
+def codes_known(document: Document) -> Rejection | None:
+    """Type, class of that type, format, mime type, facility, practice setting (SPEC c.1, TRAPS
+    22).
+    """
+    type_code = document["typeCode"]
+    if type_code not in TYPE_CODES_DMP:
+        return Rejection("type_unknown", "document.typeCode")
+    if document["classCode"] != CLASS_OF_TYPE.get(type_code):
+        return Rejection("class_contradicts_type", "document.classCode")
+    if document["formatCode"] not in FORMAT_CODES_DMP:
+        return Rejection("format_unknown", "document.formatCode")
+    if document["mimeType"] not in MIME_TYPES:
+        return Rejection("mime_type_unknown", "document.mimeType")
+    if document["healthcareFacilityTypeCode"] not in FACILITY_CODES_DMP:
+        return Rejection("facility_unknown", "document.healthcareFacilityTypeCode")
+    if document["practiceSettingCode"] not in PRACTICE_SETTING_CODES_DMP:
+        return Rejection("practice_setting_unknown", "document.practiceSettingCode")
+    if not language_is_fit(document["languageCode"]):
+        return Rejection("language_malformed", "document.languageCode")
+    return None
+
+
+def times_readable(document: Document) -> Rejection | None:
+    """Creation, act and signature are HL7 literals of times that exist (SPEC c.2, TRAPS 8-10)."""
+    creation, start = document["creationTime"], document["serviceStartTime"]
+    stop, signed = document["serviceStopTime"], document["legalAuthenticationTime"]
+    if not time_exists(start):
+        return Rejection("time_malformed", "document.serviceStartTime")
+    if creation != start and not time_exists(creation):
+        return Rejection("time_malformed", "document.creationTime")
+    if stop is not None and stop != start and not time_exists(stop):
+        return Rejection("time_malformed", "document.serviceStopTime")
+    if signed is not None and signed != creation and not time_exists(signed):
+        return Rejection("time_malformed", "document.legalAuthenticationTime")
+    return None
+
+
+def texts_fit(document: Document) -> Rejection | None:
+    """A title compulsory; texts of bounded length without control characters (SPEC c.1)."""
+    if not text_is_fit(document["title"], TITLE_LENGTH_MAX):
+        return Rejection("text_malformed", "document.title")
+    if not optional_text_is_fit(document["comments"], TEXT_LENGTH_MAX):
+        return Rejection("text_malformed", "document.comments")
+    if not optional_text_is_fit(document["setId"], 2 * ID_LENGTH_MAX):
+        return Rejection("text_malformed", "document.setId")
+    if not optional_text_is_fit(document["legalAuthenticatorName"], NAME_LENGTH_MAX):
+        return Rejection("text_malformed", "document.legalAuthenticatorName")
+    return None
+
+
+def size_declared(document: Document) -> Rejection | None:
+    """A document has at least one byte (SPEC c.1)."""
+    return None if document["size"] > 0 else Rejection("size_mismatch", "document.size")
+
+
+def lists_fit(document: Document) -> Rejection | None:
+    """Event codes and reference identifiers: bounded, not empty (SPEC c.1)."""
+    codes, references = document["eventCodeList"], document["referenceIdList"]
+    for coded in codes:
+        if not (
+            text_is_fit(coded["code"], ID_LENGTH_MAX)
+            and optional_text_is_fit(coded["system"], ID_LENGTH_MAX)
+        ):
+            return Rejection("text_malformed", "document.eventCodeList")
+    for reference in references:
+        if not (
+            text_is_fit(reference["value"], NAME_LENGTH_MAX)
+            and text_is_fit(reference["typeCode"], NAME_LENGTH_MAX)
+            and optional_text_is_fit(reference["authority"], ID_LENGTH_MAX)
+        ):
+            return Rejection("text_malformed", "document.referenceIdList")
+    if len(codes) > CODES_MAX or len(references) > CODES_MAX:
+        return Rejection("text_malformed", "document.eventCodeList")
+    return None
