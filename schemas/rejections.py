@@ -6,16 +6,24 @@ outcome; the sentences are looked up here by whoever shows them. The rows stand 
 `valuesets/rejections.tsv`. HL7 codes: table 0533 (SPEC d.4).
 """
 
+from __future__ import annotations
+
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Final
+from typing import Final, Literal, cast
+
+Severity = Literal["reject", "warn"]
 
 
 @dataclass(frozen=True, slots=True)
 class RejectionRule:
-    """One way to be refused. `retryable`: may pass later without being sent again."""
+    """One rule. `retryable`: what it refuses may pass later without being sent again.
+
+    `severity`: what happens when it is broken, unless the installation says otherwise, which it may
+    where `changeable` is true. `checks`, `source`, `example`: for the page of documentation.
+    """
 
     code: str
     rule_id: str
@@ -24,6 +32,11 @@ class RejectionRule:
     french: str
     english: str
     repair: str
+    severity: Severity
+    changeable: bool
+    checks: str
+    source: str
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,11 @@ def _load() -> Mapping[str, RejectionRule]:
             french=row["french"],
             english=row["english"],
             repair=row["repair"],
+            severity=cast(Severity, row["severity"]),
+            changeable={"yes": True, "no": False}[row["changeable"]],
+            checks=row["checks"],
+            source=row["source"],
+            example=row["example"],
         )
         for row in csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
     ]
