@@ -9,10 +9,10 @@ outcome; the sentences are looked up here by whoever shows them. The rows stand 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 Severity = Literal["reject", "warn"]
 
@@ -50,6 +50,10 @@ class Rejection:
     def rule(self) -> RejectionRule:
         """The row of `REJECTIONS` that explains it."""
         return REJECTIONS[self.code]
+
+
+SoftRule = Callable[[Mapping[str, Any]], Rejection | None]
+"""A rule whose severity is not always `reject`: what it finds refuses the message or warns."""
 
 
 def _load() -> Mapping[str, RejectionRule]:
