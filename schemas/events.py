@@ -27,6 +27,15 @@ OPPOSITION_WITHDRAWN: Final = "opposition_withdrawn"
 RECORD_CLOSED: Final = "record_closed"
 RECORD_LINKED: Final = "record_linked"
 RECORD_UNLINKED: Final = "record_unlinked"
+ACCESS_AUTHORISED: Final = "access_authorised"
+ACCESS_WITHDRAWN: Final = "access_withdrawn"
+PROFESSIONAL_BLOCKED: Final = "professional_blocked"
+PROFESSIONAL_UNBLOCKED: Final = "professional_unblocked"
+EMERGENCY_ACCESS_OPPOSED: Final = "emergency_access_opposed"
+EMERGENCY_OPPOSITION_WITHDRAWN: Final = "emergency_opposition_withdrawn"
+ATTENDING_PHYSICIAN_DESIGNATED: Final = "attending_physician_designated"
+ATTENDING_PHYSICIAN_ENDED: Final = "attending_physician_ended"
+RECORD_ACCESSED: Final = "record_accessed"
 
 SCHEMA_OF: Final[Mapping[str, str]] = {
     DOCUMENT_SUBMITTED: "DepositDocument",
@@ -45,6 +54,15 @@ SCHEMA_OF: Final[Mapping[str, str]] = {
     RECORD_CLOSED: "RecordClosed",
     RECORD_LINKED: "RecordLinked",
     RECORD_UNLINKED: "RecordUnlinked",
+    ACCESS_AUTHORISED: "AccessAuthorised",
+    ACCESS_WITHDRAWN: "AccessWithdrawn",
+    PROFESSIONAL_BLOCKED: "ProfessionalBlocked",
+    PROFESSIONAL_UNBLOCKED: "ProfessionalUnblocked",
+    EMERGENCY_ACCESS_OPPOSED: "EmergencyAccessOpposed",
+    EMERGENCY_OPPOSITION_WITHDRAWN: "EmergencyOppositionWithdrawn",
+    ATTENDING_PHYSICIAN_DESIGNATED: "AttendingPhysicianDesignated",
+    ATTENDING_PHYSICIAN_ENDED: "AttendingPhysicianEnded",
+    RECORD_ACCESSED: "RecordAccessed",
 }
 """Event name to the name of its schema. Closed: a new event is one row here and one file."""
 
@@ -76,6 +94,9 @@ class RecordState(IntFlag):
     OPPOSED = 4
     CLOSED = 8
     REVOKED = 16
+    DECEASED = 32  # beside CLOSED: closed by death
+    BREAK_GLASS_OPPOSED = 64
+    REGULATION_OPPOSED = 128
 
 
 class DocumentArchived(TypedDict):
@@ -200,3 +221,83 @@ class RecordUnlinked(TypedDict):
     provenance: Provenance
     otherRecord: int
     reason: str | None
+
+
+class AccessAuthorised(TypedDict):
+    """Access to the record was given, until this moment (epoch milliseconds)."""
+
+    provenance: Provenance
+    professionalId: str
+    professionalName: str | None
+    until: int
+    reason: str | None
+
+
+class AccessWithdrawn(TypedDict):
+    """An access authorisation was taken back."""
+
+    provenance: Provenance
+    professionalId: str
+    reason: str | None
+
+
+class ProfessionalBlocked(TypedDict):
+    """A professional or an organisation was shut out of the record."""
+
+    provenance: Provenance
+    professionalId: str
+    professionalName: str | None
+    reason: str | None
+
+
+class ProfessionalUnblocked(TypedDict):
+    """A block was undone."""
+
+    provenance: Provenance
+    professionalId: str
+    reason: str | None
+
+
+class EmergencyAccessOpposed(TypedDict):
+    """The person opposed an exceptional access beforehand."""
+
+    provenance: Provenance
+    access: Literal["BREAK_GLASS", "REGULATION"]
+    reason: str | None
+
+
+class EmergencyOppositionWithdrawn(TypedDict):
+    """The person no longer opposes that exceptional access."""
+
+    provenance: Provenance
+    access: Literal["BREAK_GLASS", "REGULATION"]
+    reason: str | None
+
+
+class AttendingPhysicianDesignated(TypedDict):
+    """The attending physician was named; the one before no longer is."""
+
+    provenance: Provenance
+    professionalId: str
+    professionalName: str | None
+    reason: str | None
+
+
+class AttendingPhysicianEnded(TypedDict):
+    """This physician is no longer the attending physician."""
+
+    provenance: Provenance
+    professionalId: str
+    reason: str | None
+
+
+class RecordAccessed(TypedDict):
+    """The record was consulted by the actor of the provenance."""
+
+    provenance: Provenance
+    mode: Literal["NORMAL", "BREAK_GLASS", "REGULATION", "SECRET"]
+    motive: str | None
+    action: Literal["LIST", "READ"]
+    outcome: Literal["GRANTED", "REFUSED"]
+    documentIds: list[str]
+    accessedAt: int

@@ -300,3 +300,101 @@ class WithdrawOpposition(TypedDict):
     provenance: Provenance
     ins: Ins
     reason: str | None
+
+
+class AuthoriseAccess(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    professionalId: str
+    professionalName: str | None
+    until: int | None
+    reason: str | None
+
+
+class WithdrawAccess(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    professionalId: str
+    reason: str | None
+
+
+class BlockProfessional(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    professionalId: str
+    professionalName: str | None
+    reason: str | None
+
+
+class UnblockProfessional(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    professionalId: str
+    reason: str | None
+
+
+class OpposeEmergencyAccess(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    access: Literal["BREAK_GLASS", "REGULATION"]
+    reason: str | None
+
+
+class WithdrawEmergencyOpposition(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    access: Literal["BREAK_GLASS", "REGULATION"]
+    reason: str | None
+
+
+class DesignateAttendingPhysician(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    professionalId: str
+    professionalName: str | None
+    reason: str | None
+
+
+class EndAttendingPhysician(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    professionalId: str
+    reason: str | None
+
+
+class RecordAccess(TypedDict):
+    """Topic patients."""
+
+    messageId: bytes
+    provenance: Provenance
+    ins: Ins
+    mode: Literal["NORMAL", "BREAK_GLASS", "REGULATION", "SECRET"]
+    motive: str | None
+    action: Literal["LIST", "READ"]
+    outcome: Literal["GRANTED", "REFUSED"]
+    documentIds: list[str]
+    accessedAt: int

@@ -98,6 +98,42 @@ class RecordUnlinked(LogEvent):
     """record_unlinked."""
 
 
+class AccessAuthorised(LogEvent):
+    """access_authorised."""
+
+
+class AccessWithdrawn(LogEvent):
+    """access_withdrawn."""
+
+
+class ProfessionalBlocked(LogEvent):
+    """professional_blocked."""
+
+
+class ProfessionalUnblocked(LogEvent):
+    """professional_unblocked."""
+
+
+class EmergencyAccessOpposed(LogEvent):
+    """emergency_access_opposed."""
+
+
+class EmergencyOppositionWithdrawn(LogEvent):
+    """emergency_opposition_withdrawn."""
+
+
+class AttendingPhysicianDesignated(LogEvent):
+    """attending_physician_designated."""
+
+
+class AttendingPhysicianEnded(LogEvent):
+    """attending_physician_ended."""
+
+
+class RecordAccessed(LogEvent):
+    """record_accessed."""
+
+
 CLASS_OF: Final[Mapping[str, type[LogEvent]]] = {
     names.DOCUMENT_SUBMITTED: DocumentSubmitted,
     names.DOCUMENT_REPLACED: DocumentReplaced,
@@ -115,6 +151,15 @@ CLASS_OF: Final[Mapping[str, type[LogEvent]]] = {
     names.RECORD_CLOSED: RecordClosed,
     names.RECORD_LINKED: RecordLinked,
     names.RECORD_UNLINKED: RecordUnlinked,
+    names.ACCESS_AUTHORISED: AccessAuthorised,
+    names.ACCESS_WITHDRAWN: AccessWithdrawn,
+    names.PROFESSIONAL_BLOCKED: ProfessionalBlocked,
+    names.PROFESSIONAL_UNBLOCKED: ProfessionalUnblocked,
+    names.EMERGENCY_ACCESS_OPPOSED: EmergencyAccessOpposed,
+    names.EMERGENCY_OPPOSITION_WITHDRAWN: EmergencyOppositionWithdrawn,
+    names.ATTENDING_PHYSICIAN_DESIGNATED: AttendingPhysicianDesignated,
+    names.ATTENDING_PHYSICIAN_ENDED: AttendingPhysicianEnded,
+    names.RECORD_ACCESSED: RecordAccessed,
 }
 """Stable name to class; the same names as `schemas.events.SCHEMA_OF`."""
 
