@@ -7,16 +7,20 @@ from typing import NamedTuple
 from ingest.eventstore.batch import WaitingLetter
 from ingest.runtime.feed import FeedRecord, Partition, PolledPartition
 from schemas.codec import decode_event, encode
+from schemas.rejections import Rejection
 
 from .interpret import Context, Interpreted, Refused, interpret
 
 
 class Answer(NamedTuple):
-    """What became of a message. `code`, `path`: of a rejection."""
+    """What became of a message. `code`, `path`: of a rejection. `warnings`: rules that it breaks
+    without being refused for them.
+    """
 
     status: str
     code: str | None = None
     path: str | None = None
+    warnings: tuple[Rejection, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -18,7 +18,7 @@ from schemas.rejections import Rejection
 from .arrivals import Answer, Arrival
 from .decide import apply_decision, decide
 from .decide_document import TARGET_UNKNOWN
-from .interpret import Interpreted
+from .interpret import Interpreted, Refused
 from .known import Basis
 from .state import REJECTED, Decision, record_stream
 
@@ -33,6 +33,11 @@ class Decided:
     batch: AppendBatch
     letters: list[Arrival]
     names: dict[str, int]
+
+
+def rejected(rejection: Rejection, read: Interpreted | Refused) -> Answer:
+    """The answer that refuses a message, with the warnings on it all the same."""
+    return Answer(REJECTED, rejection.code, rejection.path, read.warnings)
 
 
 @dataclass(slots=True)
@@ -66,15 +71,15 @@ class Assembly:
     def _take(self, arrival: Arrival) -> None:
         read = arrival.read
         if not isinstance(read, Interpreted):
-            arrival.answer = Answer(REJECTED, read.rejection.code, read.rejection.path)
+            arrival.answer = rejected(read.rejection, read)
             return
         decision = decide(self.basis.known, read)
         if decision is TARGET_UNKNOWN and read.stream is not None:
             self._parked[read.stream].append(arrival)
         elif isinstance(decision, Rejection):
-            arrival.answer = Answer(REJECTED, decision.code, decision.path)
+            arrival.answer = rejected(decision, read)
         else:
-            arrival.answer = Answer(decision.status)
+            arrival.answer = Answer(decision.status, warnings=(*read.warnings, *decision.warnings))
             self._add(arrival, read, decision)
 
     def _add(self, arrival: Arrival, read: Interpreted, decision: Decision) -> None:
@@ -156,8 +161,7 @@ class Assembly:
         for stream, arrivals in self._parked.items():
             self.batch.absent.add(stream)
             for arrival in arrivals:
-                code, path = TARGET_UNKNOWN.code, TARGET_UNKNOWN.path
-                arrival.answer = Answer(REJECTED, code, path)
+                arrival.answer = rejected(TARGET_UNKNOWN, arrival.read)
         out = self.batch
         out.seen_links = {link for link in self.basis.links if link.target in out.watched}
         out.heads = [self._head(stream) for stream in self._versions]

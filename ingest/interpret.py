@@ -16,11 +16,13 @@ from schemas.messages import TOPIC_OF, Document, Ins
 from schemas.rejections import Rejection
 from schemas.rules import (
     RULES_OF,
+    SOFT_RULES_OF,
     content_right,
     ins_accepted,
     provenance_complete,
     qualified,
 )
+from schemas.severities import AS_THE_TABLE_SAYS, Severities
 from schemas.text_forms import software_id_is_fit
 from schemas.unique_id import document_stream
 
@@ -30,7 +32,8 @@ _KEY_LENGTH_MAX: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What reading depends on beside the record: the environment and the shape of the feed.
+    """What reading depends on beside the record: the environment, the shape of the feed, and how
+    strict the rules are here.
 
     `partitions`: how many each topic of the feed has.
     """
@@ -38,6 +41,7 @@ class Context:
     accepted_oids: frozenset[str]
     partitions: Mapping[str, int]
     content_bytes_max: int
+    severities: Severities = AS_THE_TABLE_SAYS
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class Interpreted:
     `ins` is `oid|matricule`; `other_ins` that of a link. `stream`: the document deposited or
     concerned; `target`: the document it replaces. `digest`: SHA-256 of the bytes, empty for a
     deposit. `submitted`: a deposit without its bytes, as it is stored. `content`: the bytes.
+    `warnings`: rules it breaks without being refused for them.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Interpreted:
     digest: bytes
     submitted: bytes
     content: bytes | None
+    warnings: tuple[Rejection, ...] = ()
 
 
 @dataclass(slots=True)
@@ -70,13 +76,15 @@ class Refused:
     message_id: bytes | None
     software_id: str
     fingerprint: bytes | None
+    warnings: tuple[Rejection, ...] = ()
 
 
 def interpret(record: FeedRecord, partition: Partition, context: Context) -> Interpreted | Refused:
     """What the record says, or why it is refused.
 
     Order of the rules: value, schema, topic, key, partition, message id, INS, provenance, fields,
-    bytes. The first broken one is the answer.
+    bytes; then those whose severity may be a warning. The first broken one that refuses is the
+    answer, with the warnings found before it.
     """
     decoded = decode(record.value)
     if isinstance(decoded, Rejection):
@@ -93,10 +101,17 @@ def interpret(record: FeedRecord, partition: Partition, context: Context) -> Int
     )
     if rejection is not None:
         return _refused(record, rejection, datum)
-    return _interpreted(record, decoded, key)
+    warnings = list[Rejection]()
+    for rule in SOFT_RULES_OF[decoded.name]:
+        broken = rule(datum)
+        if broken is not None and context.severities.judge(broken, warnings) is not None:
+            return _refused(record, broken, datum, tuple(warnings))
+    return _interpreted(record, decoded, key, tuple(warnings))
 
 
-def _interpreted(record: FeedRecord, decoded: Decoded, key: str) -> Interpreted:
+def _interpreted(
+    record: FeedRecord, decoded: Decoded, key: str, warnings: tuple[Rejection, ...]
+) -> Interpreted:
     datum = decoded.datum
     value = record.value or b""
     stream = target = content = None
@@ -124,6 +139,7 @@ def _interpreted(record: FeedRecord, decoded: Decoded, key: str) -> Interpreted:
         digest,
         submitted,
         content,
+        warnings,
     )
 
 
@@ -192,11 +208,17 @@ def _unreadable(record: FeedRecord, rejection: Rejection) -> Refused:
     )
 
 
-def _refused(record: FeedRecord, rejection: Rejection, datum: Mapping[str, Any]) -> Refused:
+def _refused(
+    record: FeedRecord,
+    rejection: Rejection,
+    datum: Mapping[str, Any],
+    warnings: tuple[Rejection, ...] = (),
+) -> Refused:
     software = datum["provenance"]["software"]["id"]
     if not software_id_is_fit(software):
         software = _software_of_headers(record.headers)
-    return Refused(rejection, datum["messageId"], software, (record.value or b"")[2:10])
+    fingerprint = (record.value or b"")[2:10]
+    return Refused(rejection, datum["messageId"], software, fingerprint, warnings)
 
 
 def _software_of_headers(headers: Headers) -> str:

@@ -43,7 +43,7 @@ class BasisReader:
 
     def read(self, arrivals: Sequence[Arrival]) -> Basis:
         """All that deciding these records may ask for."""
-        basis = Basis(Known(self._author_hash))
+        basis = Basis(Known(self._author_hash, severities=self._context.severities))
         messages = _interpreted(arrivals)
         self._load_messages(basis, messages)
         self._load_waiting(basis, messages)

@@ -37,6 +37,7 @@ def context_of(settings: Settings, facts: dict[str, TopicFacts]) -> Context:
         accepted_oids(settings.environment),
         {topic: facts[topic].partitions for topic in FEED_TOPICS},
         settings.max_content_bytes,
+        settings.severities,
     )
 
 

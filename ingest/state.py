@@ -13,6 +13,8 @@ from uuid import UUID
 
 from ingest.eventstore.batch import Head, PendingLink, RecordRef
 from schemas.messages import Actor, Author
+from schemas.rejections import Rejection
+from schemas.severities import AS_THE_TABLE_SAYS, Severities
 
 _RECORDS: Final = UUID("6f0a4b0e-2d3c-5b77-9d1e-7a54c1d0e8f2").bytes
 """Namespace of record streams. A constant of ours, for ever (DESIGN 6.1)."""
@@ -118,6 +120,7 @@ class Known:
     A document that is not in `documents` is unknown; everything asked for was read. `pending`: by
     target, who replaces it. `successors`: of a replaced document, every document that replaces it.
     `links`: of a record, the records linked to it directly. `records`: by record number.
+    `severities`: how strict the rules are here.
     """
 
     author_hash: AuthorHash
@@ -129,6 +132,7 @@ class Known:
     pending: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     successors: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     links: dict[int, frozenset[int]] = field(default_factory=dict)
+    severities: Severities = AS_THE_TABLE_SAYS
 
     def record_head(self, record: int) -> RecordHead:
         """The state of a record; `NO_RECORD` when it has no event."""
@@ -169,7 +173,8 @@ class Decision(NamedTuple):
     `applies`: its identifier is kept, so that it is applied once. `pending`: a link that waits for
     its target. `resolved`: links that waited for this document. `keeps_content`: bytes are kept.
     `records`: the records whose state it rests on. `absent`: a document taken as unknown.
-    `is_new`: the document was not there before.
+    `is_new`: the document was not there before. `warnings`: rules on the state of document or
+    record that it breaks without being refused for them.
     """
 
     status: str
@@ -181,6 +186,7 @@ class Decision(NamedTuple):
     records: tuple[int, ...] = ()
     absent: bytes | None = None
     is_new: bool = False
+    warnings: tuple[Rejection, ...] = ()
 
 
 ACCEPTED: Final = "accepted"

@@ -23,6 +23,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from schemas.severities import Severities, parse_severities
+
 PREFIX = "HISTOIRE_"
 MIB = 1024 * 1024
 ROOT_EXTENSION = r"^[0-2](\.(0|[1-9]\d*))+(\^[^\^|\s]+)?$"
@@ -150,6 +152,17 @@ class Settings(BaseSettings):
         le=64 * MIB,
         description="Largest document inside a message.",
     )
+    rule_severities: str = Field(
+        default="",
+        max_length=8192,
+        description="Rules whose severity is changed, RULE=reject|warn|off,...: histoire rules"
+        " shows which may be.",
+    )
+    rules_documentation_url: str = Field(
+        default="docs/rules.md",
+        pattern=r"^[^\s#]{1,512}$",
+        description="Page that explains the rules; answers link to it, #RULE appended.",
+    )
     rejection_window: int = Field(
         default=2000,
         ge=1,
@@ -256,6 +269,12 @@ class Settings(BaseSettings):
             ) from None
         return dsn
 
+    @field_validator("rule_severities")
+    @classmethod
+    def _severities_fit(cls, text: str) -> str:
+        parse_severities(text)
+        return text
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = []
@@ -277,6 +296,11 @@ class Settings(BaseSettings):
     def max_message_bytes(self) -> int:
         """Largest message of the feed in bytes: the document bytes and all that goes with them."""
         return self.max_content_bytes + FEED_OVERHEAD_BYTES
+
+    @property
+    def severities(self) -> Severities:
+        """The severity of every rule here."""
+        return parse_severities(self.rule_severities)
 
     @property
     def master_key_path(self) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..messages import Document
-from ..rejections import Rejection
+from ..rejections import Rejection, SoftRule
 from .content import content_right
 from .identity import declaration_right, ins_accepted, qualified, traits_right
 from .life_cycle import (
@@ -31,7 +31,7 @@ from .submission_set import submission_set_right
 
 
 def deposit_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """All rules on the metadata of a deposit; the first one broken."""
+    """All rules on the metadata of a deposit; the first one broken (SPEC c.1)."""
     document: Document = datum["document"]
     return (
         unique_id_right(document["uniqueId"], "document.uniqueId")
@@ -66,4 +66,14 @@ RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] =
 }
 """The rules on what each kind of message says, beside those on key, identity and provenance."""
 
-__all__ = ["RULES_OF", "content_right", "ins_accepted", "provenance_complete", "qualified"]
+SOFT_RULES_OF: Final[Mapping[str, tuple[SoftRule, ...]]] = dict.fromkeys(RULES_OF, ())
+"""The rules whose severity may be a warning, by kind of message; looked at after the others."""
+
+__all__ = [
+    "RULES_OF",
+    "SOFT_RULES_OF",
+    "content_right",
+    "ins_accepted",
+    "provenance_complete",
+    "qualified",
+]

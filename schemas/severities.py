@@ -1,0 +1,103 @@
+"""What becomes of a message that breaks a rule here: refused, taken with a warning, or nothing.
+
+The table says it (`valuesets/rejections.tsv`); an installation may change it for the rules whose
+strictness the French texts leave open (`changeable`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Final, Literal, get_args
+
+from .rejections import REJECTIONS, Rejection, RejectionRule
+
+Effect = Literal["reject", "warn", "off"]
+"""`off`: the rule is not looked at; the answer does not name it."""
+
+EFFECTS: Final = get_args(Effect)
+_BY_ID: Final[Mapping[str, RejectionRule]] = {
+    rule.rule_id.upper(): rule for rule in REJECTIONS.values()
+}
+
+
+class SeverityError(ValueError):
+    """A text does not say valid severities; the message names the part at fault."""
+
+
+def find_rule(name: str) -> RejectionRule | None:
+    """The rule with this id (in either case) or code; None when there is none."""
+    return REJECTIONS.get(name.lower()) or _BY_ID.get(name.upper())
+
+
+def nearest_rule(name: str) -> str:
+    """The rule id or code most like this text, for a message to somebody who mistyped it."""
+    known = [*_BY_ID, *REJECTIONS]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or difflib.get_close_matches(
+        name.upper(), known, n=1, cutoff=0.5
+    )
+    return near[0] if near else ""
+
+
+class Severities:
+    """The severity of every rule in one installation. Immutable."""
+
+    def __init__(self, changed: Mapping[str, Effect] | None = None) -> None:
+        """`changed`: by code, what differs from the table."""
+        self._effects: Mapping[str, Effect] = {
+            **{code: rule.severity for code, rule in REJECTIONS.items()},
+            **(changed or {}),
+        }
+        self.changed: Mapping[str, Effect] = dict(changed or {})
+
+    def of(self, code: str) -> Effect:
+        """What breaking the rule with this code comes to."""
+        return self._effects[code]
+
+    def judge(self, broken: Rejection, warnings: list[Rejection]) -> Rejection | None:
+        """The refusal, when this broken rule refuses; a warning is added to `warnings`."""
+        effect = self._effects[broken.code]
+        if effect == "reject":
+            return broken
+        if effect == "warn":
+            warnings.append(broken)
+        return None
+
+
+AS_THE_TABLE_SAYS: Final = Severities()
+"""No severity is changed."""
+
+
+def parse_severities(text: str) -> Severities:
+    """The severities that `AUT-03=reject,MET-02=warn` asks for; rule ids or codes.
+
+    Raises SeverityError for an unknown rule or value, a rule named twice, and a rule whose severity
+    may not be changed, even to what it is. The text is not repeated but for what is in the table.
+    """
+    changed: dict[str, Effect] = {}
+    for number, part in enumerate(text.split(","), start=1):
+        if not part.strip():
+            continue
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        rule, effect = find_rule(name), _EFFECT_OF.get(value.lower())
+        if rule is None:
+            near = nearest_rule(name)
+            hint = f"did you mean {near}?" if near else "histoire rules lists all"
+            raise SeverityError(f"item {number} names no rule; {hint}")
+        _check(rule, effect, rule.code in changed)
+        changed[rule.code] = effect or rule.severity
+    return Severities(changed)
+
+
+def _check(rule: RejectionRule, effect: Effect | None, is_named: bool) -> None:
+    if not rule.changeable:
+        raise SeverityError(
+            f"the severity of {rule.rule_id} ({rule.code}) is fixed: {rule.severity}"
+        )
+    if effect is None:
+        raise SeverityError(f"write {rule.rule_id}=reject, {rule.rule_id}=warn or off")
+    if is_named:
+        raise SeverityError(f"{rule.rule_id} ({rule.code}) is named twice")
+
+
+_EFFECT_OF: Final[Mapping[str, Effect]] = {effect: effect for effect in EFFECTS}
