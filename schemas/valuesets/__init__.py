@@ -87,6 +87,7 @@ CONFIDENTIALITIES: Final = _listed("confidentiality_code")
 GENDERS: Final = _listed("gender_code")
 AUTHOR_ROLES: Final = _listed("author_role")
 AUTHOR_SPECIALTIES: Final = _listed("author_specialty")
+SUBJECT_ROLES: Final = _listed("subject_role")
 LANGUAGES: Final = MappingProxyType({row["code"]: row["label"] for row in _rows("language_code")})
 IDENTIFIER_OIDS: Final = MappingProxyType(
     {row["oid"]: (row["name"], row["environment"]) for row in _rows("identifier_oid")}
