@@ -95,8 +95,6 @@ class RecordState(IntFlag):
     CLOSED = 8
     REVOKED = 16
     DECEASED = 32  # beside CLOSED: closed by death
-    BREAK_GLASS_OPPOSED = 64
-    REGULATION_OPPOSED = 128
 
 
 class DocumentArchived(TypedDict):
