@@ -34,19 +34,23 @@ class Flags:
 
 
 class Refused(Exception):
-    """A file is not sent: ingestion would refuse it. Sentences name no person."""
+    """A file is not sent: ingestion would refuse it. Sentences name no person.
 
-    def __init__(self, code: str, english: str, french: str) -> None:
+    `path`: the field of the message at fault, None when it is the file as a whole.
+    """
+
+    def __init__(self, code: str, english: str, french: str, path: str | None = None) -> None:
         super().__init__(english)
         self.code = code
         self.english = english
         self.french = french
+        self.path = path
 
 
-def refused(code: str) -> Refused:
+def refused(code: str, path: str | None = None) -> Refused:
     """The refusal that ingestion would give, before sending."""
     rule = REJECTIONS[code]
-    return Refused(code, f"{rule.english} {rule.repair}", rule.french)
+    return Refused(code, f"{rule.english} {rule.repair}", rule.french, path)
 
 
 def read_document(data: bytes, environment: Environment, bytes_max: int) -> CdaDocument:
@@ -55,10 +59,21 @@ def read_document(data: bytes, environment: Environment, bytes_max: int) -> CdaD
         raise refused("too_large")
     found = read_cda(data)
     if isinstance(found, CdaRefusal):
-        raise Refused("content_refused", f"Not a CDA that can be sent: {found.detail}", _NOT_CDA)
+        raise not_sendable(found)
+    check_document(found, environment)
+    return found
+
+
+def not_sendable(refusal: CdaRefusal) -> Refused:
+    """Why bytes that are refused as a CDA are not sent."""
+    english = f"Not a CDA that can be sent: {refusal.detail}"
+    return Refused("content_refused", english, _NOT_CDA, "content")
+
+
+def check_document(found: CdaDocument, environment: Environment) -> None:
+    """Person and codes of the document are such as ingestion takes. Raises Refused."""
     _check_ins(found, environment)
     _check_codes(found)
-    return found
 
 
 def deposit(
@@ -91,36 +106,42 @@ def metadata(found: CdaDocument, flags: Flags, replaces: str | None = None) -> D
     """The DocumentEntry of a file. Raises Refused."""
     signer = found.legal_authenticator
     if signer is None or signer.id is None:
-        raise refused("identifier_malformed")
+        raise refused("identifier_malformed", "document.legalAuthenticatorId")
     imaging = found.class_code == IMAGING_CLASS
     document: Document = {
-        "uniqueId": _needed(found.unique_id, "unique_id_malformed"),
+        "uniqueId": _needed(found.unique_id, "unique_id_malformed", "uniqueId"),
         "replaces": replaces if replaces is not None else found.replaces,
         "setId": found.set_id,
         "versionNumber": found.version,
-        "typeCode": _needed(found.type, "type_unknown").code,
-        "classCode": _needed(found.class_code, "type_unknown"),
-        "formatCode": _needed(found.format_code, "format_unknown"),
+        "typeCode": _needed(found.type, "type_unknown", "typeCode").code,
+        "classCode": _needed(found.class_code, "type_unknown", "classCode"),
+        "formatCode": _needed(found.format_code, "format_unknown", "formatCode"),
         "mimeType": found.mime_type,
         "hash": bytes.fromhex(found.sha1),
         "sha256": bytes.fromhex(found.sha256),
         "size": found.size,
-        "languageCode": _needed(found.language, "language_malformed"),
-        "title": _needed(found.title, "text_malformed"),
+        "languageCode": _needed(found.language, "language_malformed", "languageCode"),
+        "title": _needed(found.title, "text_malformed", "title"),
         "comments": None,
         "sourcePatientId": next(iter(found.local_ids), None),
         "sourcePatientInfo": _traits(found),
         "authors": _authors(found),
         "legalAuthenticatorId": signer.id,
         "legalAuthenticatorName": signer.name,
-        "legalAuthenticationTime": _time(signer.time),
+        "legalAuthenticationTime": _time(signer.time, "legalAuthenticationTime"),
         "custodianId": found.custodian,
-        "creationTime": _needed(_time(found.creation_time), "time_malformed"),
-        "serviceStartTime": _needed(_time(found.service_start), "time_malformed"),
-        "serviceStopTime": _time(found.service_stop),
-        "healthcareFacilityTypeCode": _needed(found.facility_type, "facility_unknown"),
-        "practiceSettingCode": _needed(found.practice_setting, "practice_setting_unknown"),
-        "confidentialityCode": _LEVELS[_needed(found.confidentiality, "text_malformed")],
+        "creationTime": _needed_time(found.creation_time, "creationTime"),
+        "serviceStartTime": _needed_time(found.service_start, "serviceStartTime"),
+        "serviceStopTime": _time(found.service_stop, "serviceStopTime"),
+        "healthcareFacilityTypeCode": _needed(
+            found.facility_type, "facility_unknown", "healthcareFacilityTypeCode"
+        ),
+        "practiceSettingCode": _needed(
+            found.practice_setting, "practice_setting_unknown", "practiceSettingCode"
+        ),
+        "confidentialityCode": _LEVELS[
+            _needed(found.confidentiality, "text_malformed", "confidentialityCode")
+        ],
         "masquePs": flags.masque_ps,
         "invisiblePatient": flags.invisible_patient,
         "invisibleRepresentantsLegaux": flags.invisible_representants_legaux,
@@ -154,16 +175,20 @@ _NO_FILE: Final = "Le fichier ne peut pas être lu."
 _LEVELS: Final[Mapping[str, Any]] = {"N": "N", "R": "R", "V": "V"}
 
 
-def _needed(value: T | None, code: str) -> T:
+def _needed(value: T | None, code: str, field: str) -> T:
     if value is None:
-        raise refused(code)
+        raise refused(code, f"document.{field}")
     return value
 
 
-def _time(literal: str | None) -> str | None:
+def _time(literal: str | None, field: str) -> str | None:
     if literal is not None and parse_time(literal) is None:
-        raise refused("time_malformed")
+        raise refused("time_malformed", f"document.{field}")
     return literal
+
+
+def _needed_time(literal: str | None, field: str) -> str:
+    return _needed(_time(literal, field), "time_malformed", field)
 
 
 def _check_ins(found: CdaDocument, environment: Environment) -> None:
@@ -172,31 +197,40 @@ def _check_ins(found: CdaDocument, environment: Environment) -> None:
             "ins_missing",
             "The document has no INS, or several: it would be filed under nobody.",
             "Le document n'a pas d'INS, ou en a plusieurs : il ne serait classé chez personne.",
+            "ins",
         )
     if found.ins.oid not in accepted_oids(environment):
-        raise refused("ins_oid_not_accepted")
+        raise refused("ins_oid_not_accepted", "ins.oid")
     if not found.ins.key_valid:
         right_form = is_well_formed(found.ins.matricule)
-        raise refused("ins_key_wrong" if right_form else "ins_malformed")
+        raise refused("ins_key_wrong" if right_form else "ins_malformed", "ins.matricule")
 
 
 def _check_codes(found: CdaDocument) -> None:
+    type_code = found.type.code if found.type else None
+    practice = found.practice_setting
     checks = (
-        (found.type.code if found.type else None, valuesets.TYPE_CODES_DMP, "type_unknown"),
-        (found.format_code, valuesets.FORMAT_CODES_DMP, "format_unknown"),
-        (found.facility_type, valuesets.FACILITY_CODES_DMP, "facility_unknown"),
+        (type_code, valuesets.TYPE_CODES_DMP, "type_unknown", "typeCode"),
+        (found.format_code, valuesets.FORMAT_CODES_DMP, "format_unknown", "formatCode"),
         (
-            found.practice_setting,
+            found.facility_type,
+            valuesets.FACILITY_CODES_DMP,
+            "facility_unknown",
+            "healthcareFacilityTypeCode",
+        ),
+        (
+            practice,
             valuesets.PRACTICE_SETTING_CODES_DMP,
             "practice_setting_unknown",
+            "practiceSettingCode",
         ),
-        (found.confidentiality, frozenset(_LEVELS), "text_malformed"),
+        (found.confidentiality, frozenset(_LEVELS), "text_malformed", "confidentialityCode"),
     )
-    for code, allowed, rejection in checks:
+    for code, allowed, rejection, field in checks:
         if code not in allowed:
-            raise refused(rejection)
+            raise refused(rejection, f"document.{field}")
     if found.unique_id is None or not unique_id_is_well_formed(found.unique_id):
-        raise refused("unique_id_malformed")
+        raise refused("unique_id_malformed", "document.uniqueId")
 
 
 def _check_replacement(document: Document) -> None:
@@ -204,9 +238,9 @@ def _check_replacement(document: Document) -> None:
     if replaced is None:
         return
     if not unique_id_is_well_formed(replaced):
-        raise refused("unique_id_malformed")
+        raise refused("unique_id_malformed", "document.replaces")
     if canonical_unique_id(replaced) == canonical_unique_id(document["uniqueId"]):
-        raise refused("replaces_itself")
+        raise refused("replaces_itself", "document.replaces")
 
 
 def _authors(found: CdaDocument) -> list[Author]:
@@ -224,7 +258,7 @@ def _authors(found: CdaDocument) -> list[Author]:
         if author.id is not None
     ]
     if not authors:
-        raise refused("author_missing")
+        raise refused("author_missing", "document.authors")
     return authors
 
 
