@@ -7,13 +7,13 @@ from typing import Final
 
 from ingest.runtime.console import CommandError, Exit
 from schemas.identity import INS_NIR_DEMO, INS_NIR_TEST, InsError, ins_key, parse_ins
-from schemas.may_see import Reader, ReaderKind
+from schemas.may_see import WITHOUT_END, Reader, ReaderKind
 
 _AUTHOR: Final = "author:"
 _READERS: Final = {
     "patient": Reader(ReaderKind.PATIENT),
     "representative": Reader(ReaderKind.REPRESENTATIVE),
-    "professional": Reader(ReaderKind.PROFESSIONAL, authorised=True),
+    "professional": Reader(ReaderKind.PROFESSIONAL, authorised_until=WITHOUT_END),
 }
 
 
@@ -21,7 +21,7 @@ def reader_named(name: str) -> Reader:
     """The reader of `--reader`. Raises CommandError for another word."""
     if name.startswith(_AUTHOR) and len(name) > len(_AUTHOR):
         ids = frozenset({name.removeprefix(_AUTHOR)})
-        return Reader(ReaderKind.PROFESSIONAL, ids, authorised=True)
+        return Reader(ReaderKind.PROFESSIONAL, ids, authorised_until=WITHOUT_END)
     reader = _READERS.get(name)
     if reader is None:
         raise CommandError(

@@ -4,17 +4,29 @@ The table is SPEC h.2 (with c.4, c.5, d.5 and h.3). What may not be seen is abse
 counts alike, never "forbidden" (TRAPS 17). Where the sources are silent or disagree:
 
 - A *closed* record (SPEC d.5: no read) shows nothing to anybody but the patient himself, whose
-  right of access to what is kept does not end with the closure.
-- The regulation centre does not see archived documents (the table has a dash).
-- Only the patient sees masked documents by right; a "médecin traitant" does when the installation
-  says so (`Reader.sees_masked`, default no: SPEC j.23).
+  right of access to what is kept does not end with the closure. A death closes the record too.
+- Opposition to feeding and a revoked identity forbid feeding (SPEC a.4, d.5), not reading.
+- The attending physician (médecin traitant DMP) reads without a dated authorisation: SPEC h.2 asks
+  for one of other professionals only, and d.5 names the two apart.
+- Only the patient sees masked documents by right; the attending physician does when the
+  installation says so (`Reader.attending_sees_masked`, default no: SPEC j.23).
+- Authors see their own documents whatever the habilitation matrix gives their profession (SPEC b.4:
+  authorship is a right of access), even without authorisation; not once the patient blocked them.
+- Break-glass (SPEC h.3) takes the place of the authorisation and of nothing else: it needs a motive
+  on record, the matrix holds, masked documents stay masked (h.2 gives them to "other professionals"
+  never), a block wins, and so does an opposition made beforehand.
+- The regulation centre needs no authorisation (h.2), sees no archived documents (the table has a
+  dash), and may be opposed beforehand as break-glass may (h.3).
+- A secret connection (SPEC h.3) shows a professional what he sees anyway: it hides the access, not
+  documents. It exists for minors only; of anybody else it shows nothing.
 - A representative sees nothing while the birth date is unknown, and nothing from the 18th birthday
   on, by the calendar of Paris at the moment of reading (SPEC h.3, TRAPS 19).
+- An authorisation ends at its moment, at reading time, without an event (SPEC d.5).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -29,14 +41,18 @@ _KOS_TYPES: Final = frozenset({"IMG-KOS"})
 NEVER_LISTED: Final = TECHNICAL_TYPES | _KOS_TYPES
 """Types of documents that serve others: the signature of a submission set, the KOS of a report."""
 _NOBODY: Final[frozenset[str]] = frozenset()
+WITHOUT_END: Final = datetime.max.replace(tzinfo=UTC)
+"""`Reader.authorised_until` of an authorisation that does not end."""
 
 
 class ReaderKind(Enum):
-    """As what somebody reads."""
+    """As what somebody reads; the last three are modes of access of their own (SPEC h.3)."""
 
     PATIENT = "patient"
     REPRESENTATIVE = "representative"
     PROFESSIONAL = "professional"
+    SECRET = "secret"
+    BREAK_GLASS = "break-glass"
     REGULATION = "regulation"
 
 
@@ -45,26 +61,33 @@ class Reader:
     """Somebody who reads. All but `kind` is about professionals.
 
     `ids`: his identifiers and those of the organisation he acts for (`root^extension`).
-    `authorised`: the patient gave access. `blocked`: the patient blocked him; wins over everything.
-    `sees_masked`: médecin traitant, where the installation lets him see masked documents.
-    `readable_types`: typeCodes the habilitation matrix gives his profession; None: no matrix is
-    configured.
+    `authorised_until`: the end of the access the patient gave (aware time, excluded); None: none.
+    `blocked`: the patient blocked him or his organisation; wins over everything.
+    `attending`: he is the attending physician; `attending_sees_masked`: the installation lets such
+    a one see masked documents. `readable_types`: typeCodes the habilitation matrix gives his
+    profession; None: no matrix is configured. `motive`: that of a break-glass, as recorded.
     """
 
     kind: ReaderKind
     ids: frozenset[str] = _NOBODY
-    authorised: bool = False
+    authorised_until: datetime | None = None
     blocked: bool = False
-    sees_masked: bool = False
+    attending: bool = False
+    attending_sees_masked: bool = False
     readable_types: frozenset[str] | None = None
+    motive: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
-    """What of the record decides. `birth_date`: the earliest day it can be; None: unknown."""
+    """What of the record decides. `birth_date`: the earliest day it can be; None: unknown.
+    `break_glass_opposed`, `regulation_opposed`: the person opposed this access beforehand.
+    """
 
     closed: bool = False
     birth_date: date | None = None
+    break_glass_opposed: bool = False
+    regulation_opposed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,19 +187,30 @@ def earliest_birth_date(literal: str) -> date | None:
 def _standing(
     reader: Reader, record: RecordFacts, document: DocumentFacts, now: datetime
 ) -> _Standing | None:
-    if reader.kind is ReaderKind.PATIENT:
+    kind = reader.kind
+    if kind is ReaderKind.PATIENT:
         return _Standing.PATIENT
-    if reader.kind is ReaderKind.REPRESENTATIVE:
+    if kind is ReaderKind.REPRESENTATIVE:
         return _Standing.REPRESENTATIVE if is_minor(record.birth_date, now) else None
     if reader.blocked:
+        return None
+    if kind is ReaderKind.SECRET and not is_minor(record.birth_date, now):
         return None
     if not reader.ids.isdisjoint(document.authors):
         return _Standing.AUTHOR
     readable = reader.readable_types is None or document.type_code in reader.readable_types
-    if not readable:
-        return None
+    return _as_other_professional(reader, record, now) if readable else None
+
+
+def _as_other_professional(reader: Reader, record: RecordFacts, now: datetime) -> _Standing | None:
+    """Of a document he did not write, of a type his profession reads."""
     if reader.kind is ReaderKind.REGULATION:
-        return _Standing.REGULATION
-    if not reader.authorised:
-        return None
-    return _Standing.PROFESSIONAL_SEES_MASKED if reader.sees_masked else _Standing.PROFESSIONAL
+        return None if record.regulation_opposed else _Standing.REGULATION
+    if reader.kind is ReaderKind.BREAK_GLASS:
+        refused = record.break_glass_opposed or not reader.motive.strip()
+        return None if refused else _Standing.PROFESSIONAL
+    if reader.attending:
+        masked_too = reader.attending_sees_masked
+        return _Standing.PROFESSIONAL_SEES_MASKED if masked_too else _Standing.PROFESSIONAL
+    until = reader.authorised_until
+    return _Standing.PROFESSIONAL if until is not None and now < until else None

@@ -13,7 +13,7 @@ from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.timeline.display import as_json
 from projections.timeline.query import PersonTimeline, by_day, timeline_of
-from schemas.may_see import Reader, ReaderKind
+from schemas.may_see import WITHOUT_END, Reader, ReaderKind
 from tests.projections.given import Log, author
 from tests.projections.stores import append, append_all, make_records, project
 
@@ -21,7 +21,7 @@ NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 MINE = "1.2.250.1.71.4.2.1^899700000077"
 PATIENT = Reader(ReaderKind.PATIENT)
 REPRESENTATIVE = Reader(ReaderKind.REPRESENTATIVE)
-PROFESSIONAL = Reader(ReaderKind.PROFESSIONAL, authorised=True)
+PROFESSIONAL = Reader(ReaderKind.PROFESSIONAL, authorised_until=WITHOUT_END)
 AUTHOR = Reader(ReaderKind.PROFESSIONAL, frozenset({MINE}))
 STRANGER = Reader(ReaderKind.PROFESSIONAL)
 REGULATION = Reader(ReaderKind.REGULATION)
