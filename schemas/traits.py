@@ -1,0 +1,88 @@
+"""Strict traits of an identity, and whether two statements of them are of one identity (SPEC a.3).
+
+Traits are compared with traits, never with the matricule (TRAPS 4). What is compared is a form made
+for it; what is kept and shown is what was said (TRAPS 5).
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from .messages import Traits
+
+_LETTERS: Final = str.maketrans({"Œ": "OE", "Æ": "AE", "Ø": "O", "Ð": "D", "Đ": "D", "Ł": "L"})
+"""Letters that no decomposition takes apart."""
+# Spaces of any kind, hyphens and dashes, apostrophes straight and curly, the accents used for them.
+_BETWEEN: Final = re.compile(
+    r"[\s\-\u00ad\u2010-\u2015\u2212'`\u00b4\u02b9\u02bc\u2018-\u201b\u2032]+"
+)
+
+
+class StrictTraits(NamedTuple):
+    """The strict traits as they were said. `birth_place` None: not said."""
+
+    birth_name: str
+    birth_given_name: str
+    given_names: str
+    sex: str
+    birth_date: str
+    birth_place: str | None
+
+
+_FIELDS: Final = ("birthName", "birthGivenName", "givenNames", "sex", "birthDate", "birthPlace")
+"""Of `Traits`, in the order of `StrictTraits`."""
+_NAMES: Final = 3
+"""How many of them, from the first, are names."""
+
+
+def strict_traits(traits: Traits) -> StrictTraits:
+    """The strict ones among these; names in use are complementary (SPEC a.3)."""
+    return StrictTraits(
+        traits["birthName"],
+        traits["birthGivenName"],
+        traits["givenNames"],
+        traits["sex"],
+        traits["birthDate"],
+        traits["birthPlace"],
+    )
+
+
+@lru_cache(maxsize=65_536)
+def comparable_name(name: str) -> str:
+    """The name in capitals, without accents, hyphens and apostrophes as one space (SPEC a.3).
+
+    A list of given names is one text. For comparing only, never to be kept or shown.
+    """
+    letters = unicodedata.normalize("NFKD", name.upper()).upper().translate(_LETTERS)
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _BETWEEN.sub(" ", plain).strip()
+
+
+def differing_trait(one: StrictTraits, other: StrictTraits) -> str | None:
+    """The first strict trait that differs, as its field of `Traits`; None: one identity.
+
+    Names are compared as `comparable_name`, sex, date and place of birth as written. A birthplace
+    that one of the two does not say does not differ: nothing is known to have changed.
+    """
+    if one == other:
+        return None
+    for place, field in enumerate(_FIELDS):
+        mine, theirs = one[place], other[place]
+        if mine == theirs or mine is None or theirs is None:
+            continue
+        if place >= _NAMES or comparable_name(mine) != comparable_name(theirs):
+            return field
+    return None
+
+
+def completed(traits: StrictTraits, before: StrictTraits) -> StrictTraits:
+    """These traits, with the birthplace said before where they leave it out.
+
+    So that a birthplace can't change by being left out once.
+    """
+    return (
+        traits
+        if traits.birth_place is not None
+        else traits._replace(birth_place=before.birth_place)
+    )
