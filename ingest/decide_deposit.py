@@ -31,7 +31,7 @@ from .state import (
     Known,
     Submitted,
     authors_of,
-    is_author_or_org,
+    authorship_of,
     record_stream,
 )
 
@@ -133,7 +133,7 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
         if target is None:
             pending, absent = PendingLink(message.target, stream), message.target
         else:
-            refused = _may_not_replace(known, datum, record, target)
+            refused = _may_not_replace(known, message, record, target)
             if refused is not None:
                 return refused
             records = _rests_on(known, record, target.record)
@@ -172,7 +172,7 @@ def _rests_on(known: Known, record: int, other: int) -> tuple[int, ...]:
 
 
 def _may_not_replace(
-    known: Known, datum: Mapping[str, Any], record: int, target: DocumentState
+    known: Known, message: Interpreted, record: int, target: DocumentState
 ) -> Rejection | None:
     """Not another person's, not deleted, and only by an author of the old one or his organisation.
 
@@ -181,9 +181,9 @@ def _may_not_replace(
     """
     if not known.same_person(record, target.record):
         return Rejection("target_of_other_person", "document.replaces")
-    actor = datum["provenance"]["actor"]
-    is_author = is_author_or_org(actor, target.authors, known.author_hash)
-    if not may_do(actor_kind(actor, datum["ins"]), Operation.REPLACE, is_author):
+    assert message.target is not None
+    first = known.submitted.get(message.target)
+    if not _entitled(known, message.datum, target.authors, first):
         return Rejection("not_entitled", "document.replaces")
     if target.status == DocumentStatus.DELETED:
         return Rejection("target_deleted", "document.replaces")
@@ -237,7 +237,9 @@ def _replaced_by_waiting(
         state, first = known.documents.get(by), known.submitted.get(by)
         if state is None or first is None or first.datum is None:
             continue
-        if not _may_have_replaced(known, first.datum, record, state, authors):
+        if not known.same_person(record, state.record):
+            continue
+        if not _entitled(known, first.datum, authors, Submitted(record, datum)):
             continue
         if _closes_circle(known, message, by):
             continue
@@ -255,17 +257,14 @@ def _replaced_by_waiting(
     return events
 
 
-def _may_have_replaced(
-    known: Known,
-    successor: Mapping[str, Any],
-    record: int,
-    state: DocumentState,
-    authors: tuple[int, ...],
+def _entitled(
+    known: Known, successor: Mapping[str, Any], authors: tuple[int, ...], first: Submitted | None
 ) -> bool:
+    """Whether who deposits this may replace a document of these authors (TRAPS 14)."""
     actor = successor["provenance"]["actor"]
-    is_author = is_author_or_org(actor, authors, known.author_hash)
-    entitled = may_do(actor_kind(actor, successor["ins"]), Operation.REPLACE, is_author)
-    return entitled and known.same_person(record, state.record)
+    authorship = authorship_of(actor, authors, known.author_hash, first)
+    kind = actor_kind(actor, successor["ins"])
+    return may_do(kind, Operation.REPLACE, authorship, known.policy)
 
 
 def _closes_circle(known: Known, message: Interpreted, by: bytes) -> bool:

@@ -28,7 +28,7 @@ from .state import (
     DocumentState,
     Event,
     Known,
-    is_author_or_org,
+    authorship_of,
 )
 
 TARGET_UNKNOWN: Final = Rejection("target_unknown", "uniqueId")
@@ -81,14 +81,18 @@ def _not_entitled(known: Known, message: Interpreted, state: DocumentState) -> R
     """Every flag named is asked for, also one that is so already: the answer must not tell."""
     actor = message.datum["provenance"]["actor"]
     kind = actor_kind(actor, message.datum["ins"])
-    is_author = is_author_or_org(actor, state.authors, known.author_hash)
+    assert message.stream is not None
+    first = known.submitted.get(message.stream)
+    authorship = authorship_of(actor, state.authors, known.author_hash, first)
     if message.name == "ChangeVisibility":
         for field, _, operation in _FLAGS:
-            if message.datum[field] is not None and not may_do(kind, operation, is_author):
+            asked = message.datum[field] is not None
+            if asked and not may_do(kind, operation, authorship, known.policy):
                 return Rejection("not_entitled", field)
         return None
     operation = Operation.DELETE if message.name == "DeleteDocument" else Operation.ARCHIVE
-    return None if may_do(kind, operation, is_author) else Rejection("not_entitled", "uniqueId")
+    allowed = may_do(kind, operation, authorship, known.policy)
+    return None if allowed else Rejection("not_entitled", "uniqueId")
 
 
 def _change_visibility(known: Known, message: Interpreted, state: DocumentState) -> list[Event]:

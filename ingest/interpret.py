@@ -12,6 +12,7 @@ from uuid import UUID
 from ingest.runtime.feed import FeedRecord, Headers, Partition, partition_of
 from schemas.codec import MARKER, Decoded, decode, without_content
 from schemas.identity import ins_key
+from schemas.may_do import DEFAULT_POLICY, Policy
 from schemas.messages import TOPIC_OF, Document, Ins
 from schemas.rejections import Rejection
 from schemas.rules import (
@@ -32,8 +33,8 @@ _KEY_LENGTH_MAX: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What reading depends on beside the record: the environment, the shape of the feed, and how
-    strict the rules are here.
+    """What reading and deciding depend on beside the messages: the environment, the shape of the
+    feed, how strict the rules are here and who may do what.
 
     `partitions`: how many each topic of the feed has.
     """
@@ -42,6 +43,7 @@ class Context:
     partitions: Mapping[str, int]
     content_bytes_max: int
     severities: Severities = AS_THE_TABLE_SAYS
+    policy: Policy = DEFAULT_POLICY
 
 
 @dataclass(slots=True)

@@ -43,7 +43,9 @@ class BasisReader:
 
     def read(self, arrivals: Sequence[Arrival]) -> Basis:
         """All that deciding these records may ask for."""
-        basis = Basis(Known(self._author_hash, severities=self._context.severities))
+        context = self._context
+        known = Known(self._author_hash, severities=context.severities, policy=context.policy)
+        basis = Basis(known)
         messages = _interpreted(arrivals)
         self._load_messages(basis, messages)
         self._load_waiting(basis, messages)
@@ -102,8 +104,12 @@ class BasisReader:
         known = basis.known
         bys = {link.by for link in basis.links}
         self._load_heads(basis, bys)
-        again = {m.stream for m in messages if m.submitted and m.stream in known.documents}
-        self._load_submitted(basis, {*bys, *(stream for stream in again if stream)})
+        again: set[bytes | None] = {
+            m.stream for m in messages if m.submitted and m.stream in known.documents
+        }
+        if known.policy.parts_author_from_organisation:
+            again |= {m.target if m.submitted else m.stream for m in messages}
+        self._load_submitted(basis, bys | {stream for stream in again if stream is not None})
         masked = {
             m.stream
             for m in messages

@@ -11,6 +11,7 @@ from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.settings import Settings
 from schemas.identity import accepted_oids
+from schemas.may_do import Policy
 from schemas.messages import FEED_TOPICS
 
 from .interpret import Context
@@ -38,6 +39,16 @@ def context_of(settings: Settings, facts: dict[str, TopicFacts]) -> Context:
         {topic: facts[topic].partitions for topic in FEED_TOPICS},
         settings.max_content_bytes,
         settings.severities,
+        policy_of(settings),
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Who may do what to a document here (SPEC j.29)."""
+    return Policy(
+        organisation_replaces=settings.replace_and_delete == "author_or_organisation",
+        patient_deletes=settings.patient_deletes,
+        professionals_mask=settings.professionals_mask,
     )
 
 

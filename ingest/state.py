@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from ingest.eventstore.batch import Head, PendingLink, RecordRef
+from schemas.may_do import DEFAULT_POLICY, Authorship, Policy
 from schemas.messages import Actor, Author
 from schemas.rejections import Rejection
 from schemas.severities import AS_THE_TABLE_SAYS, Severities
@@ -96,6 +97,20 @@ def is_author_or_org(actor: Actor, authors: tuple[int, ...], author_hash: Author
     )
 
 
+def authorship_of(
+    actor: Actor, authors: tuple[int, ...], author_hash: AuthorHash, first: Submitted | None
+) -> Authorship:
+    """What the caller is to a document of these authors. `first`: its first event, which tells
+    authors from their organisations; without it he is never taken for more than the latter.
+    """
+    if not is_author_or_org(actor, authors, author_hash):
+        return Authorship.NEITHER
+    if first is None or first.datum is None:
+        return Authorship.ORGANISATION
+    written = any(author["id"] == actor["id"] for author in first.datum["document"]["authors"])
+    return Authorship.AUTHOR if written else Authorship.ORGANISATION
+
+
 def document_of_head(head: Head) -> DocumentState:
     """The state a stored head row holds."""
     return DocumentState(
@@ -133,6 +148,7 @@ class Known:
     successors: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     links: dict[int, frozenset[int]] = field(default_factory=dict)
     severities: Severities = AS_THE_TABLE_SAYS
+    policy: Policy = DEFAULT_POLICY
 
     def record_head(self, record: int) -> RecordHead:
         """The state of a record; `NO_RECORD` when it has no event."""

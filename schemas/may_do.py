@@ -5,7 +5,9 @@ inside a new document.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from .messages import Actor, Ins
@@ -33,7 +35,40 @@ class Operation(StrEnum):
     DELETE = "delete"
 
 
+class Authorship(StrEnum):
+    """What somebody is to a document."""
+
+    NEITHER = "neither"
+    ORGANISATION = "organisation"
+    """He acts for the organisation of an author, and is no author himself."""
+    AUTHOR = "author"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the sources leave to the installation. The defaults are theirs.
+
+    `organisation_replaces`: replacing and deleting belong to the author or to his organisation,
+    not to the author only (SPEC j.29). `patient_deletes`: the patient may have a document of
+    others taken out of his record; false: only his own (SPEC d.1, j.22). `professionals_mask`: any
+    professional may mask on behalf of the patient; false: the patient, his representatives, the
+    author and his organisation (SPEC c.4, d.1).
+    """
+
+    organisation_replaces: bool = True
+    patient_deletes: bool = True
+    professionals_mask: bool = True
+
+    @property
+    def parts_author_from_organisation(self) -> bool:
+        """Whether it matters which of the two somebody is."""
+        return not (self.organisation_replaces and self.patient_deletes)
+
+
+DEFAULT_POLICY: Final = Policy()
 _ALL: Final = frozenset(Operation)
+_NOTHING: Final[frozenset[Operation]] = frozenset()
+REPLACES_OR_DELETES: Final = frozenset({Operation.REPLACE, Operation.DELETE})
 
 BY_CAPACITY: Final[Mapping[ActorKind, frozenset[Operation]]] = {
     # SPEC d.1: mask and unmask, hide and show, archive: any professional (TD3.3a, b, d), since he
@@ -51,8 +86,8 @@ BY_CAPACITY: Final[Mapping[ActorKind, frozenset[Operation]]] = {
     ActorKind.PATIENT: frozenset({Operation.MASK, Operation.DELETE}),
     # SPEC h.3: representatives manage the account of a minor, so they mask; no source gives more.
     ActorKind.REPRESENTATIVE: frozenset({Operation.MASK}),
-    ActorKind.MACHINE: frozenset(),
-    ActorKind.UNKNOWN: frozenset(),
+    ActorKind.MACHINE: _NOTHING,
+    ActorKind.UNKNOWN: _NOTHING,
 }
 """What a capacity allows to somebody who is neither author nor of the author's organisation."""
 
@@ -66,18 +101,55 @@ BY_AUTHORSHIP: Final[Mapping[ActorKind, frozenset[Operation]]] = {
         {Operation.REPLACE, Operation.MASK, Operation.ARCHIVE, Operation.DELETE}
     ),
     ActorKind.REPRESENTATIVE: frozenset({Operation.MASK}),
-    ActorKind.UNKNOWN: frozenset(),
+    ActorKind.UNKNOWN: _NOTHING,
 }
 """What a capacity allows to the author of the document or to his organisation."""
 
+FORBIDDEN_BY: Final[Mapping[str, Mapping[tuple[ActorKind, Authorship], frozenset[Operation]]]] = {
+    "organisation_replaces": {
+        (kind, Authorship.ORGANISATION): REPLACES_OR_DELETES
+        for kind in ActorKind
+        if kind is not ActorKind.PATIENT
+    },
+    "patient_deletes": {
+        (ActorKind.PATIENT, authorship): frozenset({Operation.DELETE})
+        for authorship in (Authorship.NEITHER, Authorship.ORGANISATION)
+    },
+    "professionals_mask": {
+        (ActorKind.PROFESSIONAL, Authorship.NEITHER): frozenset({Operation.MASK})
+    },
+}
+"""What each switch of the policy takes away when it is off."""
 
-def may_do(actor_kind: ActorKind, operation: Operation, is_author_or_org: bool) -> bool:
-    """Whether somebody in this capacity may do this to a document.
 
-    `is_author_or_org`: he is an author of it or acts for the organisation of one.
-    """
-    table = BY_AUTHORSHIP if is_author_or_org else BY_CAPACITY
-    return operation in table[actor_kind]
+def may_do(
+    actor_kind: ActorKind,
+    operation: Operation,
+    authorship: Authorship,
+    policy: Policy = DEFAULT_POLICY,
+) -> bool:
+    """Whether somebody in this capacity, who is this to a document, may do this to it here."""
+    return operation in _allowed(policy)[actor_kind, authorship]
+
+
+@lru_cache(maxsize=16)
+def _allowed(policy: Policy) -> Mapping[tuple[ActorKind, Authorship], frozenset[Operation]]:
+    """The whole table under one policy."""
+    off = [switch for switch in FORBIDDEN_BY if not getattr(policy, switch)]
+    return {
+        (kind, authorship): table[kind].difference(
+            *(FORBIDDEN_BY[switch].get((kind, authorship), _NOTHING) for switch in off)
+        )
+        for authorship, table in _TABLES.items()
+        for kind in ActorKind
+    }
+
+
+_TABLES: Final = {
+    Authorship.NEITHER: BY_CAPACITY,
+    Authorship.ORGANISATION: BY_AUTHORSHIP,
+    Authorship.AUTHOR: BY_AUTHORSHIP,
+}
 
 
 PATIENT_ROLE: Final = "PATIENT"

@@ -174,6 +174,18 @@ class Settings(BaseSettings):
         le=1,
         description="Share of rejections in the window at which ingestion stops.",
     )
+    replace_and_delete: Literal["author", "author_or_organisation"] = Field(
+        default="author_or_organisation",
+        description="To whom replacing and deleting a document belong.",
+    )
+    patient_deletes: bool = Field(
+        default=True,
+        description="Whether patients may take documents of others out of their record.",
+    )
+    professionals_mask: bool = Field(
+        default=True,
+        description="Whether a professional who is not the author may mask for the patient.",
+    )
     projection_batch: int = Field(
         default=2000, ge=1, le=100_000, description="Events of one projection transaction."
     )
