@@ -79,6 +79,7 @@ class BatchWriter:
         self._clock = clock
         self._patience = patience
         self._reader = BasisReader(store, context)
+        self._rules_page = context.rules_page
 
     def write(self, parts: Sequence[ReadPartition], gate: Gate = let_pass) -> Written:
         """The batch is in the store, whole, but for the partitions in `lost` and what comes after
@@ -141,7 +142,7 @@ class BatchWriter:
         subject = self._store.subject
         batch.dead_letters = [new_letter(arrival, refs, subject) for arrival in rejected]
         batch.decided_letters = decided_letters(letters)
-        batch.outcomes = outcome_rows((*arrivals, *letters), now)
+        batch.outcomes = outcome_rows((*arrivals, *letters), now, self._rules_page)
 
     def _append(self, written: Written, decided: Decided) -> bool:
         """Whether the batch is done; False: decide what is left of it again."""

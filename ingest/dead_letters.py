@@ -97,7 +97,8 @@ class Retry:
         decided = assemble(basis, (), arrivals)
         batch = decided.batch
         batch.decided_letters = decided_letters(decided.letters)
-        batch.outcomes = outcome_rows(decided.letters, int(self._clock.now() * 1000))
+        now, rules_page = int(self._clock.now() * 1000), self._context.rules_page
+        batch.outcomes = outcome_rows(decided.letters, now, rules_page)
         batch.advances = self._advances(arrivals)
         self._patience(lambda: self._store.append(batch))
         return decided.letters

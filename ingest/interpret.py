@@ -14,7 +14,7 @@ from schemas.codec import MARKER, Decoded, decode, without_content
 from schemas.identity import ins_key
 from schemas.may_do import DEFAULT_POLICY, Policy
 from schemas.messages import TOPIC_OF, Document, Ins
-from schemas.rejections import Rejection
+from schemas.rejections import RULES_PAGE, Rejection
 from schemas.rules import (
     RULES_OF,
     SOFT_RULES_OF,
@@ -36,7 +36,8 @@ class Context:
     """What reading and deciding depend on beside the messages: the environment, the shape of the
     feed, how strict the rules are here and who may do what.
 
-    `partitions`: how many each topic of the feed has.
+    `partitions`: how many each topic of the feed has. `rules_page`: where answers send those who
+    want to know more.
     """
 
     accepted_oids: frozenset[str]

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Final
 
 from schemas.codec import MARKER
-from schemas.outcomes import Outcome
+from schemas.outcomes import BrokenRule, Outcome
 from schemas.registry import registry
 
-BATCH_VERSION: Final = 1
+BATCH_VERSION: Final = 2
 _SCHEMA: Final = registry().newest("OutcomeBatch")
 if _SCHEMA.version != BATCH_VERSION:
     raise RuntimeError("OutcomeBatch has a new version: outcome_bytes must learn it")
@@ -21,6 +21,7 @@ _STATUS: Final = {"ACCEPTED": b"\0", "DUPLICATE": b"\2", "UNCHANGED": b"\4", "RE
 _NULL: Final = b"\0"
 _SECOND: Final = b"\2"
 """The second branch of a union with null."""
+_UNSAID: Final = (None, None, None)
 
 
 def _number(value: int) -> bytes:
@@ -48,6 +49,21 @@ def _fresh_text(value: str) -> bytes:
 
 def _optional(value: str | None) -> bytes:
     return _NULL if value is None else _SECOND + _text(value)
+
+
+def _explained(outcome: Outcome) -> bytes:
+    said = (outcome["english"], outcome["french"], outcome["documentation"])
+    warnings = outcome["warnings"]
+    if said == _UNSAID and not warnings:
+        return b"\0\0\0\0"
+    count = _small_number(len(warnings)) if warnings else b""
+    return b"".join((*map(_optional, said), count, *map(_broken_rule, warnings), _NULL))
+
+
+def _broken_rule(broken: BrokenRule) -> bytes:
+    said = (broken["english"], broken["french"], broken["documentation"])
+    head = _text(broken["ruleId"]) + _text(broken["code"]) + _optional(broken["path"])
+    return head + b"".join(map(_text, said))
 
 
 _small_number = lru_cache(maxsize=4096)(_number)
@@ -80,6 +96,7 @@ def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
             + answer
             + decided
             + (_NULL if trace is None else _SECOND + _fresh_text(trace))
+            + _explained(outcome)
         )
     if not rows:
         return _HEAD + _NULL

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ingest.eventstore.batch import DecidedLetter, NewDeadLetter, NewOutcomes, RecordRef
 from ingest.runtime.feed.cloud_events import traceparent_of
-from schemas.outcomes import Outcome
-from schemas.rejections import REJECTIONS
+from schemas.outcomes import BrokenRule, Outcome
+from schemas.rejections import REJECTIONS, RULES_PAGE
 
 from .arrivals import Answer, Arrival, raw_record
 from .decide_document import TARGET_UNKNOWN
@@ -14,11 +14,14 @@ from .outcome_bytes import encode_outcomes
 from .state import REJECTED
 
 
-def outcome_of(arrival: Arrival, decided_at_ms: int) -> Outcome:
-    """The answer as its sender gets it: no INS, no uniqueId, no free text (DESIGN 5)."""
+def outcome_of(arrival: Arrival, decided_at_ms: int, rules_page: str = RULES_PAGE) -> Outcome:
+    """The answer as its sender gets it: no INS, no uniqueId, no free text (DESIGN 5).
+
+    `rules_page`: where the rules are explained.
+    """
     answer = answer_of(arrival)
     partition, offset, at = arrival.partition, arrival.record.offset, arrival.record.timestamp_ms
-    rule = None if answer.code is None else REJECTIONS[answer.code].rule_id
+    refused_by = None if answer.code is None else broken_rule(answer.code, answer.path, rules_page)
     return {
         # With its time, since a topic made anew has another record at the same offset.
         "outcomeId": f"{partition.topic}/{partition.number}/{offset}/{at}/{arrival.attempt}",
@@ -30,10 +33,27 @@ def outcome_of(arrival: Arrival, decided_at_ms: int) -> Outcome:
         "attempt": arrival.attempt,
         "status": answer.status.upper(),  # type: ignore[typeddict-item]
         "code": answer.code,
-        "ruleId": rule,
+        "ruleId": None if refused_by is None else refused_by["ruleId"],
         "path": answer.path,
         "decidedAt": decided_at_ms,
         "traceparent": traceparent_of(arrival.record.headers),
+        "english": None if refused_by is None else refused_by["english"],
+        "french": None if refused_by is None else refused_by["french"],
+        "documentation": None if refused_by is None else refused_by["documentation"],
+        "warnings": [broken_rule(w.code, w.path, rules_page) for w in answer.warnings],
+    }
+
+
+def broken_rule(code: str, path: str | None, rules_page: str) -> BrokenRule:
+    """A broken rule as its sender is told of it: the words are those of the table."""
+    rule = REJECTIONS[code]
+    return {
+        "ruleId": rule.rule_id,
+        "code": code,
+        "path": path,
+        "english": rule.english,
+        "french": rule.french,
+        "documentation": rule.link(rules_page),
     }
 
 
@@ -43,11 +63,14 @@ def answer_of(arrival: Arrival) -> Answer:
     return arrival.answer
 
 
-def outcome_rows(arrivals: Iterable[Arrival], decided_at_ms: int) -> list[NewOutcomes]:
+def outcome_rows(
+    arrivals: Iterable[Arrival], decided_at_ms: int, rules_page: str
+) -> list[NewOutcomes]:
     """One row per source, in the order of the arrivals."""
     by_source: dict[str, list[Outcome]] = {}
     for arrival in arrivals:
-        by_source.setdefault(arrival.source, []).append(outcome_of(arrival, decided_at_ms))
+        outcome = outcome_of(arrival, decided_at_ms, rules_page)
+        by_source.setdefault(arrival.source, []).append(outcome)
     return [
         NewOutcomes(source, encode_outcomes(outcomes)) for source, outcomes in by_source.items()
     ]

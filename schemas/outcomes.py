@@ -6,8 +6,23 @@ One TypedDict per record of `schemas/avro/{outcome,notification,letter}`, kept e
 from typing import Literal, TypedDict
 
 
+class BrokenRule(TypedDict):
+    """A rule a message breaks without being refused for it."""
+
+    ruleId: str
+    code: str
+    path: str | None
+    english: str
+    french: str
+    documentation: str
+
+
 class Outcome(TypedDict):
-    """Topic outcomes, keyed by software: what became of one message."""
+    """Topic outcomes, keyed by software: what became of one message.
+
+    `english`, `french`, `documentation`: of the rule that refused it. Those written before version
+    2 have none.
+    """
 
     outcomeId: str
     messageId: bytes | None
@@ -22,6 +37,10 @@ class Outcome(TypedDict):
     path: str | None
     decidedAt: int
     traceparent: str | None
+    english: str | None
+    french: str | None
+    documentation: str | None
+    warnings: list[BrokenRule]
 
 
 class OutcomeBatch(TypedDict):

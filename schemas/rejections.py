@@ -1,9 +1,8 @@
 """Why a message is refused: stable codes, with a sentence in French and in English and a repair.
 
-A rejection is a value, never an exception. The code, the rule and the path of the field travel in
-the
-outcome; the sentences are looked up here by whoever shows them. The rows stand in
-`valuesets/rejections.tsv`. HL7 codes: table 0533 (SPEC d.4).
+A rejection is a value, never an exception. The code, the rule, the path of the field and the
+sentences travel in the outcome. The rows stand in `valuesets/rejections.tsv`. HL7 codes: table 0533
+(SPEC d.4).
 """
 
 from __future__ import annotations
@@ -15,6 +14,9 @@ from importlib import resources
 from typing import Any, Final, Literal, cast
 
 Severity = Literal["reject", "warn"]
+
+RULES_PAGE: Final = "docs/rules.md"
+"""The page of documentation made of the table, below the root of the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class RejectionRule:
     checks: str
     source: str
     example: str
+
+    def link(self, page: str) -> str:
+        """Where `page`, the documentation of the rules, explains this one."""
+        return f"{page}#{self.rule_id}"
 
 
 @dataclass(frozen=True, slots=True)

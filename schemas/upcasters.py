@@ -16,5 +16,11 @@ Upcaster: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTERS: Final[Mapping[Step, Upcaster]] = {}
 
-RESOLVED_AS_IS: Final[frozenset[Step]] = frozenset()
+RESOLVED_AS_IS: Final[frozenset[Step]] = frozenset(
+    {
+        # No sentences, no link, no warnings: the reader looks the sentences up by their code.
+        ("Outcome", 1),
+        ("OutcomeBatch", 1),
+    }
+)
 """Steps for which plain Avro resolution (defaults, aliases, promotions) says it all."""

@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from schemas.rejections import RULES_PAGE
 from schemas.severities import Severities, parse_severities
 
 PREFIX = "HISTOIRE_"
@@ -159,7 +160,7 @@ class Settings(BaseSettings):
         " shows which may be.",
     )
     rules_documentation_url: str = Field(
-        default="docs/rules.md",
+        default=RULES_PAGE,
         pattern=r"^[^\s#]{1,512}$",
         description="Page that explains the rules; answers link to it, #RULE appended.",
     )

@@ -10,6 +10,16 @@ from hypothesis import strategies as st
 from ingest.outcome_bytes import encode_outcomes
 from schemas.codec import encode
 
+broken_rules = st.fixed_dictionaries(
+    {
+        "ruleId": st.text(max_size=10),
+        "code": st.text(max_size=20),
+        "path": st.none() | st.text(max_size=20),
+        "english": st.text(max_size=200),
+        "french": st.text(max_size=200),
+        "documentation": st.text(max_size=80),
+    }
+)
 longs = st.integers(-(2**63), 2**63 - 1)
 outcomes = st.fixed_dictionaries(
     {
@@ -26,6 +36,10 @@ outcomes = st.fixed_dictionaries(
         "path": st.none() | st.text(max_size=20),
         "decidedAt": longs,
         "traceparent": st.none() | st.text(max_size=55),
+        "english": st.none() | st.text(max_size=200),
+        "french": st.none() | st.text(max_size=200),
+        "documentation": st.none() | st.text(max_size=80),
+        "warnings": st.lists(broken_rules, max_size=3),
     }
 )
 
@@ -50,5 +64,9 @@ def test_a_block_of_many() -> None:
         "path": None,
         "decidedAt": 1_700_000_000_000,
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "english": None,
+        "french": None,
+        "documentation": None,
+        "warnings": [],
     }
     assert encode_outcomes([row] * 3000) == encode("OutcomeBatch", {"outcomes": [row] * 3000})

@@ -20,7 +20,7 @@ from producers.answers import AnswerReader, answer_of
 from producers.commands import register
 from schemas.codec import encode
 from schemas.outcomes import Outcome
-from schemas.rejections import REJECTIONS
+from schemas.rejections import REJECTIONS, RULES_PAGE
 
 
 def outcome(number: int, *, software: str = "lab-1", code: str | None = None) -> Outcome:
@@ -38,6 +38,10 @@ def outcome(number: int, *, software: str = "lab-1", code: str | None = None) ->
         "path": "ins.matricule" if code else None,
         "decidedAt": 1_700_000_000_000,
         "traceparent": None,
+        "english": REJECTIONS[code].english if code else None,
+        "french": REJECTIONS[code].french if code else None,
+        "documentation": REJECTIONS[code].link(RULES_PAGE) if code else None,
+        "warnings": [],
     }
 
 
