@@ -45,6 +45,7 @@ class Context:
     content_bytes_max: int
     severities: Severities = AS_THE_TABLE_SAYS
     policy: Policy = DEFAULT_POLICY
+    rules_page: str = RULES_PAGE
 
 
 @dataclass(slots=True)
