@@ -6,10 +6,12 @@ carry them (TRAPS 22). Displays found in documents are often wrong: labels come 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
+
+from .listed import CodeList, FormatCode, ListedCode, formats, listed, rows_of
+
+__all__ = ["CodeList", "FormatCode", "ListedCode"]
 
 NO_OVERRIDE: Final[Mapping[tuple[str, str], str]] = MappingProxyType({})
 UNSTRUCTURED_TEMPLATE: Final = "1.3.6.1.4.1.19376.1.2.20"
@@ -17,109 +19,89 @@ UNSTRUCTURED_TEMPLATE: Final = "1.3.6.1.4.1.19376.1.2.20"
 DLU_2024_OVERRIDE: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {("1.2.250.1.213.1.1.1.51", "74207-2"): "urn:asip:ci-sis:dlu:2024"}
 )
-TECHNICAL_TYPES: Final = frozenset({"E1762"})
+SIGNATURE_TYPE: Final = "E1762"
+KOS_TYPE: Final = "IMG-KOS"
+TECHNICAL_TYPES: Final = frozenset({SIGNATURE_TYPE, KOS_TYPE})
+"""Types of documents that serve others (TRAPS 25): the signature of a submission set, the KOS of a
+report.
+"""
+SIGNATURE_FORMATS: Final = frozenset(
+    {"http://www.w3.org/2000/09/xmldsig#", "urn:ihe:iti:dsg:detached:2014"}
+)
+KOS_FORMAT: Final = "1.2.840.10008.5.1.4.1.1.88.59"
+UNREFERENCED_FORMAT: Final = "urn:asipSante:modelesHorsProfils:2011"
+"""The format of a document whose model is in no list."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedCode:
-    """A code of a value set: its system (OID where one is known) and its French label."""
-
-    code: str
-    system: str
-    label: str
-    in_dmp: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class FormatCode:
-    """A formatCode (J60): the CDA templates that give it and, for an N1, the media type of the
-    body.
-    """
-
-    code: str
-    system: str
-    label: str
-    in_dmp: bool
-    templates: frozenset[str]
-    n1_media_type: str | None
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    lines = files(__name__).joinpath(f"{name}.tsv").read_text("utf-8").splitlines()
-    columns = lines[1].split("\t")
-    return [dict(zip(columns, line.split("\t"), strict=True)) for line in lines[2:]]
-
-
-def _listed(name: str) -> Mapping[str, ListedCode]:
-    rows = (
-        ListedCode(row["code"], row["system"], row["label"], row.get("in_dmp", "yes") == "yes")
-        for row in _rows(name)
-    )
-    return MappingProxyType({entry.code: entry for entry in rows})
-
-
-def _formats() -> Mapping[str, FormatCode]:
-    return MappingProxyType(
-        {
-            row["code"]: FormatCode(
-                row["code"],
-                row["system"],
-                row["label"],
-                row["in_dmp"] == "yes",
-                frozenset(row["templates"].split()),
-                row["n1_media_type"] or None,
-            )
-            for row in _rows("format_code")
-        }
-    )
-
-
-def _in_dmp(listed: Mapping[str, ListedCode]) -> frozenset[str]:
-    return frozenset(code for code, entry in listed.items() if entry.in_dmp)
-
-
-TYPES: Final = _listed("type_code")
-CLASSES: Final = _listed("class_code")
-FORMATS: Final = _formats()
-PRACTICE_SETTINGS: Final = _listed("practice_setting_code")
-FACILITIES: Final = _listed("facility_type_code")
-CONFIDENTIALITIES: Final = _listed("confidentiality_code")
-GENDERS: Final = _listed("gender_code")
-AUTHOR_ROLES: Final = _listed("author_role")
-AUTHOR_SPECIALTIES: Final = _listed("author_specialty")
-SUBJECT_ROLES: Final = _listed("subject_role")
-LANGUAGES: Final = MappingProxyType({row["code"]: row["label"] for row in _rows("language_code")})
+TYPES: Final = listed("type_code")
+CLASSES: Final = listed("class_code")
+FORMATS: Final = formats()
+PRACTICE_SETTINGS: Final = listed("practice_setting_code")
+FACILITIES: Final = listed("facility_type_code")
+CONFIDENTIALITIES: Final = listed("confidentiality_code")
+GENDERS: Final = listed("gender_code")
+AUTHOR_ROLES: Final = listed("author_role")
+AUTHOR_SPECIALTIES: Final = listed("author_specialty")
+SUBJECT_ROLES: Final = listed("subject_role")
+CONTENT_TYPES: Final = listed("content_type_code")
+REFERENCE_ID_TYPES: Final = listed("reference_id_type")
+LANGUAGES: Final = MappingProxyType({row["code"]: row["label"] for row in rows_of("language_code")})
 IDENTIFIER_OIDS: Final = MappingProxyType(
-    {row["oid"]: (row["name"], row["environment"]) for row in _rows("identifier_oid")}
+    {row["oid"]: (row["name"], row["environment"]) for row in rows_of("identifier_oid")}
 )
 
 TYPE_CODES: Final = frozenset(TYPES)
-TYPE_CODES_DMP: Final = _in_dmp(TYPES)
+TYPE_CODES_DMP: Final = TYPES.of_dmp()
 CLASS_OF_TYPE: Final = MappingProxyType(
-    {row["code"]: row["class"] for row in _rows("type_code") if row["class"]}
+    {row["code"]: row["class"] for row in rows_of("type_code") if row["class"]}
 )
 FORMAT_CODES: Final = frozenset(FORMATS)
-FORMAT_CODES_DMP: Final = frozenset(code for code, entry in FORMATS.items() if entry.in_dmp)
+FORMAT_CODES_DMP: Final = FORMATS.of_dmp()
 FACILITY_CODES: Final = frozenset(FACILITIES)
-FACILITY_CODES_DMP: Final = _in_dmp(FACILITIES)
+FACILITY_CODES_DMP: Final = FACILITIES.of_dmp()
 PRACTICE_SETTING_CODES: Final = frozenset(PRACTICE_SETTINGS)
-PRACTICE_SETTING_CODES_DMP: Final = _in_dmp(PRACTICE_SETTINGS)
+PRACTICE_SETTING_CODES_DMP: Final = PRACTICE_SETTINGS.of_dmp()
 CONFIDENTIALITY_LEVELS: Final = frozenset(
-    row["code"] for row in _rows("confidentiality_code") if row["kind"] == "level"
+    row["code"] for row in rows_of("confidentiality_code") if row["kind"] == "level"
 )
 CONFIDENTIALITY_FLAGS: Final = frozenset(CONFIDENTIALITIES) - CONFIDENTIALITY_LEVELS
-MIME_TYPES: Final = frozenset(row["code"] for row in _rows("mime_type") if row["use"] == "document")
-N1_MEDIA_TYPES: Final = frozenset(
-    row["code"] for row in _rows("mime_type") if row["use"] == "n1_body"
+MIME_TYPES: Final = frozenset(
+    row["code"] for row in rows_of("mime_type") if row["use"] == "document"
 )
-_FORMAT_OF_TEMPLATE: Final = MappingProxyType(
+N1_MEDIA_TYPES: Final = frozenset(
+    row["code"] for row in rows_of("mime_type") if row["use"] == "n1_body"
+)
+CONTENT_TYPE_CODES: Final = frozenset(CONTENT_TYPES) | {
+    # J61 from SA05 on: hospitals say what kind of activity it was (J59).
+    code
+    for code in FACILITY_CODES_DMP
+    if code.startswith("SA") and code >= "SA05"
+}
+REFERENCE_ID_TYPES_DMP: Final = REFERENCE_ID_TYPES.of_dmp()
+EVENT_SYSTEMS: Final = MappingProxyType(
+    {row["system"]: (row["name"], row["form"]) for row in rows_of("event_system")}
+)
+"""Systems of event codes: name, and the pattern of a whole code."""
+ENDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        template: entry
-        for entry in FORMATS.values()
-        if entry.n1_media_type is None
-        for template in entry.templates
+        "typeCode": TYPES.ends(),
+        "formatCode": FORMATS.ends(),
+        "healthcareFacilityTypeCode": FACILITIES.ends(),
+        "practiceSettingCode": PRACTICE_SETTINGS.ends(),
     }
 )
+"""By field of a document: the codes that ended, and their last day (`YYYYMMDD`)."""
+
+
+def _formats_of_templates() -> Mapping[str, tuple[FormatCode, ...]]:
+    found: dict[str, tuple[FormatCode, ...]] = {}
+    for entry in sorted(FORMATS.values(), key=lambda entry: entry.start):
+        for template in entry.templates if entry.n1_media_type is None else ():
+            found[template] = (*found.get(template, ()), entry)
+    return MappingProxyType(found)
+
+
+_FORMATS_OF_TEMPLATE: Final = _formats_of_templates()
 _FORMAT_OF_N1: Final = MappingProxyType(
     {entry.n1_media_type: entry for entry in FORMATS.values() if entry.n1_media_type}
 )
@@ -132,16 +114,28 @@ def class_of(type_code: str) -> str | None:
     return CLASS_OF_TYPE.get(type_code)
 
 
-def type_label(type_code: str) -> str | None:
-    """The French label of a typeCode, None when it is in no list."""
-    entry = TYPES.get(type_code)
-    return entry.label if entry else None
+def type_label(type_code: str, at: str | None = None) -> str | None:
+    """The French label a typeCode had at this HL7 literal, the newest for None (TRAPS 22).
+
+    None when it is in no list.
+    """
+    return TYPES.label(type_code, at)
 
 
-def class_label(class_code: str) -> str | None:
-    """The French label of a classCode, None when it is in no list."""
-    entry = CLASSES.get(class_code)
-    return entry.label if entry else None
+def class_label(class_code: str, at: str | None = None) -> str | None:
+    """The French label a classCode had at this HL7 literal, the newest for None.
+
+    None when it is in no list.
+    """
+    return CLASSES.label(class_code, at)
+
+
+def facility_label(facility_code: str, at: str | None = None) -> str | None:
+    """The French label a sector had at this HL7 literal, the newest for None.
+
+    None when it is in no list.
+    """
+    return FACILITIES.label(facility_code, at)
 
 
 def is_dmp_type(type_code: str) -> bool:
@@ -154,6 +148,7 @@ def format_of(
     type_code: str | None,
     media_type: str | None,
     *,
+    at: str | None = None,
     overrides: Mapping[tuple[str, str], str] = NO_OVERRIDE,
 ) -> FormatCode | None:
     """The formatCode of a CDA with these templates, in the order of the file; None when no
@@ -161,13 +156,34 @@ def format_of(
 
     An N1 takes it from the media type of its body (map A12), any other from its model
     template (map A11): the last one known, since models stand after the profiles they
-    refine. `overrides` names a format by (template root, typeCode) where sources disagree.
+    refine. Of several that were in use one after the other, that of `at` (HL7 literal), the newest
+    for None. `overrides` names a format by (template root, typeCode) where sources disagree.
     """
     if UNSTRUCTURED_TEMPLATE in template_roots:
         return _FORMAT_OF_N1.get(media_type or "")
     for root in reversed(template_roots):
         override = overrides.get((root, type_code or ""))
-        found = FORMATS.get(override) if override else _FORMAT_OF_TEMPLATE.get(root)
+        if override is not None:
+            return FORMATS[override]
+        found = _FORMATS_OF_TEMPLATE.get(root)
         if found is not None:
-            return found
+            begun = [entry for entry in found if at is None or entry.has_begun(at)]
+            return begun[-1] if begun else found[0]
     return None
+
+
+def formats_of(
+    template_roots: tuple[str, ...], type_code: str | None, media_type: str | None
+) -> frozenset[str]:
+    """Every formatCode that a CDA with these templates may have, whatever its date; empty when no
+    rule gives one. Where sources disagree (SPEC j.19), what each of them says.
+    """
+    if UNSTRUCTURED_TEMPLATE in template_roots:
+        entry = _FORMAT_OF_N1.get(media_type or "")
+        return frozenset({entry.code} if entry else ())
+    for root in reversed(template_roots):
+        found = _FORMATS_OF_TEMPLATE.get(root)
+        if found is not None:
+            disputed = DLU_2024_OVERRIDE.get((root, type_code or ""))
+            return frozenset({entry.code for entry in found} | ({disputed} if disputed else set()))
+    return frozenset()
