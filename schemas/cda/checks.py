@@ -13,7 +13,7 @@ from .checks_of_codes import CODE_CHECKS
 from .checks_of_identifiers import IDENTIFIER_CHECKS
 from .checks_of_times import TIME_CHECKS
 from .document import CdaDocument, Problem
-from .elements import Element, path
+from .elements import Element, line_of, path
 
 Check = Callable[[Element, CdaDocument], Iterator[Problem]]
 
@@ -80,7 +80,9 @@ def _qualifiers(header: Element, found: CdaDocument) -> Iterator[Problem]:
     for part in () if name is None else name:
         if part.get("qualifier") not in (None, "BR", "CL"):
             yield Problem(
-                "name_qualifier_withdrawn", "A patient name has a qualifier other than BR and CL."
+                "name_qualifier_withdrawn",
+                "A patient name has a qualifier other than BR and CL.",
+                line_of(part),
             )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from ..unique_id import unique_id_is_well_formed
 from .context import ORGANISATION_ROOT, PERSON_ROOT
 from .document import CdaDocument, Problem
-from .elements import Element, Places, header_elements, path
+from .elements import Element, Places, header_elements, line_of, path
 
 Check = Callable[[Element, CdaDocument], Iterator[Problem]]
 
@@ -52,7 +52,7 @@ def _health_identifiers(header: Element, found: CdaDocument) -> Iterator[Problem
         if fault is not None:
             places[fault].add(element)
     for fault, found_at in places.items():
-        yield Problem(fault, f"{_SENTENCES[fault]} at {found_at}.")
+        yield Problem(fault, f"{_SENTENCES[fault]} at {found_at}.", found_at.line)
 
 
 def _person_fault(value: str) -> str | None:
@@ -84,7 +84,9 @@ def _encounter(header: Element, found: CdaDocument) -> Iterator[Problem]:
     for element in header.iterfind(path("componentOf/encompassingEncounter/id")):
         if element.get("root") == PERSON_ROOT:
             yield Problem(
-                "encounter_id_of_person", "The id of the encounter is the one of a professional."
+                "encounter_id_of_person",
+                "The id of the encounter is the one of a professional.",
+                line_of(element),
             )
 
 

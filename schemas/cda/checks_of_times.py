@@ -29,7 +29,7 @@ def _forms(header: Element, found: CdaDocument) -> Iterator[Problem]:
             places[fault].add(element)
     for fault, found_at in places.items():
         code, sentence = _FAULTS[fault]
-        yield Problem(code, f"{sentence} at {found_at}.")
+        yield Problem(code, f"{sentence} at {found_at}.", found_at.line)
 
 
 def _order(header: Element, found: CdaDocument) -> Iterator[Problem]:

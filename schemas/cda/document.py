@@ -4,7 +4,7 @@ Identifiers are `root^extension` (or the root alone), times the literal of the f
 file has nothing or a nullFlavor. Class, format and mime type are derived (SPEC c.1, TRAPS 22).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from .. import valuesets
@@ -79,10 +79,14 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something the maker of the software should know; `detail` never holds a value of the file."""
+    """Something the maker of the software should know; `detail` never holds a value of the file.
+
+    `line`: of the first element at fault, None where none is; two that differ only there are equal.
+    """
 
     code: str
     detail: str
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +151,9 @@ class CdaDocument:
     def as_json(self) -> dict[str, Any]:
         """The fields of `histoire cda --json`, in their order, ready for orjson."""
         shown: dict[str, Any] = {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if field.name not in _NOT_IN_JSON
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name not in _NOT_IN_JSON
         }
         shown["event_codes"] = [str(code) for code in self.event_codes]
         shown["authors"] = [

@@ -1,7 +1,7 @@
 """Reading one element of a CDA header: identifiers, codes, texts; nullFlavor is absent."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 
@@ -98,9 +98,12 @@ class Places:
 
     def __init__(self) -> None:
         self._found: list[str] = []
+        self.line: int | None = None
 
     def add(self, element: Element) -> None:
         """Remember where this element stands, while there is room."""
+        if not self._found:
+            self.line = line_of(element)
         if len(self._found) < _MAX_PLACES:
             self._found.append(place(element))
 
@@ -108,6 +111,21 @@ class Places:
         """`a, b and c` for a sentence, each place once, in the order of the file."""
         *others, last = dict.fromkeys(self._found)
         return f"{', '.join(others)} and {last}" if others else last
+
+
+def line_of(element: Element | None) -> int | None:
+    """The line of the file on which an element begins, from 1; None without one."""
+    return None if element is None else cast("int | None", element.sourceline)
+
+
+def line_at(document: Element, steps: str) -> int | None:
+    """The line of the first element at this path, or of the nearest one above it that is there."""
+    parts = steps.split("/")
+    for count in range(len(parts), 0, -1):
+        found = document.find(path("/".join(parts[:count])))
+        if found is not None:
+            return line_of(found)
+    return line_of(document)
 
 
 def place(element: Element) -> str:
