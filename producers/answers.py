@@ -12,8 +12,8 @@ from ingest.runtime.feed.types import Assignment, Partition, Poller
 from ingest.runtime.settings import Settings
 from schemas.codec import Decoded, decode
 from schemas.messages import OUTCOMES
-from schemas.outcomes import Outcome
-from schemas.rejections import REJECTIONS
+from schemas.outcomes import BrokenRule, Outcome
+from schemas.rejections import REJECTIONS, RULES_PAGE
 
 _STATUS: Final[Mapping[str, tuple[str, str]]] = {
     "ACCEPTED": ("The message is in the record.", "Le message est dans le dossier."),
@@ -32,12 +32,16 @@ _POLL_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One outcome with its sentences. `repair` is empty when nothing is to be done."""
+    """One outcome with its sentences. `repair` is empty when nothing is to be done.
+
+    `documentation`: the link to the rule that refused it, None unless rejected.
+    """
 
     outcome: Outcome
     english: str
     french: str
     repair: str
+    documentation: str | None = None
 
     @property
     def message_id(self) -> str | None:
@@ -50,6 +54,11 @@ class Answer:
         """Whether what the sender wanted holds now."""
         return self.outcome["status"] != "REJECTED"
 
+    @property
+    def warnings(self) -> list[BrokenRule]:
+        """The rules the message breaks without being refused for them."""
+        return self.outcome["warnings"]
+
     def as_json(self) -> dict[str, Any]:
         """For `--json`: one object."""
         return {
@@ -57,20 +66,57 @@ class Answer:
             "messageId": self.message_id,
             "english": self.english,
             "french": self.french,
+            "documentation": self.documentation,
             "repair": self.repair,
+            "warnings": [with_repair(warning) for warning in self.warnings],
         }
 
+    def explained(self) -> list[str]:
+        """Lines for a person: what broke which rule, in English, in French, the repair, the link;
+        then the same of each warning.
+        """
+        said = self.outcome
+        lines = [f"{self.english} {self.repair}".strip(), self.french]
+        if said["code"] is not None:
+            lines.insert(0, place_of_rule(said["ruleId"] or "?", said["code"], said["path"]))
+        if self.documentation is not None:
+            lines.append(self.documentation)
+        for warning in self.warnings:
+            place = place_of_rule(warning["ruleId"], warning["code"], warning["path"])
+            repair = with_repair(warning)["repair"]
+            lines += [f"warning {place}", f"{warning['english']} {repair}".strip()]
+            lines += [warning["french"], warning["documentation"]]
+        return lines
 
-def answer_of(outcome: Outcome) -> Answer:
-    """The outcome with the sentences of its status or code; unknown codes stay as they are."""
+
+def place_of_rule(rule_id: str, code: str, path: str | None) -> str:
+    """What a program or a person looks for: `DOC-08 time_malformed (document.creationTime)`."""
+    return f"{rule_id} {code}" + (f" ({path})" if path else "")
+
+
+def with_repair(broken: BrokenRule) -> dict[str, Any]:
+    """The broken rule with what is to be done; nothing for a code of a later version."""
+    rule = REJECTIONS.get(broken["code"])
+    return {**broken, "repair": "" if rule is None else rule.repair}
+
+
+def answer_of(outcome: Outcome, rules_page: str = RULES_PAGE) -> Answer:
+    """The outcome with its sentences, those of its status, or those of its code here; unknown codes
+    stay as they are. `rules_page`: where the rules are explained, for outcomes without a link.
+    """
     code = outcome["code"]
     if outcome["status"] != "REJECTED" or code is None:
         english, french = _STATUS.get(outcome["status"], ("Rejected.", "Refusé."))
         return Answer(outcome, english, french, "")
     rule = REJECTIONS.get(code)
-    if rule is None:
-        return Answer(outcome, f"Rejected: {code}.", f"Refusé : {code}.", "")
-    return Answer(outcome, rule.english, rule.french, rule.repair)
+    link = outcome["documentation"] or (None if rule is None else rule.link(rules_page))
+    return Answer(
+        outcome,
+        outcome["english"] or (f"Rejected: {code}." if rule is None else rule.english),
+        outcome["french"] or (f"Refusé : {code}." if rule is None else rule.french),
+        "" if rule is None else rule.repair,
+        link,
+    )
 
 
 class AnswerReader:
@@ -78,6 +124,7 @@ class AnswerReader:
 
     def __init__(self, settings: Settings, *, client_id: str, from_end: bool) -> None:
         self._from_end = from_end
+        self._rules_page = settings.rules_documentation_url
         self._ends: dict[Partition, int] = {}
         self._next: dict[Partition, int] = {}
         self.unreadable = 0
@@ -95,7 +142,7 @@ class AnswerReader:
                 if outcome is None:
                     self.unreadable += 1
                 else:
-                    answers.append(answer_of(outcome))
+                    answers.append(answer_of(outcome, self._rules_page))
         return answers
 
     @property

@@ -56,13 +56,11 @@ def outcomes(
 def _show(answer: Answer) -> None:
     outcome = answer.outcome
     place = f"{outcome['topic']}/{outcome['partition']}/{outcome['offset']}"
-    field = f" ({outcome['path']})" if outcome["path"] else ""
-    code = f" {outcome['code']}{field}" if outcome["code"] else ""
     out().print(
         Text.assemble(
             (f"{outcome['status']:<9}", _COLOURS.get(outcome["status"], "yellow")),
-            f" {answer.message_id or '-'} {outcome['softwareId']} {place}{code}",
-            f"\n          {answer.english} {answer.repair}\n          {answer.french}",
+            f" {answer.message_id or '-'} {outcome['softwareId']} {place}",
+            *(f"\n          {line}" for line in answer.explained()),
         )
     )
 

@@ -12,8 +12,9 @@ from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.settings import Settings
 from schemas.cda import CdaDocument
 from schemas.messages import DOCUMENTS, Actor, Provenance, Software
+from schemas.rejections import REJECTIONS, RULES_PAGE
 
-from .answers import Answer, AnswerReader
+from .answers import Answer, AnswerReader, with_repair
 from .deposit import Flags, Refused, actor_of, deposit, read_document, read_file
 from .publisher import AlreadySubmitted, DocumentPublisher, QueueFull
 
@@ -29,6 +30,7 @@ class Sending:
     """A file on its way. `before`: the message that sent this document earlier from this queue.
 
     `refusal`: it was not sent, or the publisher refused it. `answer`: its last outcome.
+    `rules_page`: where the rules are explained.
     """
 
     file: Path
@@ -39,6 +41,7 @@ class Sending:
     offset: int | None = None
     refusal: Refused | None = None
     answer: Answer | None = None
+    rules_page: str = RULES_PAGE
 
     @property
     def state(self) -> str:
@@ -52,6 +55,7 @@ class Sending:
     def as_json(self) -> dict[str, Any]:
         """For `--json`: one object."""
         refusal, answer = self.refusal, self.answer
+        rule = REJECTIONS.get(refusal.code) if refusal else None
         return {
             "file": str(self.file),
             "state": self.state,
@@ -61,10 +65,15 @@ class Sending:
             "partition": self.partition,
             "offset": self.offset,
             "code": refusal.code if refusal else answer and answer.outcome["code"],
-            "path": answer and answer.outcome["path"],
+            "ruleId": rule.rule_id if rule else answer and answer.outcome["ruleId"],
+            "path": refusal.path if refusal else answer and answer.outcome["path"],
             "english": refusal.english if refusal else answer and answer.english,
             "french": refusal.french if refusal else answer and answer.french,
             "repair": answer.repair if answer else None,
+            "documentation": rule.link(self.rules_page)
+            if rule
+            else answer and answer.documentation,
+            "warnings": [with_repair(warning) for warning in answer.warnings] if answer else [],
             "remarks": self.remarks,
         }
 
@@ -89,7 +98,7 @@ class FileSender:
 
     def submit(self, file: Path, request: Request) -> Sending:
         """Read a file and queue it durably, or say why it is refused."""
-        sending = Sending(file)
+        sending = Sending(file, rules_page=self._settings.rules_documentation_url)
         try:
             content = read_file(file)
             limit = self._settings.max_content_bytes

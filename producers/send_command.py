@@ -13,6 +13,7 @@ from ingest.runtime.feed.types import FeedMismatch
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 
+from .answers import place_of_rule
 from .deposit import Flags
 from .durable_queue import QueueError
 from .queues import Earlier
@@ -108,7 +109,7 @@ def send(
         print_json(sending.as_json()) if as_json else _show(sending)
     if sent.earlier.waited or flush:
         _show_earlier(sent.earlier, as_json)
-    _end(sent, wait)
+    end_of_sending(sent, wait)
 
 
 def _check(
@@ -166,17 +167,21 @@ def _show(sending: Sending) -> None:
         parts.append(f" message {sending.message_id}")
     if sending.before is not None:
         parts.append(f" (sent before as {sending.before})")
-    said = sending.as_json()
-    for name in ("english", "french"):
-        if said[name]:
-            code = f"{said['code']}: " if said["code"] and name == "english" else ""
-            parts.append(f"\n          {code}{said[name]}")
-    if said["repair"]:
-        parts.append(f"\n          {said['repair']}")
+    parts += [f"\n          {line}" for line in _explained(sending)]
     out().print(Text.assemble((f"{sending.state:<9}", colour), *parts))
 
 
-def _end(sent: Sent, wait: bool) -> None:
+def _explained(sending: Sending) -> list[str]:
+    """Which rule it breaks, in words, with the link to more; as answers are explained."""
+    said = sending.as_json()
+    if sending.refusal is None:
+        return sending.answer.explained() if sending.answer is not None else []
+    code = said["code"]
+    place = place_of_rule(said["ruleId"], code, said["path"]) if said["ruleId"] else code
+    return [place, said["english"], said["french"], *filter(None, [said["documentation"]])]
+
+
+def end_of_sending(sent: Sent, wait: bool) -> None:
     """Ends with the first of these that is so, each in one sentence."""
     refused = sent.count("refused", "rejected")
     queued = sent.count("queued") + sent.earlier.queued

@@ -74,8 +74,45 @@ def test_every_rejection_has_both_sentences_and_a_repair(code: str) -> None:
 
 
 def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
-    unknown: Outcome = {**outcome(1, code="opposed"), "code": "invented_later"}
+    unknown: Outcome = {**outcome(1, code="opposed"), "code": "invented_later", "english": None}
     assert "invented_later" in answer_of(unknown).english
+
+
+def test_an_answer_written_before_answers_had_sentences_is_explained_all_the_same() -> None:
+    old: Outcome = {**outcome(1, code="opposed"), "english": None, "french": None}
+    old["documentation"] = None
+    answer = answer_of(old, "https://rules.example/dmp")
+    assert answer.english == REJECTIONS["opposed"].english
+    assert answer.documentation == f"https://rules.example/dmp#{REJECTIONS['opposed'].rule_id}"
+
+
+def test_the_words_of_the_answer_stand_above_those_of_this_version() -> None:
+    newer: Outcome = {**outcome(1, code="opposed"), "english": "Said by a later version."}
+    assert answer_of(newer).english == "Said by a later version."
+
+
+def test_a_person_is_told_rule_field_sentences_repair_link_and_warnings() -> None:
+    warned = outcome(1)
+    rule = REJECTIONS["time_malformed"]
+    link = rule.link(RULES_PAGE)
+    warned["warnings"] = [
+        {
+            "ruleId": rule.rule_id,
+            "code": rule.code,
+            "path": "document.creationTime",
+            "english": rule.english,
+            "french": rule.french,
+            "documentation": link,
+        }
+    ]
+    answer = answer_of(warned)
+    assert answer.is_good
+    said = "\n".join(answer.explained())
+    for part in (f"{rule.rule_id} {rule.code} (document.creationTime)", rule.english, rule.french):
+        assert part in said
+    assert rule.repair in said
+    assert link in said
+    assert answer.as_json()["warnings"] == [{**warned["warnings"][0], "repair": rule.repair}]
 
 
 def test_all_answers_are_read_once_and_the_end_is_known(settings: Settings) -> None:
@@ -118,4 +155,6 @@ def test_command_prints_one_object_per_answer_of_the_software_asked_for(
     shown = CliRunner().invoke(app, ["outcomes"])
     assert shown.exit_code == 0
     assert REJECTIONS["ins_key_wrong"].french in shown.stdout
+    assert "INS-02 ins_key_wrong (ins.matricule)" in shown.stdout
+    assert "docs/rules.md#INS-02" in shown.stdout
     assert shown.stdout.count("ACCEPTED") == 2

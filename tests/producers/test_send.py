@@ -199,7 +199,9 @@ def test_outcomes_of_real_ingestion(
     assert {sending.state for sending in first} == {"accepted"}
     assert (again.state, again.before) == ("duplicate", first[0].message_id)
     assert unmasked.state == "rejected"
-    assert unmasked.as_json()["code"] == "metadata_conflict"
+    said = unmasked.as_json()
+    assert (said["code"], said["ruleId"]) == ("metadata_conflict", "LIFE-02")
+    assert said["documentation"] == "docs/rules.md#LIFE-02"
 
 
 @pytest.mark.samples
