@@ -6,10 +6,19 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from schemas.times import ClinicalTime, local_day, parse_time, time_exists, time_fault
+from schemas.times import (
+    ClinicalTime,
+    day_as_written,
+    is_earlier_day,
+    local_day,
+    parse_time,
+    same_time,
+    time_exists,
+    time_fault,
+)
 
 PARIS = ZoneInfo("Europe/Paris")
 MICRO = timedelta(microseconds=1)
@@ -193,3 +202,90 @@ def test_an_offset_never_moves_the_local_day() -> None:
 @example("20230229000000+0100")
 def test_the_fast_question_has_the_same_answer(literal: str) -> None:
     assert time_exists(literal) == (parse_time(literal) is not None)
+
+
+# Two literals of one time: what a producer wrote in the metadata and in the document
+
+
+@given(moments, offsets, offsets)
+def test_an_instant_is_the_same_in_every_zone(moment: datetime, one: int, other: int) -> None:
+    moment = moment.replace(microsecond=0, tzinfo=UTC)
+    local = [moment.astimezone(timezone(timedelta(minutes=offset))) for offset in (one, other)]
+    first, second = (
+        f"{t.year:04}{t:%m%d%H%M%S}{zone(offset)}"
+        for t, offset in zip(local, (one, other), strict=True)
+    )
+    assert same_time(first, second)
+    later = local[1] + timedelta(seconds=1)
+    assert not same_time(first, f"{later.year:04}{later:%m%d%H%M%S}{zone(other)}")
+
+
+literals = st.builds(
+    lambda moment, length, offset: (
+        f"{moment.year:04}{moment:%m%d%H%M%S}"[:length] + (zone(offset) if length > 8 else "")
+    ),
+    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),
+    st.sampled_from([4, 6, 8, 12, 14]),
+    offsets,
+)
+
+
+@given(literals, st.sampled_from([4, 6, 8, 12]))
+def test_a_literal_cut_short_is_the_same_time(literal: str, length: int) -> None:
+    digits = literal.partition("+")[0].partition("-")[0]
+    offset = literal[len(digits) :]
+    short = digits[:length] + (offset if length > 8 else "")
+    assume(length <= len(digits))
+    assert same_time(literal, short)
+    assert same_time(short, literal)
+
+
+@given(literals, literals)
+def test_order_of_days_as_written(one: str, other: str) -> None:
+    assert not (is_earlier_day(one, other) and is_earlier_day(other, one))
+    assert not is_earlier_day(one, one)
+    first, second = read(one), read(other)
+    days = local_day(first), local_day(second)
+    if days[0] is not None and days[1] is not None:
+        assert is_earlier_day(one, other) == (days[0] < days[1])
+    if len(one) == len(other) == 4:
+        assert is_earlier_day(one, other) == (one < other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("20240104160527+0100", "20240104150527+0000", True),
+        ("20240104160527+0100", "20240104160527", True),  # Paris, in winter
+        ("20240704160527+0200", "20240704160527", True),  # and in summer
+        ("20240104160527+0100", "20240104150527", False),  # UTC without a mark, as XDS prints it
+        ("20240104160527+0100", "202401041605+0100", True),
+        ("20240104160527.250+0100", "20240104160527+0100", True),
+        ("20240104", "20240104160527+0100", True),
+        ("20240103", "20240104000500+0400", False),  # never shifted
+        ("1979", "19790328", True),
+        ("1978", "19790328", False),
+        ("20240106113623+100", "20240106113623+0100", True),
+        ("yesterday", "yesterday", False),
+    ],
+)
+def test_same_times(one: str, other: str, same: bool) -> None:
+    assert same_time(one, other) is same
+    assert same_time(other, one) is same
+
+
+@pytest.mark.parametrize(
+    ("literal", "day"),
+    [
+        ("1979", "1979"),
+        ("197903", "197903"),
+        ("19790328", "19790328"),
+        ("20240104160527+0100", "20240104"),
+        ("1979+0100", "1979"),
+        ("197903-0400", "197903"),
+        ("1979Z", "1979"),
+        ("202101040735+0100", "20210104"),
+    ],
+)
+def test_days_as_written(literal: str, day: str) -> None:
+    assert day_as_written(literal) == day
