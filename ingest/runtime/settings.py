@@ -164,6 +164,11 @@ class Settings(BaseSettings):
         pattern=r"^[^\s#]{1,512}$",
         description="Page that explains the rules; answers link to it, #RULE appended.",
     )
+    registry_required: bool = Field(
+        default=False,
+        description="Refuse software and téléconsultation companies that the registry does not"
+        " know also while it has no entry of their kind.",
+    )
     rejection_window: int = Field(
         default=2000,
         ge=1,
@@ -189,6 +194,15 @@ class Settings(BaseSettings):
     )
     projection_batch: int = Field(
         default=2000, ge=1, le=100_000, description="Events of one projection transaction."
+    )
+    habilitation_file: Path | None = Field(
+        default=None,
+        description="File of the habilitation matrix: what each profession may read and feed;"
+        " unset: no profession is restricted.",
+    )
+    attending_physician_sees_masked: bool = Field(
+        default=False,
+        description="Whether the attending physician sees what is masked to professionals.",
     )
 
     metrics_host: str = Field(default="127.0.0.1", description="Address of the metrics endpoint.")
