@@ -15,7 +15,7 @@ from ingest.runtime.console import CommandError, Exit, err, out, print_json, pro
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.registry import registry
-from schemas.rejections import REJECTIONS
+from schemas.rejections import REJECTIONS, RULES_PAGE
 
 from .dead_letters import Retry, waiting
 from .faults import told_to_people
@@ -48,20 +48,23 @@ def _register_reading(group: typer.Typer) -> None:
     ) -> None:
         """List the dead letters that wait, in the order of receipt."""
         _check_code(code)
-        with told_to_people(), EventStore.open(Settings.load()) as store:
+        settings = Settings.load()
+        with told_to_people(), EventStore.open(settings) as store:
             letters = waiting(store, code=code, status=None if everything else "waiting")
             if as_json:
                 for letter in letters:
-                    print_json(described(letter))
+                    print_json(described(letter, settings.rules_documentation_url))
             else:
                 out().print(table_of(list(letters)))
 
     @group.command()
     def show(letter: Number, as_json: Json = False) -> None:
         """Say why one message was refused and how to repair it."""
-        with told_to_people(), EventStore.open(Settings.load()) as store:
+        settings = Settings.load()
+        with told_to_people(), EventStore.open(settings) as store:
             found = store.letter(letter)
-        facts = described(found.letter) | {"bytes": None if found.raw is None else len(found.raw)}
+        facts = described(found.letter, settings.rules_documentation_url)
+        facts |= {"bytes": None if found.raw is None else len(found.raw)}
         if as_json:
             print_json(facts)
             return
@@ -150,8 +153,11 @@ def _retry(store: EventStore, chosen: list[int]) -> Counter[str]:
     return counts
 
 
-def described(letter: Letter) -> dict[str, Any]:
-    """What may be shown of a letter: where it came from, why it was refused, what to do."""
+def described(letter: Letter, rules_page: str = RULES_PAGE) -> dict[str, Any]:
+    """What may be shown of a letter: where it came from, why it was refused, what to do.
+
+    `rules_page`: where the rules are explained.
+    """
     rule = REJECTIONS[letter.code]
     schema = registry().by_fingerprint.get(letter.fingerprint or b"")
     return {
@@ -167,6 +173,7 @@ def described(letter: Letter) -> dict[str, Any]:
         "french": rule.french,
         "english": rule.english,
         "repair": rule.repair,
+        "documentation": rule.link(rules_page),
         "retryable": rule.retryable,
         "software": letter.software_id,
         "message_id": None if letter.message_id is None else str(UUID(bytes=letter.message_id)),
@@ -185,17 +192,18 @@ def table_of(letters: list[Letter]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("letter", "source", "offset", "status"):
         table.add_column(title, no_wrap=True)
-    for title in ("code", "sentence"):
+    for title in ("rule", "sentence"):
         table.add_column(title, overflow="fold")
     for letter in letters:
         path = f"{letter.path}: " if letter.path else ""
+        rule = REJECTIONS[letter.code]
         table.add_row(
             str(letter.letter),
             "/".join(letter.source.rsplit("/", 2)[1:]),
             str(letter.offset),
             letter.status,
-            letter.code,
-            Text(path + REJECTIONS[letter.code].english),
+            f"{rule.rule_id} {letter.code}",
+            Text(path + rule.english),
         )
     table.caption = f"{len(letters)} dead letter(s)"
     return table

@@ -82,6 +82,9 @@ class IngestionMetrics:
         for (status, code), count in answers.items():
             metrics.messages.labels(topic, status, code).inc(count)
             balance[status] += count
+        warned = Counter(w.rule.rule_id for a in part.arrivals for w in answer_of(a).warnings)
+        for rule, count in warned.items():
+            metrics.rule_warnings.labels(topic, rule).inc(count)
         for kind, count in balance.items():
             metrics.balance_messages.labels(topic, number, kind).inc(count)
         metrics.balance_messages.labels(topic, number, "fetched").inc(len(part.arrivals))

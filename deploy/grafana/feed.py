@@ -69,6 +69,9 @@ def _messages(board: Dashboard) -> None:
         series("Rejected by code", "A jump is usually one software in a new version.", OPERATIONS,
                (rate("histoire_messages_total", "topic", "code", matchers=rejected),
                 "{{topic}} {{code}}")),
+        series("Warnings by rule", "Rules broken by messages that were taken all the same.",
+               OPERATIONS, (rate("histoire_rule_warnings_total", "topic", "rule"),
+                            "{{topic}} {{rule}}")),
         series("Balance", "Messages fetched of each topic since the beginning, by what became of"
                " them.", COUNT,
                (f"sum by (topic, kind) (max by (topic, partition, kind)"

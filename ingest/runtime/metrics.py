@@ -56,6 +56,11 @@ class Metrics:
             "Messages of the feed by outcome and, when rejected, code.",
             ("topic", "outcome", "code"),
         )
+        self.rule_warnings = self._counter(
+            "rule_warnings",
+            "Rules that messages break without being refused for them, by rule.",
+            ("topic", "rule"),
+        )
         self.batches = self._counter("batches", "Batches committed to the store.")
         self.events = self._counter("events", "Events appended, by name of the event.", ("name",))
         self.batch_duration = self._histogram(
