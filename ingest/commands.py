@@ -40,6 +40,7 @@ from .patience import Patience, patience
 from .positions import StoredPositions
 from .rejection_limit import RejectionLimit
 from .relay import Relay
+from .rules_command import register_rules
 from .startup import context_of, feed_facts, long_running
 
 UntilIdle = Annotated[bool, typer.Option("--until-idle", help="End when nothing is left to do.")]
@@ -117,6 +118,7 @@ def register(
     register_housekeeping(app)
     register_dead_letters(app)
     register_audit(app, audits)
+    register_rules(app)
 
 
 def port_of(given: int | None, until_idle: bool) -> int | None:

@@ -1,0 +1,106 @@
+"""The page of documentation of the rules, made of the table: `python -m schemas.rules_page`.
+
+`docs/rules.md` is its output; a test keeps both equal.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final
+
+from .rejections import REJECTIONS, RejectionRule
+
+FAMILIES: Final = {
+    "FEED": "The message",
+    "INS": "The person",
+    "DOC": "The document",
+    "AUT": "Authors and organisations",
+    "MET": "Metadata",
+    "LOT": "The submission set",
+    "LIFE": "The life cycle",
+    "REC": "The record",
+    "ACC": "Access",
+    "REG": "Reference of software",
+    "HL7": "HL7 v2",
+}
+"""What the rules of a family are about, by the beginning of their ids; in the order of the page."""
+
+_HEAD: Final = """\
+# Rules
+
+What a message must keep to be taken, and what the answer says when it does not. This page is made
+of `schemas/valuesets/rejections.tsv` by `python -m schemas.rules_page > docs/rules.md`.
+
+Answers name a rule by its id and its code, which never change, and link here. **reject**: the
+message is refused and lies in the dead letters. **warn**: it is taken, and the answer says so.
+Where the severity is *changeable*, an installation sets it, since the French texts leave it open:
+`HISTOIRE_RULE_SEVERITIES=RULE=reject,RULE=warn,RULE=off`; `histoire rules` shows what holds in one.
+HL7: code of table 0533 in an acknowledgement. Sources are the notes this project is built on (SPEC,
+TRAPS: facts and traps of the French texts; DESIGN: decisions of the system).
+"""
+
+
+def family_of(rule: RejectionRule) -> str:
+    """The beginning of its id: `DOC` of `DOC-08`."""
+    return rule.rule_id.partition("-")[0]
+
+
+def in_order(rules: Iterable[RejectionRule]) -> list[RejectionRule]:
+    """By family, then by number."""
+    families = list(FAMILIES)
+    return sorted(
+        rules,
+        key=lambda rule: (families.index(family_of(rule)), int(rule.rule_id.partition("-")[2])),
+    )
+
+
+def page(rules: Iterable[RejectionRule] = REJECTIONS.values()) -> str:
+    """The page, as Markdown: one heading with an anchor, the rule's id, for each rule."""
+    return "\n".join(_lines(in_order(rules)))
+
+
+def _lines(rules: list[RejectionRule]) -> Iterator[str]:
+    yield _HEAD
+    for family, members in groupby(rules, family_of):
+        of_family = list(members)
+        yield f"## {FAMILIES[family]}\n"
+        yield "| rule | code | severity | checks |"
+        yield "| --- | --- | --- | --- |"
+        for rule in of_family:
+            cells = (f"[{rule.rule_id}](#{rule.rule_id})", f"`{rule.code}`", severity_of(rule))
+            yield f"| {' | '.join(cells)} | {_text(rule.checks)} |"
+        yield ""
+        for rule in of_family:
+            yield from _section(rule)
+
+
+def severity_of(rule: RejectionRule) -> str:
+    """The severity in words: `reject`, or `warn, changeable`."""
+    return rule.severity + (", changeable" if rule.changeable else "")
+
+
+def _section(rule: RejectionRule) -> Iterator[str]:
+    yield f'### <a id="{rule.rule_id}"></a>{rule.rule_id}: `{rule.code}`\n'
+    yield f"{_text(rule.checks)}\n"
+    yield f"- **Severity**: {severity_of(rule)}"
+    yield f"- **HL7 code**: {rule.hl7}"
+    later = "yes, without being sent again" if rule.retryable else "no"
+    yield f"- **May pass later**: {later}"
+    yield f"- **En français**: {_text(rule.french)}"
+    yield f"- **In English**: {_text(rule.english)}"
+    yield f"- **Repair**: {_text(rule.repair)}"
+    yield f"- **Source**: {_text(rule.source)}"
+    yield f"- **Example that breaks it**: {_text(rule.example)}\n"
+
+
+def _text(text: str) -> str:
+    """The text as it is: what Markdown would read as its own signs is escaped."""
+    for sign in "\\`*_<>[]|":
+        text = text.replace(sign, "\\" + sign)
+    return text
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
