@@ -1,7 +1,8 @@
-"""Commands of those who feed: simulate, send, and the answers that come back."""
+"""Commands of those who feed: simulate, check, send, and the answers that come back."""
 
 import typer
 
+from .check.command import register_check
 from .outcomes_command import register_outcomes
 from .send_command import register_send
 from .simulate_command import register_simulate
@@ -12,3 +13,4 @@ def register(app: typer.Typer) -> None:
     register_simulate(app)
     register_send(app)
     register_outcomes(app)
+    register_check(app)

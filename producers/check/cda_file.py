@@ -1,0 +1,193 @@
+"""A CDA file: the deposit that `histoire send` would make of it, and all that is wrong with it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ingest.runtime.settings import Settings
+from schemas import valuesets
+from schemas.cda import Author as CdaAuthor
+from schemas.cda import CdaDocument, CdaRefusal, Coded, LegalAuthenticator, PatientIns, read_cda
+from schemas.cda.elements import CLINICAL_DOCUMENT, Element
+from schemas.cda.hardened import hardened_tree
+from schemas.identity import accepted_oids
+from schemas.rejections import REJECTIONS, Rejection
+
+from ..deposit import Flags, Refused, check_document, deposit
+from ..provenance import provenance_of
+from . import remarks
+from .finding import Finding
+from .places import place_and_line
+from .rules_of_message import UNLOOKED, Judge
+from .sound import SOUND
+
+MESSAGE: Final = "DepositDocument"
+_TURNS_MAX: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCda:
+    """What was found in a CDA. `document`: its root element, None when it can't be read.
+
+    `document` is the root of its tree also where the file holds it inside a stylesheet.
+    """
+
+    findings: list[Finding]
+    unlooked: list[str]
+    document: Element | None
+
+
+def check_cda(data: bytes, judge: Judge, settings: Settings, now: float) -> CheckedCda:
+    """Everything that is wrong with this document; never raises, whatever the bytes.
+
+    `now`: seconds since 1970, the time of the message.
+    """
+    found = read_cda(data)
+    document = _clinical_document(data)
+    if isinstance(found, CdaRefusal) or document is None:
+        refusal = found if isinstance(found, CdaRefusal) else _UNREAD
+        return CheckedCda([remarks.refusal(refusal, judge.page)], [], None)
+    findings = judge.findings(_size_right(data, judge))
+    unlooked: list[str] = []
+    refusals, datum = _deposit(found, data, judge, settings, now)
+    findings += [_of_refusal(refusal, judge) for refusal in refusals]
+    if datum is None:
+        unlooked.append(UNLOOKED)
+    else:
+        broken = judge.broken(MESSAGE, datum)
+        findings += judge.findings(broken.rejections + judge.soft(MESSAGE, broken))
+        if not broken.complete:
+            unlooked.append(UNLOOKED)
+    placed = [_placed(finding, document, found) for finding in findings]
+    named = frozenset(finding.code for finding in findings)
+    placed += remarks.findings_of(document, found.problems, named)
+    return CheckedCda(placed, unlooked, document)
+
+
+_UNREAD: Final = CdaRefusal("no_clinical_document", "The file holds no ClinicalDocument.")
+
+
+def _clinical_document(data: bytes) -> Element | None:
+    """The document as the root of a tree of its own, with the lines of the file."""
+    root = hardened_tree(data)
+    if isinstance(root, CdaRefusal):
+        return None
+    if root.tag == CLINICAL_DOCUMENT:
+        return root
+    inner = next(root.iter(CLINICAL_DOCUMENT), None)
+    # A copy has the lines of the original and none of its ancestors.
+    return None if inner is None else copy.copy(inner)
+
+
+def _size_right(data: bytes, judge: Judge) -> list[Rejection]:
+    return [Rejection("too_large", "content")] if len(data) > judge.content_bytes_max else []
+
+
+def _deposit(
+    found: CdaDocument, data: bytes, judge: Judge, settings: Settings, now: float
+) -> tuple[list[Refused], dict[str, Any] | None]:
+    """Why `histoire send` would not send it, each reason, and the deposit with those mended.
+
+    Its bytes are left out when something was mended: they say something else. None instead of a
+    deposit when what is refused cannot be mended.
+    """
+    refusals: list[Refused] = []
+    for _ in range(_TURNS_MAX):
+        try:
+            check_document(found, judge.environment)
+            provenance = provenance_of(settings, found, None, None, now)
+            datum = deposit(found, data, bytes(16), provenance, Flags())
+        except Refused as refusal:
+            known = [(r.code, r.path) for r in refusals]
+            mend = _MENDS.get(refusal.path or "")
+            if mend is None or (refusal.code, refusal.path) in known:
+                return [*refusals, refusal], None
+            refusals.append(refusal)
+            found = mend(found, judge)
+        else:
+            return refusals, {**datum, "content": None if refusals else data}
+    return refusals, None
+
+
+def _of_refusal(refusal: Refused, judge: Judge) -> Finding:
+    if refusal.code in REJECTIONS:
+        return judge.finding(Rejection(refusal.code, refusal.path), "reject")
+    return Finding(
+        source="rules",
+        severity="reject",
+        rule=None,
+        code=refusal.code,
+        french=refusal.french,
+        english=refusal.english,
+        path=refusal.path,
+        repair=remarks.REMARKS[refusal.code].repair if refusal.code in remarks.REMARKS else None,
+    )
+
+
+def _placed(finding: Finding, document: Element, found: CdaDocument) -> Finding:
+    if finding.path is None:
+        return finding
+    place, line = place_and_line(document, found, finding.path)
+    return replace(finding, place=place, line=line)
+
+
+def _ins(found: CdaDocument, judge: Judge) -> CdaDocument:
+    """A document without one INS gets one; of the one it has, the OID alone is mended."""
+    ins = found.ins or PatientIns("", SOUND["ins"]["matricule"], True)
+    return replace(found, ins=replace(ins, oid=min(accepted_oids(judge.environment))))
+
+
+def _matricule(found: CdaDocument, judge: Judge) -> CdaDocument:
+    oid = found.ins.oid if found.ins else min(accepted_oids(judge.environment))
+    return replace(found, ins=PatientIns(oid, SOUND["ins"]["matricule"], True))
+
+
+def _type(found: CdaDocument, judge: Judge) -> CdaDocument:
+    code = SOUND["document"]["typeCode"]
+    return replace(found, type=Coded(code, ""), class_code=valuesets.class_of(code))
+
+
+def _signer(found: CdaDocument, judge: Judge) -> CdaDocument:
+    sound = SOUND["document"]["legalAuthenticatorId"]
+    return replace(found, legal_authenticator=LegalAuthenticator(sound, None, None))
+
+
+def _signature(found: CdaDocument, judge: Judge) -> CdaDocument:
+    signer = found.legal_authenticator
+    return replace(found, legal_authenticator=signer and replace(signer, time=None))
+
+
+def _authors(found: CdaDocument, judge: Judge) -> CdaDocument:
+    sound = SOUND["document"]["authors"][0]["id"]
+    return replace(found, authors=(CdaAuthor(sound, *[None] * 7),))
+
+
+def _field(name: str, of_document: str) -> Callable[[CdaDocument, Judge], CdaDocument]:
+    value = SOUND["document"][of_document]
+    return lambda found, judge: replace(found, **{name: value})
+
+
+_MENDS: Final[Mapping[str, Callable[[CdaDocument, Judge], CdaDocument]]] = {
+    "ins": _ins,
+    "ins.oid": _ins,
+    "ins.matricule": _matricule,
+    "document.typeCode": _type,
+    "document.classCode": _type,
+    "document.authors": _authors,
+    "document.legalAuthenticatorId": _signer,
+    "document.legalAuthenticationTime": _signature,
+    "document.uniqueId": _field("unique_id", "uniqueId"),
+    "document.replaces": _field("replaces", "replaces"),
+    "document.formatCode": _field("format_code", "formatCode"),
+    "document.languageCode": _field("language", "languageCode"),
+    "document.title": _field("title", "title"),
+    "document.creationTime": _field("creation_time", "creationTime"),
+    "document.serviceStartTime": _field("service_start", "serviceStartTime"),
+    "document.serviceStopTime": _field("service_stop", "serviceStopTime"),
+    "document.healthcareFacilityTypeCode": _field("facility_type", "healthcareFacilityTypeCode"),
+    "document.practiceSettingCode": _field("practice_setting", "practiceSettingCode"),
+    "document.confidentialityCode": _field("confidentiality", "confidentialityCode"),
+}

@@ -1,0 +1,157 @@
+"""A message of the feed in a file: Avro in single-object encoding, or the same as JSON.
+
+JSON is the record with every field, bytes in hexadecimal (`messageId` as a UUID too, `content` in
+base64), either alone or as `{"name": RECORD, "datum": {...}}`: only their name tells records with
+equal fields apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from schemas.avro_types import Array, AvroType, Fixed, Primitive, Record, Union
+from schemas.codec import MARKER, EncodeError, decode, encode
+from schemas.messages import TOPIC_OF
+from schemas.registry import registry
+from schemas.rejections import REJECTIONS, Rejection
+
+from .finding import FileReport, Finding
+from .rules_of_message import UNLOOKED, Judge
+
+_BOM: Final = b"\xef\xbb\xbf"
+_DEPTH_MAX: Final = 32
+
+
+class NotAMessage(Exception):
+    """JSON that is no message; the sentences name fields, never values."""
+
+    def __init__(self, english: str, french: str, path: str | None = None) -> None:
+        super().__init__(english)
+        self.english = english
+        self.french = french
+        self.path = path
+
+
+def is_message(data: bytes) -> bool:
+    """True when these bytes begin as a message does, and not as an XML file."""
+    return data[:2] == MARKER or data.removeprefix(_BOM).lstrip()[:1] == b"{"
+
+
+def check_message(file: str, data: bytes, judge: Judge) -> FileReport:
+    """All rules that this message breaks; never raises, whatever the bytes."""
+    value = data
+    if data[:2] != MARKER:
+        try:
+            value = _encoded(data)
+        except NotAMessage as fault:
+            return FileReport(file, "message", None, (_malformed(fault, judge),))
+    decoded = decode(value)
+    if isinstance(decoded, Rejection):
+        return FileReport(file, "message", None, tuple(judge.findings([decoded])))
+    if decoded.name not in TOPIC_OF:
+        rejection = Rejection("schema_not_of_topic")
+        return FileReport(file, "message", decoded.name, tuple(judge.findings([rejection])))
+    broken = judge.broken(decoded.name, decoded.datum)
+    findings = judge.findings(broken.rejections + judge.soft(decoded.name, broken))
+    unlooked = () if broken.complete else (UNLOOKED,)
+    return FileReport(file, "message", decoded.name, tuple(findings), unlooked)
+
+
+def _malformed(fault: NotAMessage, judge: Judge) -> Finding:
+    rule = REJECTIONS["malformed"]
+    return Finding(
+        source="rules",
+        severity="reject",
+        rule=rule.rule_id,
+        code=rule.code,
+        french=f"{rule.french} {fault.french}",
+        english=f"{rule.english} {fault.english}",
+        path=fault.path,
+        repair="See the fields with histoire schemas show RECORD.",
+        documentation=rule.link(judge.page),
+    )
+
+
+def _encoded(data: bytes) -> bytes:
+    """The message in Avro. Raises NotAMessage."""
+    try:
+        said = orjson.loads(data.removeprefix(_BOM))
+    except orjson.JSONDecodeError as error:
+        raise NotAMessage(
+            f"Not JSON at line {error.lineno}, column {error.colno}.",
+            f"Ce n'est pas du JSON, ligne {error.lineno}, colonne {error.colno}.",
+        ) from None
+    name, datum = _named(said)
+    tree = registry().tree(registry().newest(name))
+    try:
+        return encode(name, _typed(tree, datum, "", 0))
+    except EncodeError as error:
+        raise NotAMessage(
+            "A field is missing, unknown or not of the type of the schema.",
+            "Un champ manque, est inconnu ou n'a pas le type du schéma.",
+            error.field or None,
+        ) from None
+
+
+def _named(said: Any) -> tuple[str, Any]:
+    """The record that this JSON is, and its fields."""
+    if isinstance(said, dict) and set(said) == {"name", "datum"}:
+        if said["name"] in TOPIC_OF:
+            return said["name"], said["datum"]
+        raise NotAMessage("name is no record of the feed.", "name n'est pas un message du flux.")
+    fields = set(said) if isinstance(said, dict) else set()
+    fit = [name for name in TOPIC_OF if fields == _fields(name)]
+    if len(fit) == 1:
+        return fit[0], said
+    if fit:
+        raise NotAMessage(
+            f'It may be {", ".join(fit)}: write {{"name": RECORD, "datum": {{...}}}}.',
+            "Plusieurs messages ont ces champs : donnez name et datum.",
+        )
+    raise NotAMessage(
+        'No message has exactly these fields; {"name": RECORD, "datum": {...}} tells more.',
+        "Aucun message n'a exactement ces champs ; donnez name et datum pour en savoir plus.",
+    )
+
+
+def _fields(name: str) -> set[str]:
+    tree = registry().tree(registry().newest(name))
+    return {field.name for field in tree.fields}
+
+
+def _typed(kind: AvroType, value: Any, at: str, depth: int) -> Any:
+    """The value as Avro has it: bytes from their text. What does not fit is left to the encoder."""
+    if depth > _DEPTH_MAX:
+        return value
+    match kind:
+        case Record() if isinstance(value, Mapping):
+            types = {field.name: field.type for field in kind.fields}
+            return {
+                name: _typed(types[name], inner, name, depth + 1) if name in types else inner
+                for name, inner in value.items()
+            }
+        case Array() if isinstance(value, list):
+            return [_typed(kind.items, item, at, depth + 1) for item in value]
+        case Union() if value is not None:
+            others = [b for b in kind.branches if b != Primitive("null")]
+            return _typed(others[0], value, at, depth + 1) if len(others) == 1 else value
+        case Fixed() | Primitive(kind="bytes") if isinstance(value, str):
+            return _bytes(value, at)
+    return value
+
+
+def _bytes(text: str, at: str) -> bytes:
+    try:
+        if at == "content":
+            return base64.b64decode("".join(text.split()), validate=True)
+        return bytes.fromhex(text.replace("-", ""))
+    except (ValueError, binascii.Error):
+        how = "base64" if at == "content" else "hexadecimal"
+        raise NotAMessage(
+            f"The field {at} is not {how}.", f"Le champ {at} n'est pas en {how}.", at
+        ) from None

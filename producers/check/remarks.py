@@ -1,0 +1,115 @@
+"""What the reader of CDA remarks in a document, as findings: `remarks.tsv` explains each code."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final, cast
+
+from schemas.cda import CdaRefusal, Problem, RefusalCode
+from schemas.cda.elements import Element, line_at
+from schemas.rejections import REJECTIONS
+
+from .finding import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One row of the table. `repair`: what to do, in English as all repairs.
+
+    `place`: where it stands in the document, empty where the problem itself tells.
+    """
+
+    code: str
+    rule: str
+    severity: Severity
+    french: str
+    repair: str
+    place: str
+
+
+def _load() -> Mapping[str, Remark]:
+    text = resources.files("producers.check").joinpath("remarks.tsv").read_text("utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {
+        row["code"]: Remark(
+            row["code"],
+            row["rule"],
+            cast(Severity, row["severity"]),
+            row["french"],
+            row["repair"],
+            row["place"],
+        )
+        for row in rows
+    }
+
+
+REMARKS: Final = _load()
+"""Every code a `Problem` may have."""
+
+_UNEXPLAINED: Final = Remark("", "", "warn", "Le document appelle une remarque.", "", "")
+_REFUSALS: Final[Mapping[RefusalCode, str]] = {
+    "unreadable": "Le fichier ne peut pas être lu.",
+    "empty": "Le fichier est vide.",
+    "too_large": "Le fichier est trop grand.",
+    "too_many_elements": "Le document a trop d'éléments.",
+    "too_many_attributes": "Le document a trop d'attributs.",
+    "too_deep": "Les éléments sont imbriqués trop profondément.",
+    "encoding_not_accepted": "L'encodage n'est pas admis : écrivez en UTF-8.",
+    "doctype": "Une déclaration de type de document (DTD, entités) est refusée.",
+    "not_xml": "Le fichier n'est pas du XML bien formé.",
+    "no_clinical_document": "Le fichier ne contient pas de ClinicalDocument.",
+    "several_clinical_documents": "Le fichier contient plusieurs ClinicalDocument.",
+}
+
+
+def findings_of(
+    document: Element, problems: Iterable[Problem], named: frozenset[str]
+) -> list[Finding]:
+    """A finding for each problem, but for the codes that are `named` as broken rules already."""
+    return [_finding(document, problem) for problem in problems if problem.code not in named]
+
+
+def _finding(document: Element, problem: Problem) -> Finding:
+    remark = REMARKS.get(problem.code, _UNEXPLAINED)
+    return Finding(
+        source="cda",
+        severity=remark.severity,
+        rule=remark.rule or None,
+        code=problem.code,
+        french=remark.french,
+        english=problem.detail,
+        place=remark.place or None,
+        line=problem.line or (line_at(document, remark.place) if remark.place else None),
+        repair=remark.repair or None,
+    )
+
+
+def refusal(found: CdaRefusal, page: str) -> Finding:
+    """The finding for bytes that are no CDA that can be read."""
+    rule = REJECTIONS["content_refused"]
+    return Finding(
+        source="rules",
+        severity="reject",
+        rule=rule.rule_id,
+        code=rule.code,
+        french=f"{rule.french} {_REFUSALS[found.code]}",
+        english=f"{rule.english} {found.detail}",
+        path="content",
+        repair=rule.repair,
+        documentation=rule.link(page),
+    )
+
+
+def unreadable(reason: str) -> Finding:
+    """The finding for a file whose bytes can't be had."""
+    return Finding(
+        source="cda",
+        severity="reject",
+        rule=None,
+        code="file_unreadable",
+        french="Le fichier ne peut pas être lu.",
+        english=f"The file cannot be read: {reason}.",
+    )

@@ -1,0 +1,154 @@
+"""The rules of ingestion on one message, hard and soft, without a feed and without a store.
+
+What only the store knows (duplicates, states of records, targets) is not looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha1, sha256
+from typing import Any, Final
+
+from schemas.identity import Environment, accepted_oids
+from schemas.rejections import Rejection
+from schemas.rules import (
+    RULES_OF,
+    SOFT_RULES_OF,
+    content_right,
+    ins_accepted,
+    provenance_complete,
+    qualified,
+)
+from schemas.severities import Severities
+
+from .every_rule import Broken, Steps, every_broken_rule
+from .finding import Finding, Severity
+from .sound import sound_value
+
+UNLOOKED: Final = (
+    "The rules behind the last one that is named could not be looked at: mend it first."
+)
+_OIDS: Final = frozenset({"oid", "otherOid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Looks at messages as the ingestion of one installation does.
+
+    `page`: address of the documentation of the rules.
+    """
+
+    environment: Environment
+    severities: Severities
+    page: str
+    content_bytes_max: int
+
+    def broken(self, name: str, datum: Mapping[str, Any]) -> Broken:
+        """The hard rules that this message breaks, each; then its bytes against its metadata."""
+        oids = accepted_oids(self.environment)
+
+        def first(looked_at: Mapping[str, Any]) -> Rejection | None:
+            return _first_broken(name, looked_at, oids)
+
+        def sound(steps: Steps) -> Any:
+            return min(oids) if steps[-1] in _OIDS else sound_value(steps)
+
+        broken = every_broken_rule(datum, first, sound)
+        broken.rejections += self._content(datum, broken.rejections)
+        return broken
+
+    def soft(self, name: str, broken: Broken) -> list[Rejection]:
+        """The rules of changeable severity that are broken, but for what was mended.
+
+        They suppose that the hard ones hold, so they look at the message once mended.
+        """
+        found = (rule(broken.datum) for rule in SOFT_RULES_OF.get(name, ()))
+        mended = tuple(broken.mended)
+        return [r for r in found if r is not None and not (r.path or "").startswith(mended)]
+
+    def severity(self, rejection: Rejection) -> Severity | None:
+        """What breaking this rule comes to here; None: nothing."""
+        effect = self.severities.of(rejection.code)
+        return None if effect == "off" else effect
+
+    def finding(self, rejection: Rejection, severity: Severity) -> Finding:
+        """The finding that explains a broken rule, without its place in a file."""
+        rule = rejection.rule
+        return Finding(
+            source="rules",
+            severity=severity,
+            rule=rule.rule_id,
+            code=rule.code,
+            french=rule.french,
+            english=rule.english,
+            path=rejection.path,
+            repair=rule.repair,
+            documentation=rule.link(self.page),
+        )
+
+    def findings(self, rejections: Iterable[Rejection]) -> list[Finding]:
+        """The findings of broken rules, but for those that are off here."""
+        judged = ((rejection, self.severity(rejection)) for rejection in rejections)
+        return [self.finding(rejection, effect) for rejection, effect in judged if effect]
+
+    def _content(self, datum: Mapping[str, Any], before: list[Rejection]) -> list[Rejection]:
+        content = datum.get("content")
+        if content is None or "document" not in datum:
+            return []
+        named = {rejection.code for rejection in before}
+        document = dict(datum["document"])
+        found: list[Rejection] = []
+        while len(found) <= len(_RECOMPUTED):
+            rejection = content_right(content, document, datum["ins"], self.content_bytes_max)  # type: ignore[arg-type]  # a copy to be mended
+            if rejection is None:
+                break
+            if rejection.code not in named:
+                found.append(rejection)
+            recompute = _RECOMPUTED.get(rejection.path or "")
+            if recompute is None:
+                break
+            document[recompute] = _computed(content)[recompute]
+        return found
+
+
+_RECOMPUTED: Final[Mapping[str, str]] = {
+    "document.size": "size",
+    "document.sha256": "sha256",
+    "document.hash": "hash",
+}
+
+
+def _computed(content: bytes) -> Mapping[str, Any]:
+    return {
+        "size": len(content),
+        "sha256": sha256(content).digest(),
+        "hash": sha1(content, usedforsecurity=False).digest(),
+    }
+
+
+def _first_broken(name: str, datum: Mapping[str, Any], oids: frozenset[str]) -> Rejection | None:
+    ins = datum.get("ins")
+    if ins is not None:
+        rejection = ins_accepted(ins["oid"], ins["matricule"], oids, "ins.") or qualified(name, ins)
+        if rejection is not None:
+            return rejection
+    return (
+        provenance_complete(datum["provenance"])
+        or RULES_OF[name](datum)
+        or _other_ins_right(datum, oids)
+    )
+
+
+def _other_ins_right(datum: Mapping[str, Any], oids: frozenset[str]) -> Rejection | None:
+    """The other INS of a link is one that is accepted, and is another one (SPEC a.2)."""
+    if "otherOid" not in datum:
+        return None
+    oid, matricule = datum["otherOid"], datum["otherMatricule"]
+    rejection = ins_accepted(oid, matricule, oids, "")
+    if rejection is not None:
+        at = "otherOid" if rejection.path == "oid" else "otherMatricule"
+        return Rejection(rejection.code, at)
+    if (oid, matricule) == (datum["ins"]["oid"], datum["ins"]["matricule"]):
+        return Rejection("link_to_itself", "otherMatricule")
+    return None
