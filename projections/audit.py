@@ -11,10 +11,11 @@ import psycopg
 from ingest.eventstore import EventStore
 from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.settings import Settings
-from schemas.events import DOCUMENT_SUBMITTED
+from schemas.events import DOCUMENT_SUBMITTED, RECORD_ACCESSED
 from schemas.may_see import NEVER_LISTED
 
-from .builds import live_build
+from .access.tables import AccessTables
+from .builds import Build, live_build
 from .registry import PROJECTIONS
 from .statistics.tables import StatisticsTables
 from .timeline.tables import TimelineTables
@@ -55,6 +56,7 @@ def timeline_audit(settings: Settings, *, at_end: bool) -> list[ProjectionCheck]
         end = _number(cursor, "select coalesce(max(position), 0) from event")
         checks = [_position(cursor, name, end, at_end) for name in names]
         checks.append(_documents(cursor, store))
+        checks.append(_accesses(cursor, store))
         checks.append(_figures(cursor, at_end))
     return checks
 
@@ -68,23 +70,36 @@ def _documents(cursor: Cursor, store: EventStore) -> ProjectionCheck:
     """Documents of the log up to the checkpoint = rows of the timeline, record by record."""
     build = live_build(cursor, "timeline")
     table = TimelineTables(build.number).document
+    return _rows(cursor, store, "documents in timelines", build, DOCUMENT_SUBMITTED, table)
+
+
+def _accesses(cursor: Cursor, store: EventStore) -> ProjectionCheck:
+    """Accesses of the log up to the checkpoint = traces, record by record."""
+    build = live_build(cursor, "access")
+    table = AccessTables(build.number).trace
+    return _rows(cursor, store, "accesses in traces", build, RECORD_ACCESSED, table)
+
+
+def _rows(
+    cursor: Cursor, store: EventStore, name: str, build: Build, event: str, table: str
+) -> ProjectionCheck:
+    """One row for each event of this name up to the build's checkpoint, but of erased records."""
     rows = cursor.execute(
-        f"with log as (select record, count(*) as documents from event where name in"
+        f"with log as (select record, count(*) as events from event where name in"
         " (select id from event_name where name = %s) and position <= %s and record <> 0"
-        f" group by record), rows as (select record, count(*) as documents from {table}"
+        f" group by record), rows as (select record, count(*) as rows from {table}"
         " group by record)"
-        " select record, coalesce(log.documents, 0), coalesce(rows.documents, 0)"
+        " select record, coalesce(log.events, 0), coalesce(rows.rows, 0)"
         " from log full join rows using (record)"
-        " where log.documents is distinct from rows.documents order by record".encode(),
-        (DOCUMENT_SUBMITTED, build.position),
+        " where log.events is distinct from rows.rows order by record".encode(),
+        (event, build.position),
     ).fetchall()
     erased = store.erased(record for record, _, found in rows if found == 0)
     wrong = [(record, count, found) for record, count, found in rows if record not in erased]
     found = _number(cursor, f"select count(*) from {table}")
     expected = found + sum(count - found_there for _, count, found_there in wrong)
     numbers = ", ".join(str(record) for record, _, _ in wrong[:20])
-    detail = f"records {numbers}" if wrong else ""
-    return ProjectionCheck("documents in timelines", expected, found, detail)
+    return ProjectionCheck(name, expected, found, f"records {numbers}" if wrong else "")
 
 
 def _figures(cursor: Cursor, at_end: bool) -> ProjectionCheck:

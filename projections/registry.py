@@ -7,6 +7,7 @@ from typing import Final
 from ingest.eventstore import EventStore
 from ingest.runtime.console import CommandError, Exit
 
+from .access.live import Access
 from .builds import migrate
 from .forgetting import forget_records
 from .notifications.live import Notifications
@@ -14,7 +15,12 @@ from .projection import Projection
 from .statistics.live import Statistics
 from .timeline.live import Timeline
 
-PROJECTIONS: Final[tuple[Projection, ...]] = (Timeline(), Notifications(), Statistics())
+PROJECTIONS: Final[tuple[Projection, ...]] = (
+    Timeline(),
+    Notifications(),
+    Statistics(),
+    Access(),
+)
 
 
 def migrate_projections(dsn: str) -> list[str]:

@@ -5,7 +5,7 @@ What he may not see is in neither rows nor counts. Archived documents come apart
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -14,7 +14,10 @@ import orjson
 import psycopg
 
 from ingest.runtime.arrays import Int8Array
+from projections.access.person import PersonAccess
+from projections.access.query import read_access
 from projections.builds import live_build
+from projections.snapshot import in_snapshot
 from schemas.may_see import Reader, ReaderKind, RecordFacts, may_see
 from schemas.valuesets import FACILITIES, type_label
 
@@ -22,8 +25,13 @@ from .row import RecordRow, TimelineRow
 from .tables import TimelineTables, select_list
 
 Connection = psycopg.Connection[Any]
+Cursor = psycopg.Cursor[Any]
+ReaderOf = Callable[[PersonAccess], Reader]
+"""A reader whose rights depend on what the person said of him."""
 
 _NOBODY: Final[frozenset[str]] = frozenset()
+_SAID_NOTHING: Final = PersonAccess()
+_BY_RIGHT: Final = frozenset({ReaderKind.PATIENT, ReaderKind.REPRESENTATIVE})
 IDENTITY_ERROR: Final = "IDENTITY_ERROR"
 
 
@@ -57,42 +65,44 @@ class PersonTimeline:
     archived: list[Entry]
 
 
-def timeline_of(conn: Connection, record: int, reader: Reader, now: datetime) -> PersonTimeline:
+def timeline_of(
+    conn: Connection, record: int, reader: Reader | ReaderOf, now: datetime
+) -> PersonTimeline:
     """The timeline of the person of this record, for this reader, at this moment (aware).
 
     Sorted by the act, newest first; of two acts at the same moment the document deposited later
     first. Raises NotMigrated.
     """
-    try:
-        return _read(conn, record, reader, now)
-    except psycopg.errors.UndefinedTable:
-        return _read(conn, record, reader, now)  # a replay dropped the build after we looked it up
+    return in_snapshot(conn, lambda cursor: read_timeline(cursor, record, reader, now)[0])
 
 
-def _read(conn: Connection, record: int, reader: Reader, now: datetime) -> PersonTimeline:
-    with conn.transaction(), conn.cursor(binary=True) as cursor:
-        cursor.execute("set transaction isolation level repeatable read, read only")
-        build = live_build(cursor, "timeline")
-        tables = TimelineTables(build.number)
-        person = tables.persons.persons(cursor, [record]).get(record, record)
-        records = [*tables.persons.members(cursor, [person])] or [record]
-        facts = record_facts(tables.load_records(cursor, records))
-        rows = cursor.execute(
-            f"select {select_list()} from {tables.document} where record = any(%b::bigint[])"
-            " order by act_key desc, position desc".encode(),
-            (Int8Array.of(records),),
-            prepare=True,
-        ).fetchall()
+def read_timeline(
+    cursor: Cursor, record: int, reader: Reader | ReaderOf, now: datetime
+) -> tuple[PersonTimeline, Mapping[int, RecordFacts]]:
+    """The same in the transaction of `cursor` (binary), with the facts of the person's records."""
+    known = isinstance(reader, Reader) and reader.kind in _BY_RIGHT
+    access = _SAID_NOTHING if known else read_access(cursor, record, now)
+    reader = reader if isinstance(reader, Reader) else reader(access)
+    build = live_build(cursor, "timeline")
+    tables = TimelineTables(build.number)
+    person = tables.persons.persons(cursor, [record]).get(record, record)
+    records = [*tables.persons.members(cursor, [person])] or [record]
+    facts = record_facts(tables.load_records(cursor, records), access)
+    rows = cursor.execute(
+        f"select {select_list()} from {tables.document} where record = any(%b::bigint[])"
+        " order by act_key desc, position desc".encode(),
+        (Int8Array.of(records),),
+        prepare=True,
+    ).fetchall()
     seen = _seen((TimelineRow(*row) for row in rows), facts, reader, now)
-    return PersonTimeline(
-        person,
-        build.position,
-        [entry for entry in seen if not entry.row.archived],
-        [entry for entry in seen if entry.row.archived],
-    )
+    current = [entry for entry in seen if not entry.row.archived]
+    archived = [entry for entry in seen if entry.row.archived]
+    return PersonTimeline(person, build.position, current, archived), facts
 
 
-def record_facts(rows: Iterable[RecordRow]) -> dict[int, RecordFacts]:
+def record_facts(
+    rows: Iterable[RecordRow], access: PersonAccess = _SAID_NOTHING
+) -> dict[int, RecordFacts]:
     """What decides, per record of one person.
 
     A record closed as an identity error hides its own documents; one closed for another motive
@@ -104,7 +114,15 @@ def record_facts(rows: Iterable[RecordRow]) -> dict[int, RecordFacts]:
     birth_date = _earliest(row.birth_date for row in rows) or _earliest(
         row.claimed_birth_date for row in rows
     )
-    return {row.record: RecordFacts(row.closed or person_closed, birth_date) for row in rows}
+    return {
+        row.record: RecordFacts(
+            row.closed or person_closed,
+            birth_date,
+            access.break_glass_opposed,
+            access.regulation_opposed,
+        )
+        for row in rows
+    }
 
 
 def _earliest(dates: Iterable[date | None]) -> date | None:
@@ -114,7 +132,7 @@ def _earliest(dates: Iterable[date | None]) -> date | None:
 def _seen(
     rows: Iterable[TimelineRow], facts: Mapping[int, RecordFacts], reader: Reader, now: datetime
 ) -> list[Entry]:
-    by_identity = reader.kind in (ReaderKind.PROFESSIONAL, ReaderKind.REGULATION)
+    by_identity = reader.kind not in _BY_RIGHT
     entries = []
     for row in rows:
         authors = tuple(orjson.loads(row.authors))

@@ -115,6 +115,10 @@ def traits(birth_date: str = "19800101") -> dict[str, Any]:
     }
 
 
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
 @dataclass
 class Log:
     """A log under construction: each method appends one event and returns it."""
@@ -205,6 +209,54 @@ class Log:
     def unlinked(self, one: int, other: int) -> None:
         self._record(one, names.RECORD_UNLINKED, {"otherRecord": other, "reason": None})
         self._record(other, names.RECORD_UNLINKED, {"otherRecord": one, "reason": None})
+
+    def authorised(self, who: str, until: datetime, record: int = 1) -> None:
+        said = {"professionalId": who, "professionalName": "DR NAME", "until": milliseconds(until)}
+        self._record(record, names.ACCESS_AUTHORISED, {**said, "reason": None})
+
+    def withdrawn(self, who: str, record: int = 1) -> None:
+        said = {"professionalId": who, "reason": None}
+        self._record(record, names.ACCESS_WITHDRAWN, said)
+
+    def blocked(self, who: str, record: int = 1) -> None:
+        said = {"professionalId": who, "professionalName": None, "reason": None}
+        self._record(record, names.PROFESSIONAL_BLOCKED, said)
+
+    def unblocked(self, who: str, record: int = 1) -> None:
+        said = {"professionalId": who, "reason": None}
+        self._record(record, names.PROFESSIONAL_UNBLOCKED, said)
+
+    def designated(self, who: str, record: int = 1) -> None:
+        said = {"professionalId": who, "professionalName": "DR NAME", "reason": None}
+        self._record(record, names.ATTENDING_PHYSICIAN_DESIGNATED, said)
+
+    def ended(self, who: str, record: int = 1) -> None:
+        said = {"professionalId": who, "reason": None}
+        self._record(record, names.ATTENDING_PHYSICIAN_ENDED, said)
+
+    def emergency_opposed(self, access: str, record: int = 1) -> None:
+        said = {"access": access, "reason": None}
+        self._record(record, names.EMERGENCY_ACCESS_OPPOSED, said)
+
+    def emergency_opposition_withdrawn(self, access: str, record: int = 1) -> None:
+        said = {"access": access, "reason": None}
+        self._record(record, names.EMERGENCY_OPPOSITION_WITHDRAWN, said)
+
+    def accessed(self, who: str, record: int = 1, **changes: Any) -> None:
+        """An access; keyword arguments replace its fields."""
+        by = provenance()
+        by["actor"]["id"] = who
+        said = {
+            "provenance": by,
+            "mode": "NORMAL",
+            "motive": None,
+            "action": "LIST",
+            "outcome": "GRANTED",
+            "documentIds": [],
+            "accessedAt": milliseconds(START),
+            **changes,
+        }
+        self.add(record_stream(record), record, names.RECORD_ACCESSED, said)
 
     def _document(self, uid: str, record: int, name: str, said: dict[str, Any]) -> None:
         said = {"provenance": provenance(), "uniqueId": uid, **said}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,9 +11,14 @@ from hypothesis import strategies as st
 from ingest.eventstore.batch import RecordedEvent
 from schemas.unique_id import document_stream
 
-from .given import Log, traits
+from .given import START, Log, milliseconds, traits
 
 RECORDS = (1, 2, 3)
+PROFESSIONALS = (
+    "1.2.250.1.71.4.2.1^899700000001",
+    "1.2.250.1.71.4.2.1^899700000002",
+    "1.2.250.1.71.4.2.2^1750000001",
+)
 UIDS = tuple(f"1.2.3.{n}" for n in range(5))
 TYPES = ("11502-2", "11488-4", "E1762", "IMG-KOS")
 FLAGS = ("MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX")
@@ -37,6 +43,25 @@ operations = st.one_of(
     st.tuples(st.sampled_from(("archive", "unarchive", "delete", "content")), _uid),
     st.tuples(st.sampled_from(("link", "link", "unlink")), _record, _record),
     st.tuples(st.sampled_from(("open", "close", "activate", "declare", "oppose")), _record),
+    st.tuples(
+        st.sampled_from(("withdraw", "block", "unblock", "designate", "designate", "end")),
+        st.sampled_from(PROFESSIONALS),
+        _record,
+    ),
+    st.tuples(st.just("authorise"), st.sampled_from(PROFESSIONALS), _record, st.integers(0, 9)),
+    st.tuples(
+        st.sampled_from(("oppose emergency", "no longer oppose emergency")),
+        st.sampled_from(("BREAK_GLASS", "REGULATION")),
+        _record,
+    ),
+    st.tuples(
+        st.just("access"),
+        st.sampled_from(PROFESSIONALS),
+        _record,
+        st.sampled_from(("NORMAL", "BREAK_GLASS", "REGULATION", "SECRET")),
+        st.lists(_uid, max_size=2),
+        st.integers(0, 9),
+    ),
 )
 
 
@@ -56,6 +81,12 @@ def _play(log: Log, owner: dict[str, int], operation: tuple[Any, ...]) -> None:
     kind, subject, *rest = operation
     if kind == "submit":
         _submit(log, owner, subject, *rest)
+    elif kind in _ACCESS_OPERATIONS:
+        getattr(log, _ACCESS_OPERATIONS[kind])(subject, rest[0])
+    elif kind == "authorise":
+        log.authorised(subject, START + timedelta(days=rest[1]), rest[0])
+    elif kind == "access":
+        _access(log, subject, *rest)
     elif kind in ("link", "unlink"):
         if subject != rest[0]:
             getattr(log, f"{kind}ed")(subject, rest[0])
@@ -97,6 +128,27 @@ def _change(log: Log, record: int, kind: str, uid: str, rest: list[Any]) -> None
         getattr(log, _DOCUMENT_OPERATIONS[kind])(uid, record)
 
 
+def _access(log: Log, who: str, record: int, mode: str, uids: list[str], day: int) -> None:
+    log.accessed(
+        who,
+        record,
+        mode=mode,
+        motive="unconscious" if mode == "BREAK_GLASS" else None,
+        action="READ" if uids else "LIST",
+        documentIds=uids,
+        accessedAt=milliseconds(START + timedelta(days=day)),
+    )
+
+
+_ACCESS_OPERATIONS = {
+    "withdraw": "withdrawn",
+    "block": "blocked",
+    "unblock": "unblocked",
+    "designate": "designated",
+    "end": "ended",
+    "oppose emergency": "emergency_opposed",
+    "no longer oppose emergency": "emergency_opposition_withdrawn",
+}
 _RECORD_OPERATIONS = {
     "open": "opened",
     "close": "closed",

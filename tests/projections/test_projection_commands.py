@@ -61,7 +61,7 @@ def filled(settings: Settings, store: EventStore, run: Any) -> Any:
     answer = orjson.loads(done.stdout)
     assert answer["notified"] == 3
     assert answer["positions"] == dict.fromkeys(
-        ["timeline", "notifications", "statistics"], store.max_position()
+        ["timeline", "notifications", "statistics", "access"], store.max_position()
     )
     return run
 

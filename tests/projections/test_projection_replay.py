@@ -263,4 +263,5 @@ def test_every_projection_is_known_by_name() -> None:
         "timeline",
         "notifications",
         "statistics",
+        "access",
     ]

@@ -58,7 +58,7 @@ def test_all_projections_reach_the_end_and_the_audit_holds(
     done = project(settings)
     assert set(done.positions.values()) == {store.max_position()}
     checks = timeline_audit(settings, at_end=True)
-    assert len(checks) == 5
+    assert len(checks) == 7
     assert all(check.holds for check in checks), checks
     assert {check.name: check.found for check in checks}["documents in timelines"] == 25
 
@@ -170,6 +170,7 @@ def test_it_halts_before_a_bad_event_and_others_go_on(
         "timeline": bad.position - 1,
         "notifications": end,
         "statistics": end,
+        "access": end,
     }
     with connect(store_dsn(settings), application_name="test") as conn:
         assert rows(conn) == 2

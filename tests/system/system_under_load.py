@@ -30,7 +30,7 @@ from store_reading import read_store
 told = logging.getLogger("system")
 WRITES: Final = {
     "ingest": ("append",),
-    "project": ("timeline", "notifications", "statistics"),
+    "project": ("timeline", "notifications", "statistics", "access"),
 }
 """Names of the database sessions in which a process writes, after its instance."""
 LOOKS: Final = 80
