@@ -1,6 +1,7 @@
 """Rules on who speaks and who wrote: software, actor, authors, signer (SPEC b).
 
-The same few speak and write in message after message: what is fit is remembered.
+The same few speak and write in message after message: what is fit is remembered. Rules on the forms
+of their national identifiers, whose severity may be a warning: `speaker_forms`.
 """
 
 from typing import Final

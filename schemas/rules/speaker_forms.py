@@ -1,0 +1,209 @@
+"""Rules on the national identifiers and codes of who speaks and who wrote (SPEC b; TRAPS 23).
+
+Soft rules: sources disagree about their strictness, or real documents break them. One message is
+looked at once for all of them: the same few speak and write, and nearly all of them are right.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ..health_identifiers import (
+    PATIENT_SPACE_ROOT,
+    PERSON_ROOT,
+    Fault,
+    organisation_identifier_fault,
+    person_identifier_fault,
+)
+from ..identity import INS_OIDS
+from ..messages import Actor, Author, Document
+from ..rejections import Rejection, SoftRule
+from ..valuesets import AUTHOR_ROLES, AUTHOR_SPECIALTIES
+
+REMEMBERED_MAX: Final = 20_000
+EXP_PATIENT: Final = "EXP_PATIENT"
+"""Specialty of a patient who writes (SPEC b.3)."""
+
+Found = Mapping[str, Rejection]
+"""What is broken, by code: the first place of each."""
+_NOTHING: Final[Found] = {}
+_RIGHT: Final[set[tuple[object, ...]]] = set()
+_INS_START: Final = "1.2.250.1.213.1.4."
+_PERSONAL: Final = (f"{PERSON_ROOT}^8", f"{PERSON_ROOT}^0", _INS_START)
+
+
+class _Latest:
+    """The message looked at last, so that each rule on it only picks what it is about.
+
+    Decoded messages are never changed: the object stands for what it says.
+    """
+
+    __slots__ = ("about",)
+
+    def __init__(self) -> None:
+        self.about: tuple[object, object, Found] = (None, None, _NOTHING)
+
+
+_LATEST: Final = _Latest()
+
+
+def _found(datum: Mapping[str, Any]) -> Found:
+    provenance, document = datum["provenance"], datum.get("document")
+    said, written, found = _LATEST.about
+    if said is not provenance or written is not document:
+        found = _looked_at(provenance["actor"], document)
+        _LATEST.about = (provenance, document, found)
+    return found
+
+
+def _looked_at(actor: Actor, document: Document | None) -> Found:
+    key: tuple[object, ...] = (actor["id"], actor["organisationId"])
+    if document is not None:
+        key += (document["legalAuthenticatorId"], document["custodianId"])
+        key += tuple(tuple(author.values()) for author in document["authors"])
+    if key in _RIGHT:
+        return _NOTHING
+    found: dict[str, Rejection] = {}
+    for code, path in _faults(actor, document):
+        found.setdefault(code, Rejection(code, path))
+    if not found:
+        if len(_RIGHT) >= REMEMBERED_MAX:
+            _RIGHT.clear()
+        _RIGHT.add(key)
+    return found
+
+
+def _faults(actor: Actor, document: Document | None) -> Iterator[tuple[str, str]]:
+    if document is not None:
+        for author in document["authors"]:
+            yield from _of_author(author)
+        signer, custodian = document["legalAuthenticatorId"], document["custodianId"]
+        yield from _told(person_identifier_fault(signer), "document.legalAuthenticatorId")
+        if custodian is not None and custodian.partition("^")[0] != PATIENT_SPACE_ROOT:
+            yield from _told(organisation_identifier_fault(custodian), "document.custodianId")
+    yield from _told(person_identifier_fault(actor["id"]), "provenance.actor.id")
+    organisation = actor["organisationId"]
+    if organisation is not None:
+        fault = organisation_identifier_fault(organisation)
+        yield from _told(fault, "provenance.actor.organisationId")
+
+
+def _of_author(author: Author) -> Iterator[tuple[str, str]]:
+    yield from _told(person_identifier_fault(author["id"]), "document.authors.id")
+    organisation, role = author["organisationId"], author["functionCode"]
+    if organisation is not None:
+        fault = organisation_identifier_fault(organisation)
+        yield from _told(fault, "document.authors.organisationId")
+    if role and role not in AUTHOR_ROLES:
+        yield "role_unknown", "document.authors.functionCode"
+    specialty = author["specialtyCode"]
+    if specialty and specialty not in AUTHOR_SPECIALTIES:
+        yield "specialty_unknown", "document.authors.specialtyCode"
+    if author["isDevice"] and author["id"].startswith(_PERSONAL):
+        yield "device_is_person", "document.authors.id"
+    if _is_patient(author["id"]):
+        if organisation is not None:
+            yield "patient_author_wrong", "document.authors.organisationId"
+        elif specialty != EXP_PATIENT:
+            yield "patient_author_wrong", "document.authors.specialtyCode"
+
+
+def _told(fault: Fault | None, path: str) -> Iterator[tuple[str, str]]:
+    if fault is not None:
+        yield fault, path
+
+
+def _is_patient(identifier: str) -> bool:
+    return identifier.startswith(_INS_START) and identifier.partition("^")[0] in INS_OIDS
+
+
+def person_id_malformed(datum: Mapping[str, Any]) -> Rejection | None:
+    """What follows a known prefix of PS_IdNat has its form: RPPS 11 digits, ADELI 9 characters, an
+    internal identifier after a slash (SPEC b.1; TRAPS 23: strictly).
+    """
+    return _found(datum).get("person_id_malformed")
+
+
+def person_id_of_known_form(datum: Mapping[str, Any]) -> Rejection | None:
+    """A PS_IdNat has one of the forms there are (SPEC b.1: other forms warn)."""
+    return _found(datum).get("person_id_unknown_form")
+
+
+def rpps_key_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """The last digit of an RPPS is its Luhn key (SPEC b.1: a warning, TRAPS 23)."""
+    return _found(datum).get("rpps_key_wrong")
+
+
+def organisation_id_malformed(datum: Mapping[str, Any]) -> Rejection | None:
+    """What follows a known prefix of Struct_IdNat has its form: FINESS 9 characters, SIREN 9
+    digits, SIRET 14 (SPEC b.2; TRAPS 23: strictly).
+    """
+    return _found(datum).get("organisation_id_malformed")
+
+
+def organisation_id_of_known_form(datum: Mapping[str, Any]) -> Rejection | None:
+    """An organisation is named by a Struct_IdNat with a prefix, or the SIREN of a service; a
+    custodian also by the patients' space (SPEC b.2, b.3, f.1).
+    """
+    return _found(datum).get("organisation_id_unknown_form")
+
+
+def organisation_key_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """FINESS, SIREN, SIRET end with their Luhn key, but for La Poste (SPEC b.2, TRAPS 23)."""
+    return _found(datum).get("organisation_key_wrong")
+
+
+def organisation_is_no_person(datum: Mapping[str, Any]) -> Rejection | None:
+    """Where an organisation stands, no person's number does (SPEC b.2, TRAPS 23)."""
+    return _found(datum).get("organisation_is_person")
+
+
+def role_known(datum: Mapping[str, Any]) -> Rejection | None:
+    """The functionCode of an author is in J47 (SPEC b.3)."""
+    return _found(datum).get("role_unknown")
+
+
+def specialty_known(datum: Mapping[str, Any]) -> Rejection | None:
+    """The specialty of an author is in J01 (SPEC b.3)."""
+    return _found(datum).get("specialty_unknown")
+
+
+def device_is_no_person(datum: Mapping[str, Any]) -> Rejection | None:
+    """A device or system is not named by the number of a person (SPEC b.3, b.4)."""
+    return _found(datum).get("device_is_person")
+
+
+def patient_author_right(datum: Mapping[str, Any]) -> Rejection | None:
+    """A patient who writes has no organisation and the specialty EXP_PATIENT (SPEC b.3)."""
+    return _found(datum).get("patient_author_wrong")
+
+
+def patient_author_is_the_patient(datum: Mapping[str, Any]) -> Rejection | None:
+    """An author named by an INS is the patient of the document (SPEC b.3, TRAPS 7)."""
+    for author in datum["document"]["authors"]:
+        identifier = author["id"]
+        if _is_patient(identifier):
+            ins = datum["ins"]
+            if identifier != f"{ins['oid']}^{ins['matricule']}":
+                return Rejection("author_is_other_patient", "document.authors.id")
+    return None
+
+
+SOFT_SPEAKER_RULES: Final[tuple[SoftRule, ...]] = (
+    person_id_malformed,
+    person_id_of_known_form,
+    rpps_key_right,
+    organisation_id_malformed,
+    organisation_id_of_known_form,
+    organisation_key_right,
+    organisation_is_no_person,
+)
+"""On the actor of every message and, in a deposit, on authors, signer and custodian."""
+
+SOFT_AUTHOR_RULES: Final[tuple[SoftRule, ...]] = (
+    role_known,
+    specialty_known,
+    device_is_no_person,
+    patient_author_right,
+    patient_author_is_the_patient,
+)
+"""On deposits, beside those."""
