@@ -8,11 +8,13 @@ from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_LINKED,
 from schemas.rejections import Rejection
 from schemas.unique_id import document_stream
 
+from .decide_access import decide_access
 from .decide_deposit import decide_deposit
 from .decide_document import decide_document_operation
 from .decide_record import RECORD_MESSAGES, decide_record_operation
 from .evolve import RECORD_EVENTS, evolve_document, evolve_record, submit
 from .interpret import Interpreted
+from .record_entitlement import ACCESS_MESSAGES, not_entitled
 from .state import ACCEPTED, DUPLICATE, Decision, Event, Known, Submitted
 
 _DUPLICATE = Decision(DUPLICATE)
@@ -32,8 +34,10 @@ def decide(known: Known, message: Interpreted) -> Decision | Rejection:
         return _DUPLICATE if digest == message.digest else _CONFLICT
     if known.refs[message.ins].erased:
         return Rejection("record_erased", "ins")
+    if message.name in ACCESS_MESSAGES:
+        return not_entitled(known, message) or decide_access(known, message)
     if message.name in RECORD_MESSAGES:
-        return decide_record_operation(known, message)
+        return not_entitled(known, message) or decide_record_operation(known, message)
     return decide_document_operation(known, message)
 
 
@@ -58,6 +62,7 @@ def _apply_event(known: Known, message: Interpreted, event: Event, keeps_content
         return
     if name in RECORD_EVENTS:
         known.records[event.record] = evolve_record(known.record_head(event.record), event)
+        known.access_said(event)
         if name in (RECORD_LINKED, RECORD_UNLINKED):
             _apply_link(known, event)
         return

@@ -43,6 +43,8 @@ _FORBIDS: Final = (
 )
 _CLOSED_OPPOSED_REVOKED: Final = sum(bit for bit, _ in _FORBIDS)
 _OPENED: Final = RecordState.OPENED.value
+_DECEASED: Final = RecordState.DECEASED.value
+_PERSON_DECEASED: Final = Rejection("person_deceased", "provenance.channel")
 _CONTENT: Final = Flags.CONTENT.value
 _BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
 
@@ -58,7 +60,10 @@ def decide_deposit(known: Known, message: Interpreted) -> Decision | Rejection:
     ref = known.refs[message.ins]
     if ref.erased:
         return Rejection("record_erased", "ins")
-    refused = feeding_forbidden(known.record_head(ref.record).state)
+    state = known.record_head(ref.record).state
+    if state & _DECEASED and message.datum["provenance"]["channel"] == "HISTORICAL":
+        return _PERSON_DECEASED
+    refused = feeding_forbidden(state)
     if refused is not None:
         return refused
     return _new(known, message, ref.record)

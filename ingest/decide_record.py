@@ -1,4 +1,44 @@
-"""What a message about a record or an identity comes to (DESIGN 6.3; SPEC a.4, d.5)."""
+"""What a message about a record or an identity comes to (DESIGN 6.3; SPEC a.4, d.5).
+
+States of a record: reserved (no event yet), open, opposed, closed, revoked, in any combination; the
+first row that holds is the answer. `-`: as the line below; unchanged: nothing to change.
+
+| message | closed | opposed | revoked | else |
+|---|---|---|---|---|
+| DepositDocument, new | record_closed | opposed | identity_revoked | accepted, opens |
+| the same, HISTORICAL | person_deceased when closed by death | - | - | - |
+| OpenRecord | opened again | opposed | identity_revoked | opened, or unchanged |
+| ActivateRecord | record_closed | activated | activated | activated |
+| CloseRecord | unchanged; DEATH: closed by death | closed | closed | closed |
+| OpposeFeeding | opposed | unchanged | opposed | opposed |
+| WithdrawOpposition | withdrawn | withdrawn | withdrawn | unchanged unless opposed |
+| DeclareIdentity | declared | declared | declared, qualified again | declared |
+| RevokeIdentity | revoked | revoked | unchanged | revoked |
+| LinkIns, UnlinkIns | linked | linked | linked | linked, or unchanged |
+| AuthoriseAccess, DesignateAttendingPhysician | record_closed | given | identity_revoked | given |
+| WithdrawAccess, EndAttendingPhysician | taken | taken | taken | taken, or unchanged |
+| BlockProfessional, UnblockProfessional | said | said | said | said, or unchanged |
+| OpposeEmergencyAccess, its withdrawal | said | said | said | said, or unchanged |
+| RecordAccess NORMAL, or REFUSED | traced | traced | traced | traced |
+| RecordAccess otherwise | record_closed | traced | traced | traced |
+| mask, archive, delete a document | as if open | as if open | as if open | done |
+
+OpenRecord on a closed record that is also opposed or revoked is refused for that. On a reserved
+record every line holds, for no order holds between topics, but RecordAccess: `record_unknown`.
+
+- *Opposition* forbids to feed, not to read: two switches (SPEC d.5). *Closed*: no feed, no read by
+  anybody but the patient (SPEC d.5; `may_see`).
+- *Opening again* is always said, never done by feeding. After PERSON_ASKED or OTHER by the person,
+  his representative or a professional; after DEATH or IDENTITY_ERROR only by who establishes such
+  facts, a professional or software of identity: the closure was the error.
+- *Death*: the record closes; whether a document came before the death does not matter, and the
+  recovery of old documents is told `person_deceased` (SPEC c.1, g), so that it stops asking.
+- *Newborn*: a provisional identity feeds nothing (SPEC a.4). Documents on the child wait at their
+  producer until his own INS is qualified, then come with the dates of their acts (SPEC c.2). They
+  are never filed under the mother's INS, and the two are never linked: LinkIns says that two
+  records are one person's, and would show each the other's documents (TRAPS 7). What is about the
+  mother stands in hers.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -77,7 +117,9 @@ def _revoke(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 
 def _open(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    """Opens or opens again; an opposition or a revoked identity stands above it."""
+    """Opens or opens again, which no deposit does; an opposition or a revoked identity stands above
+    it. Who may open again after a death: `schemas.may_do_record`.
+    """
     if head.state & RecordState.OPPOSED:
         return Rejection("opposed", "ins")
     if head.state & RecordState.REVOKED:
@@ -101,9 +143,11 @@ def _activate(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 def _close(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
     """Also for an INS not met before: what is deposited later finds a closed record (DESIGN 6.6).
 
-    Were it refused, the order in which two topics are read would leave the record open.
+    Were it refused, the order in which two topics are read would leave the record open. A death is
+    a new fact on a closed record too: its owner cannot have it opened again any more.
     """
-    if head.state & RecordState.CLOSED:
+    known = head.state & (RecordState.DECEASED | RecordState.IDENTITY_ERROR)
+    if head.state & RecordState.CLOSED and (known or datum["reasonCode"] != "DEATH"):
         return None
     fields = ("reasonCode", "closedOn")
     return RECORD_CLOSED, {**_with_reason(datum), **{field: datum[field] for field in fields}}

@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from schemas.events import (
+    ACCESS_AUTHORISED,
+    ACCESS_WITHDRAWN,
+    ATTENDING_PHYSICIAN_DESIGNATED,
+    ATTENDING_PHYSICIAN_ENDED,
     DOCUMENT_ARCHIVED,
     DOCUMENT_CONTENT_ADDED,
     DOCUMENT_DELETED,
@@ -11,9 +15,14 @@ from schemas.events import (
     DOCUMENT_SUBMITTED,
     DOCUMENT_UNARCHIVED,
     DOCUMENT_VISIBILITY_CHANGED,
+    EMERGENCY_ACCESS_OPPOSED,
+    EMERGENCY_OPPOSITION_WITHDRAWN,
     IDENTITY_DECLARED,
     IDENTITY_REVOKED,
     OPPOSITION_WITHDRAWN,
+    PROFESSIONAL_BLOCKED,
+    PROFESSIONAL_UNBLOCKED,
+    RECORD_ACCESSED,
     RECORD_ACTIVATED,
     RECORD_CLOSED,
     RECORD_LINKED,
@@ -87,6 +96,8 @@ def evolve_document(state: DocumentState, event: Event) -> DocumentState:
 def evolve_record(head: RecordHead, event: Event) -> RecordHead:
     """The state of a record after one more event. Raises KeyError for another stream's event."""
     on, off = _RECORD[event.name]
+    if event.name == RECORD_CLOSED:
+        on |= _CLOSED_BY.get(event.datum["reasonCode"], _NONE)
     return RecordHead(head.version + 1, head.state & ~off | on)
 
 
@@ -134,7 +145,10 @@ _DOCUMENT: Final[Mapping[str, Callable[[DocumentState, Event], DocumentState]]] 
 
 _NONE: Final = 0
 _RECORD: Final[Mapping[str, tuple[int, int]]] = {
-    RECORD_OPENED: (RecordState.OPENED.value, RecordState.CLOSED.value),
+    RECORD_OPENED: (
+        RecordState.OPENED.value,
+        (RecordState.CLOSED | RecordState.DECEASED | RecordState.IDENTITY_ERROR).value,
+    ),
     RECORD_ACTIVATED: (RecordState.ACTIVATED.value, _NONE),
     IDENTITY_DECLARED: (_NONE, RecordState.REVOKED.value),
     IDENTITY_REVOKED: (RecordState.REVOKED.value, _NONE),
@@ -143,8 +157,23 @@ _RECORD: Final[Mapping[str, tuple[int, int]]] = {
     RECORD_CLOSED: (RecordState.CLOSED.value, _NONE),
     RECORD_LINKED: (_NONE, _NONE),
     RECORD_UNLINKED: (_NONE, _NONE),
+    ACCESS_AUTHORISED: (_NONE, _NONE),
+    ACCESS_WITHDRAWN: (_NONE, _NONE),
+    PROFESSIONAL_BLOCKED: (_NONE, _NONE),
+    PROFESSIONAL_UNBLOCKED: (_NONE, _NONE),
+    EMERGENCY_ACCESS_OPPOSED: (_NONE, _NONE),
+    EMERGENCY_OPPOSITION_WITHDRAWN: (_NONE, _NONE),
+    ATTENDING_PHYSICIAN_DESIGNATED: (_NONE, _NONE),
+    ATTENDING_PHYSICIAN_ENDED: (_NONE, _NONE),
+    RECORD_ACCESSED: (_NONE, _NONE),
 }
-"""Bits each event turns on and off."""
+"""Bits each event turns on and off. Who has access is folded from the events (`access_facts`)."""
+
+_CLOSED_BY: Final[Mapping[str, int]] = {
+    "DEATH": RecordState.DECEASED.value,
+    "IDENTITY_ERROR": RecordState.IDENTITY_ERROR.value,
+}
+"""The bit a closure for this reason turns on as well."""
 
 DOCUMENT_EVENTS: Final = frozenset(_DOCUMENT) | {DOCUMENT_SUBMITTED}
 RECORD_EVENTS: Final = frozenset(_RECORD)

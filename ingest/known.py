@@ -14,8 +14,10 @@ from schemas.codec import decode_event
 from schemas.events import DOCUMENT_REPLACED
 from schemas.unique_id import document_stream
 
+from .access_facts import FACT_EVENTS, Said
 from .arrivals import Arrival, read_letters
 from .interpret import Context, Interpreted
+from .record_entitlement import needs_access_facts
 from .state import LINE_MAX, Known, Submitted, document_of_head, record_of_head, record_stream
 
 
@@ -148,13 +150,19 @@ class BasisReader:
     def _load_persons(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
         """Links of the records that must be one person's, with the heads of all of them."""
         known = basis.known
-        todo = _records_to_compare(basis, messages)
+        asked = {known.refs[m.ins].record for m in messages if needs_access_facts(m)}
+        todo = _records_to_compare(basis, messages) | asked
         while todo:
             links = self._store.links(todo)
             known.links.update(links)
             todo = {other for others in links.values() for other in others} - known.links.keys()
         if known.links:
             self._load_heads(basis, (), known.links.keys() - known.records.keys())
+        if asked:
+            # Of everybody who is or may become the same person within the batch.
+            known.access = {record: [] for record in known.links}
+            for event, said in self._store.reading.said(known.links, FACT_EVENTS):
+                known.access[event.record].append(Said(event.position, event.name, said))
 
 
 def _interpreted(arrivals: Sequence[Arrival]) -> list[Interpreted]:

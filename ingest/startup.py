@@ -50,6 +50,7 @@ def policy_of(settings: Settings) -> Policy:
         organisation_replaces=settings.replace_and_delete == "author_or_organisation",
         patient_deletes=settings.patient_deletes,
         professionals_mask=settings.professionals_mask,
+        secret_access=settings.secret_access,
     )
 
 

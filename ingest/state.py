@@ -17,6 +17,8 @@ from schemas.messages import Actor, Author
 from schemas.rejections import Rejection
 from schemas.severities import AS_THE_TABLE_SAYS, Severities
 
+from .access_facts import FACT_EVENTS, AccessFacts, Said, fold_access
+
 _RECORDS: Final = UUID("6f0a4b0e-2d3c-5b77-9d1e-7a54c1d0e8f2").bytes
 """Namespace of record streams. A constant of ours, for ever (DESIGN 6.1)."""
 
@@ -59,6 +61,8 @@ LINE_MAX: Final = 200
 """How many successors of a document one message may reach: its mask is an event on each."""
 
 NO_RECORD: Final = RecordHead(0, 0)
+_IN_BATCH: Final = 1 << 62
+"""Above every position: where the events of the batch itself stand."""
 
 
 class Event(NamedTuple):
@@ -134,7 +138,9 @@ class Known:
 
     A document that is not in `documents` is unknown; everything asked for was read. `pending`: by
     target, who replaces it. `successors`: of a replaced document, every document that replaces it.
-    `links`: of a record, the records linked to it directly. `records`: by record number.
+    `links`: of a record, the records linked to it directly. `records`: by record number. `access`:
+    by record, the events on who has access, of those records for which they are asked. `in_batch`:
+    how many of these the batch itself added.
     `severities`: how strict the rules are here.
     """
 
@@ -147,12 +153,25 @@ class Known:
     pending: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     successors: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     links: dict[int, frozenset[int]] = field(default_factory=dict)
+    access: dict[int, list[Said]] = field(default_factory=dict)
     severities: Severities = AS_THE_TABLE_SAYS
     policy: Policy = DEFAULT_POLICY
+    in_batch: int = 0
 
     def record_head(self, record: int) -> RecordHead:
         """The state of a record; `NO_RECORD` when it has no event."""
         return self.records.get(record, NO_RECORD)
+
+    def access_facts(self, record: int) -> AccessFacts:
+        """Who has access to the record of this person, by all events of all his records."""
+        return fold_access(said for one in self.person(record) for said in self.access.get(one, ()))
+
+    def access_said(self, event: Event) -> None:
+        """One more event about access, later than all others."""
+        said = self.access.get(event.record)
+        if said is not None and event.name in FACT_EVENTS:
+            self.in_batch += 1
+            said.append(Said(_IN_BATCH + self.in_batch, event.name, event.datum))
 
     def person(self, record: int) -> frozenset[int]:
         """Every record linked to this one, directly or not, itself included (DESIGN 6.3)."""

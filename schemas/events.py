@@ -95,6 +95,7 @@ class RecordState(IntFlag):
     CLOSED = 8
     REVOKED = 16
     DECEASED = 32  # beside CLOSED: closed by death
+    IDENTITY_ERROR = 64  # beside CLOSED: closed for an error of identity
 
 
 class DocumentArchived(TypedDict):

@@ -52,12 +52,14 @@ class Policy:
     not to the author only (SPEC j.29). `patient_deletes`: the patient may have a document of
     others taken out of his record; false: only his own (SPEC d.1, j.22). `professionals_mask`: any
     professional may mask on behalf of the patient; false: the patient, his representatives, the
-    author and his organisation (SPEC c.4, d.1).
+    author and his organisation (SPEC c.4, d.1). `secret_access`: professionals may open the record
+    of a minor in a secret connection (SPEC h.3: "only if the function is enabled").
     """
 
     organisation_replaces: bool = True
     patient_deletes: bool = True
     professionals_mask: bool = True
+    secret_access: bool = False
 
     @property
     def parts_author_from_organisation(self) -> bool:

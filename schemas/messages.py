@@ -28,6 +28,15 @@ TOPIC_OF: Final[Mapping[str, str]] = {
     "LinkIns": PATIENTS,
     "UnlinkIns": PATIENTS,
     "RevokeIdentity": PATIENTS,
+    "AuthoriseAccess": PATIENTS,
+    "WithdrawAccess": PATIENTS,
+    "BlockProfessional": PATIENTS,
+    "UnblockProfessional": PATIENTS,
+    "OpposeEmergencyAccess": PATIENTS,
+    "WithdrawEmergencyOpposition": PATIENTS,
+    "DesignateAttendingPhysician": PATIENTS,
+    "EndAttendingPhysician": PATIENTS,
+    "RecordAccess": PATIENTS,
 }
 
 

@@ -192,6 +192,14 @@ class Reading:
             found[event.record].add(document["sha256"])
         return {record: frozenset(hashes) for record, hashes in found.items()}
 
+    def said(
+        self, records: Iterable[int], names: Iterable[str]
+    ) -> list[tuple[RecordedEvent, Mapping[str, Any]]]:
+        """The events of these names of these records, in order, with what they say; erased ones
+        are left out.
+        """
+        return list(self._said(sorted(set(records)), *names))
+
     def max_position(self) -> int:
         """Position of the last event, 0 when there is none. Never log_head: holes may trail."""
         return int(self._session.rows(b"SELECT coalesce(max(position), 0) FROM event")[0][0])

@@ -192,6 +192,10 @@ class Settings(BaseSettings):
         default=True,
         description="Whether a professional who is not the author may mask for the patient.",
     )
+    secret_access: bool = Field(
+        default=False,
+        description="Whether records of minors may be opened in a secret connection.",
+    )
     projection_batch: int = Field(
         default=2000, ge=1, le=100_000, description="Events of one projection transaction."
     )

@@ -9,6 +9,14 @@ from typing import Any, Final
 
 from ..messages import Document
 from ..rejections import Rejection, SoftRule
+from .access import (
+    access_right,
+    authorisation_right,
+    designation_end_right,
+    designation_right,
+    emergency_right,
+    holder_right,
+)
 from .content import content_right
 from .identity import declaration_right, ins_accepted, qualified, traits_right
 from .life_cycle import (
@@ -63,6 +71,15 @@ RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] =
     "LinkIns": record_operation_right,
     "UnlinkIns": record_operation_right,
     "RevokeIdentity": record_operation_right,
+    "AuthoriseAccess": authorisation_right,
+    "WithdrawAccess": holder_right,
+    "BlockProfessional": holder_right,
+    "UnblockProfessional": holder_right,
+    "OpposeEmergencyAccess": emergency_right,
+    "WithdrawEmergencyOpposition": emergency_right,
+    "DesignateAttendingPhysician": designation_right,
+    "EndAttendingPhysician": designation_end_right,
+    "RecordAccess": access_right,
 }
 """The rules on what each kind of message says, beside those on key, identity and provenance."""
 

@@ -31,6 +31,7 @@ class World:
         for ins in (found.ins, found.other_ins):
             if ins is not None and ins not in self.known.refs:
                 self.known.refs[ins] = RecordRef(len(self.known.refs) + 1, False)
+                self.known.access[len(self.known.refs)] = []
         return found
 
     def when(self, message: tuple[str, dict[str, Any]]) -> tuple[str, list[str]]:

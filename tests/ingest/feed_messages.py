@@ -199,10 +199,11 @@ def record_message(
     message_id: bytes | None = None,
     **fields: Any,
 ) -> tuple[str, dict[str, Any]]:
-    """A message of topic `patients`."""
+    """A message of topic `patients`; the space is activated by its owner."""
+    by = patient(matricule) if name == "ActivateRecord" else None
     datum: dict[str, Any] = {
         "messageId": message_id or uuid.uuid4().bytes,
-        "provenance": provenance(),
+        "provenance": provenance(by),
         "ins": ins(matricule, status),
     }
     if name == "DeclareIdentity":

@@ -20,10 +20,8 @@ from schemas.rules_page import FAMILIES, family_of, in_order, page
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("schemas", "ingest", "projections", "producers", "deploy")
-RETIRED: Final = {
-    # Since closing and activating are taken before the first document. Letters may still name it.
-    "record_unknown",
-}
+RETIRED: Final = frozenset[str]()
+"""Codes that are refused no more, and that letters may still name."""
 SOURCE = re.compile(r"\b(?:SPEC [a-j](?:\.\d+)?|TRAPS \d+|DESIGN \d+|STORE \d|RELIABILITY \d)")
 HL7_CODES = range(900, 907)
 
