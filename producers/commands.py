@@ -3,6 +3,7 @@
 import typer
 
 from .check.command import register_check
+from .hl7v2.commands import register_hl7
 from .outcomes_command import register_outcomes
 from .send_command import register_send
 from .simulate_command import register_simulate
@@ -14,3 +15,4 @@ def register(app: typer.Typer) -> None:
     register_send(app)
     register_outcomes(app)
     register_check(app)
+    register_hl7(app)

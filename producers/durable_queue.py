@@ -105,12 +105,21 @@ class DurableQueue:
             os.close(self._owner)
             raise QueueError(f"{path} can't be used as a queue: {error}") from error
 
-    def add(self, messages: Iterable[QueuedMessage], now: float) -> None:
-        """The messages are in the queue, or none is. Raises QueueError for a known message id."""
+    def add(self, messages: Iterable[QueuedMessage], now: float, *, again: bool = False) -> None:
+        """The messages are in the queue, or none is. Raises QueueError for a known message id.
+
+        `again`: one that was answered before goes to the end of the queue, under the same id.
+        """
         rows = [_row(message, now) for message in messages]
         with self._lock:
             try:
                 with self._transaction():
+                    if again:
+                        self._db.executemany(
+                            "delete from message where message_id = ?"
+                            " and state in ('acknowledged', 'refused')",
+                            [row[:1] for row in rows],
+                        )
                     self._db.executemany(
                         "insert into message (message_id, schema_name, unique_id, topic, key,"
                         " value, headers, size, submitted_at, state) values"

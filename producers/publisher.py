@@ -133,8 +133,9 @@ class DocumentPublisher:
     ) -> UUID:
         """The message is queued durably; its id. `messageId` may be left out: one is given.
 
-        Raises what `schemas.codec.encode` raises, QueueFull, QueueError, and AlreadySubmitted for a
-        deposit whose document was submitted before and not refused, unless `again`.
+        Raises what `schemas.codec.encode` raises, QueueFull, QueueError (an id that is in the
+        queue), and AlreadySubmitted for a deposit whose document was submitted before and not
+        refused. With `again` neither a document nor an id that was answered before is a fault.
         """
         found = message.get("messageId")
         message_id = UUID(bytes=found) if found is not None else self._new_id()
@@ -145,7 +146,7 @@ class DocumentPublisher:
             with self._submitting:
                 if not again:
                     self._refuse_second(queued)
-                self._queue.add([queued], self._clock.now())
+                self._queue.add([queued], self._clock.now(), again=again)
         except BaseException:
             self._give_room(1, size)
             raise
@@ -167,6 +168,11 @@ class DocumentPublisher:
             self._cursor = 0
             self._changed.notify_all()
         return released
+
+    def is_waiting(self, message_id: UUID) -> bool:
+        """Whether this message is in the queue and not answered yet, held back included."""
+        found = self.submission(message_id)
+        return found is not None and found.state in ("waiting", "held")
 
     def waiting(self) -> list[UUID]:
         """The messages that wait or are on their way, in order; held ones are not among them."""

@@ -108,7 +108,7 @@ class FileSender:
         except Refused as refusal:
             sending.refusal = refusal
         except QueueFull:
-            sending.refusal = Refused("queue_full", *_QUEUE_FULL)
+            sending.refusal = queue_is_full()
         return sending
 
     def acknowledge(self, sendings: Iterable[Sending], timeout_seconds: float) -> None:
@@ -164,7 +164,7 @@ class FileSender:
             sending.before = before.message_id
             sending.message_id = submit(message, "DepositDocument", again=True)
 
-    def _provenance(self, found: CdaDocument, request: Request) -> Provenance:
+    def _provenance(self, found: CdaDocument | None, request: Request) -> Provenance:
         settings = self._settings
         software: Software = {
             "id": settings.sender_software_id,
@@ -181,16 +181,22 @@ class FileSender:
             "occurredAt": int(self._clock.now() * 1000),
         }
 
-    def _actor(self, found: CdaDocument, request: Request) -> Actor:
+    def _actor(self, found: CdaDocument | None, request: Request) -> Actor:
         """Who is asked for, else who the settings name, else the author of the document."""
         settings = self._settings
-        author = actor_of(found)
+        author = actor_of(found) if found is not None else None
         named = "sender_actor_id" in settings.model_fields_set
-        if request.actor is None and not named and author is not None and author.id is not None:
+        if (
+            request.actor is None
+            and not named
+            and found is not None
+            and author is not None
+            and author.id is not None
+        ):
             return {
                 "id": author.id,
                 "name": author.name,
-                "roleCode": _profession(author.specialty) or settings.sender_actor_role,
+                "roleCode": profession_of(author.specialty) or settings.sender_actor_role,
                 "organisationId": request.organisation or author.organisation,
                 "organisationName": author.organisation_name,
                 "sectorCode": found.facility_type,
@@ -230,7 +236,12 @@ def send_files(
     return sendings
 
 
-def _profession(specialty: str | None) -> str | None:
+def queue_is_full() -> Refused:
+    """The refusal of what the durable queue has no room for."""
+    return Refused("queue_full", *_QUEUE_FULL)
+
+
+def profession_of(specialty: str | None) -> str | None:
     """The profession (J65) in an author's specialty (J01): `10` of `G15_10/SM26`."""
     if specialty is None or not specialty.startswith("G15_"):
         return None

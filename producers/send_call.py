@@ -58,6 +58,7 @@ def send_through_queues(
     patience: Patience,
     clock: Clock,
     advance: Advance,
+    sender_of_files: type[FileSender] = FileSender,
 ) -> Sent:
     """Queue the files, then send them and what earlier calls left. SIGTERM and SIGINT end it.
 
@@ -69,7 +70,7 @@ def send_through_queues(
         queues = Queues(settings, clock)
         feed = _Feed(settings, clock, stop, with_outcomes=patience.wait)
         try:
-            sender = FileSender(settings, queues.own, clock)
+            sender = sender_of_files(settings, queues.own, clock)
             sendings = _queue(sender, files, request, queues, feed, advance)
             if queues.own.pending() or queues.waited:
                 _send(sender, sendings, queues, feed, patience)
@@ -147,12 +148,22 @@ class _Feed:
         check_topics(self._settings, topics)
         if not self._with_outcomes:
             return
-        self.reader = AnswerReader(self._settings, client_id="histoire-send", from_end=True)
-        end = self._clock.monotonic() + _READY_SECONDS
-        while not self.reader.is_ready:  # before anything is sent: else its outcome may be missed
-            if self._clock.monotonic() > end:
+        self.reader = answers_to_come(self._settings, self._clock, "histoire-send")
+
+
+def answers_to_come(settings: Settings, clock: Clock, client_id: str) -> AnswerReader:
+    """A reader that will miss no outcome of what is sent from now on. Raises FeedError."""
+    reader = AnswerReader(settings, client_id=client_id, from_end=True)
+    try:
+        end = clock.monotonic() + _READY_SECONDS
+        while not reader.is_ready:
+            if clock.monotonic() > end:
                 raise FeedUnavailable("the topic of outcomes can't be read")
-            self.reader.read(0.1)
+            reader.read(0.1)
+    except BaseException:
+        reader.close()
+        raise
+    return reader
 
 
 @contextmanager

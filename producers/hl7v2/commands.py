@@ -1,0 +1,119 @@
+"""`histoire hl7` and `histoire mllp`: the doors for software that speaks HL7 v2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from ingest.runtime.console import CommandError, Exit, out, print_json, progress
+from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.settings import Settings
+from producers.durable_queue import QueueError
+from producers.send import Request
+from producers.send_call import Patience, Sent, send_through_queues
+from producers.send_command import (
+    ActorOption,
+    OrganisationOption,
+    TimeoutOption,
+    WaitOption,
+    end_of_sending,
+)
+from producers.speaker import fault_of_speaker
+
+from .acknowledgement import ACCEPT
+from .mllp_command import register_mllp
+from .sender import Hl7Sender, Hl7Sending
+
+FilesArgument = Annotated[
+    list[Path], typer.Argument(help="Files of one HL7 v2 message each.", metavar="FILE...")
+]
+AcksOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--acks", help="Folder: the ACK of FILE is written there as FILE.ack.", show_default=False
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object per file, with the ACK as text.")
+]
+
+
+def hl7(
+    files: FilesArgument,
+    actor: ActorOption = None,
+    organisation: OrganisationOption = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 30.0,
+    acks: AcksOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send what HL7 v2 messages (MDM, ORU) ask for, and say how each is acknowledged.
+
+    New (T02, NW, F), replace (T10, RO, C) and delete (T04, CA, D) a CDA; MODIF_CONF_CODE changes
+    its flags. Each message goes through the queue of `histoire send`. Without --wait a message is
+    acknowledged (AA) once it is queued, with it when its outcome is there.
+    Exit codes: as `histoire send`: 0 all acknowledged; 1 something was refused or rejected; 2
+    wrong arguments or settings; 4 the feed is away, or no answer in time; 5 a topic does not
+    exist; 130 interrupted.
+    """
+    settings = Settings.load()
+    fault = fault_of_speaker(settings, actor, organisation)
+    if fault is not None:
+        raise CommandError(fault, "Nothing was sent.", Exit.USAGE)
+    request = Request(actor=actor, organisation=organisation)
+    sent = _send(settings, files, request, Patience(timeout, wait))
+    now = SystemClock().now()
+    for sending in sent.sendings:
+        assert isinstance(sending, Hl7Sending)
+        ack = sending.acknowledgement(now, queued_is_enough=not wait)
+        if acks is not None:
+            _write(acks, sending.file, ack)
+        _show(sending, ack, as_json, queued_is_enough=not wait)
+    end_of_sending(sent, wait)
+
+
+def _send(settings: Settings, files: list[Path], request: Request, patience: Patience) -> Sent:
+    try:
+        with progress("sending", len(files)) as bar:
+            return send_through_queues(
+                settings, files, request, patience, SystemClock(), bar.advance, Hl7Sender
+            )
+    except QueueError as error:
+        raise CommandError(str(error), "Check HISTOIRE_HOME.") from None
+
+
+def _write(folder: Path, file: Path, ack: bytes) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{file.name}.ack").write_bytes(ack)
+    except OSError as error:
+        raise CommandError(
+            f"the ACK can't be written: {error.strerror}", "Check --acks; the messages are queued."
+        ) from None
+
+
+def _show(sending: Hl7Sending, ack: bytes, as_json: bool, *, queued_is_enough: bool) -> None:
+    verdict = sending.verdict(queued_is_enough=queued_is_enough)
+    if as_json:
+        text = ack.decode(sending.message.charset if sending.message else "utf-8")
+        print_json({**sending.as_json(), "acknowledgement": verdict.code, "ack": text})
+        return
+    colour = "green" if verdict.code == ACCEPT else "red"
+    parts = [f" {sending.file}", f" {sending.state}"]
+    if sending.action is not None:
+        parts.append(f" {sending.action}")
+    if verdict.rule:
+        parts.append(f"\n   {verdict.application_code} {verdict.rule} {verdict.location}")
+        parts.append(f"\n   {verdict.diagnostic}\n   {verdict.user_message}")
+    for said in sending.as_json()["broken"]:
+        parts.append(f"\n   remark: {said['code']}: {said['english']}")
+    out().print(Text.assemble((verdict.code, colour), *parts))
+
+
+def register_hl7(app: typer.Typer) -> None:
+    """Add `hl7` and `mllp` to the application."""
+    app.command("hl7")(hl7)
+    register_mllp(app)

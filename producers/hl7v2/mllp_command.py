@@ -1,0 +1,189 @@
+"""`histoire mllp`: listens for HL7 v2 messages until it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from ingest.runtime.console import CommandError, Exit, note, print_json
+from ingest.runtime.feed import check_topics
+from ingest.runtime.feed.types import FeedError, FeedMismatch
+from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.runtime.logs import configure_logs
+from ingest.runtime.settings import Settings
+from producers.durable_queue import QueueError
+from producers.queues import open_document_publisher
+from producers.send import Request
+from producers.send_call import answers_to_come
+from producers.send_command import ActorOption, OrganisationOption
+from producers.speaker import fault_of_speaker
+from schemas.messages import DOCUMENTS, OUTCOMES
+
+from .listener import MLLP_OVERHEAD_BYTES, Door, MllpListener, Outcomes, tls_context
+from .sender import Hl7Sender
+
+PORT: Final = 2575
+"""The port IANA gives to HL7."""
+_CLOSE_SECONDS: Final = 10.0
+
+HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
+PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: a free one.")]
+AnswerOption = Annotated[
+    str,
+    typer.Option(
+        "--ack-when",
+        help="outcome: AA when the document is in the record; queued: AA when it is queued "
+        "durably, its outcome comes on the topic outcomes.",
+    ),
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        min=0.1, help="Seconds to wait for an outcome; then AR, and sending again does no harm."
+    ),
+]
+CertificateOption = Annotated[
+    Path | None, typer.Option("--tls-cert", help="PEM file of the certificate to show.")
+]
+KeyOption = Annotated[
+    Path | None, typer.Option("--tls-key", help="PEM file of its key; unset: in --tls-cert.")
+]
+ClientsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--tls-clients", help="PEM file of the authority that signs the clients' certificates."
+    ),
+]
+PlainOption = Annotated[
+    bool,
+    typer.Option("--plain", help="Listen without TLS on an address that others can reach."),
+]
+ConnectionsOption = Annotated[int, typer.Option(min=1, help="Connections at once, at most.")]
+IdleOption = Annotated[float, typer.Option(min=1, help="Seconds after which silence is closed.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Say the address as JSON on stdout.")]
+
+
+def mllp(
+    host: HostOption = "127.0.0.1",
+    port: PortOption = PORT,
+    ack_when: AnswerOption = "outcome",
+    timeout: TimeoutOption = 30.0,
+    tls_cert: CertificateOption = None,
+    tls_key: KeyOption = None,
+    tls_clients: ClientsOption = None,
+    plain: PlainOption = False,
+    connections: ConnectionsOption = 64,
+    idle: IdleOption = 600.0,
+    actor: ActorOption = None,
+    organisation: OrganisationOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Listen for HL7 v2 messages over MLLP, and feed what they ask for.
+
+    Every message gets an ACK: AA, or AE/AR with the error of table 0357 and the code 9xx of table
+    0533. A message that comes again changes nothing. Health data: TLS is asked for on every
+    address but this machine's own. Ends on SIGTERM or Ctrl-C, once what it holds is answered.
+    Exit codes: 0 ended; 2 wrong arguments or settings; 4 the feed or the address is away; 5 a
+    topic does not exist.
+    """
+    settings = Settings.load()
+    fault = fault_of_speaker(settings, actor, organisation)
+    if fault is not None:
+        raise CommandError(fault, "Nothing was begun.", Exit.USAGE)
+    if ack_when not in ("outcome", "queued"):
+        raise CommandError("--ack-when is outcome or queued", None, Exit.USAGE)
+    door = Door(
+        host=host,
+        port=port,
+        answer_seconds=timeout if ack_when == "outcome" else 0.0,
+        message_bytes=settings.max_content_bytes * 4 // 3 + MLLP_OVERHEAD_BYTES,
+        connections=connections,
+        idle_seconds=idle,
+        tls=_tls(host, tls_cert, tls_key, tls_clients, plain),
+    )
+    configure_logs(process="mllp", instance=settings.instance, level=settings.log_level)
+    _listen(settings, door, Request(actor=actor, organisation=organisation), as_json)
+
+
+def _tls(
+    host: str, certificate: Path | None, key: Path | None, clients: Path | None, plain: bool
+) -> ssl.SSLContext | None:
+    if certificate is None:
+        if key is not None or clients is not None:
+            raise CommandError("TLS needs --tls-cert", None, Exit.USAGE)
+        if not plain and not _is_own(host):
+            raise CommandError(
+                "health data would go in clear over the network",
+                "Give --tls-cert, or --plain if something else protects it.",
+                Exit.USAGE,
+            )
+        return None
+    try:
+        return tls_context(certificate, key or certificate, clients)
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+        raise CommandError(
+            f"a file of TLS can't be used: {reason}", "Check the PEM files.", Exit.USAGE
+        ) from None
+
+
+def _is_own(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(settings: Settings, door: Door, request: Request, as_json: bool) -> None:
+    stop, clock = StopSignal(), SystemClock()
+    outcomes = None
+    with stop.installed():
+        try:
+            publisher = open_document_publisher(settings, clock)
+        except QueueError as error:
+            raise CommandError(str(error), "Check HISTOIRE_HOME.") from None
+        try:
+            if door.answer_seconds:
+                check_topics(settings, [DOCUMENTS, OUTCOMES])
+                outcomes = Outcomes(answers_to_come(settings, clock, "histoire-mllp"))
+            sender = Hl7Sender(settings, publisher, clock)
+
+            async def listen() -> None:
+                listener = MllpListener(door, sender, outcomes, request, clock)
+                await listener.serve(stop.is_set, lambda port: _ready(door, port, as_json))
+
+            asyncio.run(listen())
+            if not stop.is_set():
+                raise CommandError("outcomes can't be read any more", None, Exit.UNAVAILABLE)
+        except FeedError as error:
+            halted = isinstance(error, FeedMismatch)
+            code = Exit.HALTED if halted else Exit.UNAVAILABLE
+            raise CommandError(str(error), "Or acknowledge with --ack-when queued.", code) from None
+        except OSError as error:
+            raise CommandError(
+                f"can't listen there: {error.strerror}",
+                "Check --host and --port.",
+                Exit.UNAVAILABLE,
+            ) from None
+        finally:
+            if outcomes is not None:
+                outcomes.close()
+            publisher.close(_CLOSE_SECONDS)
+
+
+def _ready(door: Door, port: int, as_json: bool) -> None:
+    said = {"host": door.host, "port": port, "tls": door.tls is not None}
+    if as_json:
+        print_json(said)
+    else:
+        note(f"listening for HL7 v2 on {door.host}:{port}{' with TLS' if door.tls else ''}")
+
+
+def register_mllp(app: typer.Typer) -> None:
+    """Add `mllp` to the application."""
+    app.command("mllp")(mllp)

@@ -1,0 +1,193 @@
+"""Messages of HL7 v2 into the durable queue, and the ACK that each of them gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, cast
+from uuid import UUID, uuid5
+
+from producers.deposit import Refused, read_file
+from producers.publisher import QueueFull
+from producers.send import FileSender, Request, Sending, profession_of, queue_is_full
+from schemas.cda import CdaDocument
+from schemas.messages import Actor, Provenance
+from schemas.rejections import REJECTIONS
+
+from .acknowledgement import ACCEPT, ERROR, REJECT, Verdict, acknowledgement
+from .faults import Hl7Fault
+from .feeding import document_of, feeding
+from .order import Action, Order, read_order
+from .reading import Hl7Message, read_message
+
+_MESSAGES: Final = UUID("b0c5f4a6-54c8-5d2f-9d39-0a1cf7a1f0c7")
+"""Namespace of message ids: the same bytes are the same message, however often they come."""
+_NOT_FOR_THIS_DOOR: Final = frozenset({200, 201, 202, 203})
+NOT_FOR_DMP: Final = "not_for_dmp"
+
+
+@dataclass(slots=True)
+class Hl7Sending(Sending):
+    """A message on its way. `action`: what it asks; `fault`: why it is not taken.
+
+    `not_for_dmp`: DESTDMP says so, nothing was queued. `broken`: rules broken, and yet taken.
+    """
+
+    message: Hl7Message | None = None
+    action: Action | None = None
+    fault: Hl7Fault | None = None
+    not_for_dmp: bool = False
+    broken: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """As `Sending.state`, or `not_for_dmp`."""
+        return NOT_FOR_DMP if self.not_for_dmp else Sending.state.__get__(self)
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`: one object; never the message."""
+        said = Sending.as_json(self)
+        return {
+            **said,
+            "controlId": self.message and self.message.control_id,
+            "action": self.action,
+            "location": self.fault and self.fault.location,
+            "broken": [{"code": code, "english": REJECTIONS[code].english} for code in self.broken],
+        }
+
+    def verdict(self, *, queued_is_enough: bool) -> Verdict:
+        """What the ACK says. `queued_is_enough`: AA as soon as the message is queued durably."""
+        if self.fault is not None:
+            structural = self.fault.error_code in _NOT_FOR_THIS_DOOR
+            return _refused(
+                self.fault.code,
+                REJECT if structural else ERROR,
+                self.fault.location,
+                self.fault.error_code,
+            )
+        if self.refusal is not None:
+            code = REJECT if self.refusal.code == "queue_full" else ERROR
+            return _refused_as(self.refusal, code)
+        if self.answer is not None and not self.answer.is_good:
+            return _refused(str(self.answer.outcome["code"]), ERROR)
+        if self.answer is None and not self.not_for_dmp and not queued_is_enough:
+            return Verdict(REJECT, rule="no_answer", diagnostic=_LATE, user_message=_LATE_FRENCH)
+        return Verdict(ACCEPT)
+
+    def acknowledgement(self, now: float, *, queued_is_enough: bool) -> bytes:
+        """The ACK. `now`: seconds since 1970."""
+        verdict = self.verdict(queued_is_enough=queued_is_enough)
+        control_id = str(self.message_id or uuid5(_MESSAGES, str(now)))
+        return acknowledgement(self.message, verdict, control_id, datetime.fromtimestamp(now, UTC))
+
+
+_LATE: Final = "Queued durably, not answered in time. Send it again: a second copy changes nothing."
+_LATE_FRENCH: Final = (
+    "Mis en file durablement, pas encore de réponse. Renvoyez-le : une copie ne change rien."
+)
+
+
+class Hl7Sender(FileSender):
+    """Takes messages: each one read, refused or queued; a copy of one goes under the same id."""
+
+    def submit(self, file: Path, request: Request) -> Hl7Sending:
+        """The message of a file, queued durably or refused."""
+        try:
+            data = read_file(file)
+        except Refused as refusal:
+            return Hl7Sending(file, refusal=refusal)
+        return self.take(data, request, file)
+
+    def take(self, data: bytes, request: Request, label: Path = Path("-")) -> Hl7Sending:
+        """A message, queued durably or refused. Raises QueueError only."""
+        sending = Hl7Sending(label)
+        try:
+            sending.message = read_message(data)
+            order = read_order(sending.message)
+            sending.action, sending.broken = order.action, order.remarks
+            sending.not_for_dmp = not order.for_dmp
+            if order.for_dmp:
+                self._queue_order(sending, order, data, request)
+        except Hl7Fault as fault:
+            sending.fault = fault
+            rule = fault.rule
+            sending.refusal = Refused(fault.code, f"{rule.english} {rule.repair}", rule.french)
+        except Refused as refusal:
+            sending.refusal = refusal
+        except QueueFull:
+            sending.refusal = queue_is_full()
+        return sending
+
+    @staticmethod
+    def message_id_of(data: bytes) -> UUID:
+        """The id under which these bytes go, however often they come."""
+        return uuid5(_MESSAGES, sha256(data).hexdigest())
+
+    def _queue_order(
+        self, sending: Hl7Sending, order: Order, data: bytes, request: Request
+    ) -> None:
+        settings = self._settings
+        found = document_of(order, settings.environment, settings.max_content_bytes)
+        sending.remarks = len(found.problems) if found is not None else 0
+        said = feeding(order, found, self._spoken(order, found, request))
+        # The same bytes have the same id: a message that comes twice is applied once (TRAPS 21).
+        message_id = self.message_id_of(data)
+        sending.message_id = message_id
+        if not self._publisher.is_waiting(message_id):
+            self._publisher.submit(
+                {"messageId": message_id.bytes, **said.datum}, said.name, again=True
+            )
+
+    def _spoken(self, order: Order, found: CdaDocument | None, request: Request) -> Provenance:
+        provenance = self._provenance(found, request)
+        actor = provenance["actor"]
+        if order.actor is not None and request.actor is None:
+            actor = _with_role(order.actor, found, actor)
+        said = {"channel": "HL7V2", "actor": actor, "occurredAt": order.said_at}
+        return cast(Provenance, {**provenance, **said})
+
+
+def _with_role(sender: Actor, found: CdaDocument | None, fallback: Actor) -> Actor:
+    """The sender named in PRT; his role is that of the author he is, or the one of the settings.
+
+    An organisation the message does not name is not taken from elsewhere: it is a right.
+    """
+    authors = found.authors if found is not None else ()
+    author = next((one for one in authors if one.id == sender["id"]), None)
+    role = fallback["roleCode"]
+    if author is not None:
+        role = profession_of(author.specialty) or role
+    return {**sender, "roleCode": role, "sectorCode": fallback["sectorCode"]}
+
+
+def _refused(
+    code: str, acknowledgement_code: str, location: str = "", error_code: int = 207
+) -> Verdict:
+    rule = REJECTIONS.get(code)
+    if rule is None:
+        return Verdict(acknowledgement_code, location, error_code, rule=code)
+    return Verdict(
+        acknowledgement_code,
+        location,
+        error_code,
+        rule.hl7,
+        code,
+        f"{rule.english} {rule.repair}",
+        rule.french,
+    )
+
+
+def _refused_as(refusal: Refused, acknowledgement_code: str) -> Verdict:
+    rule = REJECTIONS.get(refusal.code)
+    return Verdict(
+        acknowledgement_code,
+        application_code=rule.hl7 if rule is not None else 906,
+        rule=refusal.code,
+        diagnostic=refusal.english,
+        user_message=refusal.french,
+    )
+
+
+__all__ = ["NOT_FOR_DMP", "Hl7Sender", "Hl7Sending"]
