@@ -19,9 +19,10 @@ _LITERAL: Final = re.compile(
     r"(?:\.(?P<fraction>[0-9]{1,9}))?)?)?)?)?)?"
     r"(?P<offset>Z|[+-][0-9]{2,4})?"
 )
-_TO_THE_SECOND: Final = re.compile(
-    r"([0-9]{8})(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]([+-][0-9]{4})"
+_USUAL: Final = re.compile(
+    r"([0-9]{8})(?:(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?([+-][0-9]{4}))?"
 )
+"""A day, or a day with minutes or seconds and an offset: nearly every literal there is."""
 _PRECISIONS: Final[tuple[Precision, ...]] = ("year", "month", "day", "hour", "minute", "second")
 _LENGTH_MAX: Final = 29
 _PARIS: Final = ZoneInfo("Europe/Paris")
@@ -121,13 +122,14 @@ def same_time(one: str, other: str) -> bool:
 
 def time_exists(literal: str) -> bool:
     """Whether `parse_time` finds a time, for those who need not know which: much faster."""
-    match = _TO_THE_SECOND.fullmatch(literal)
+    match = _USUAL.fullmatch(literal)
     if match is None:
         return parse_time(literal) is not None
     # At both ends of the calendar the offset decides; within it, day and offset do by themselves.
     if not "0002" <= literal[:4] <= "9998":
         return parse_time(literal) is not None
-    return _day_exists(match[1]) and _offset_exists(match[2])
+    day, offset = match.groups()
+    return _day_exists(day) and (offset is None or _offset_exists(offset))
 
 
 @lru_cache(maxsize=65_536)
