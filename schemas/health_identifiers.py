@@ -17,6 +17,9 @@ SIREN_ROOT: Final = "1.3.2"
 PATIENT_SPACE_ROOT: Final = "1.2.250.1.213.4.1"
 """Root of the custodian of what patients write themselves (SPEC f.1)."""
 
+LENGTH_MAX: Final = 128
+"""No identifier is longer; what is, is malformed."""
+
 PersonFault = Literal["person_id_malformed", "person_id_unknown_form", "rpps_key_wrong"]
 OrganisationFault = Literal[
     "organisation_id_malformed",
@@ -91,13 +94,18 @@ def siret_key_is_valid(siret: str) -> bool:
     return siret.startswith(_LA_POSTE) and siret.isdigit() and sum(map(int, siret)) % 5 == 0
 
 
-@lru_cache(maxsize=65_536)
 def person_fault(value: str) -> PersonFault | None:
     """What is wrong with the extension of a PS_IdNat (SPEC b.1); the worst, None when nothing is.
 
     Malformed: a known prefix with what can't follow it. What the SPEC's pattern takes is never
     that: where it holds the number of an employer of another length, the form is unknown.
     """
+    # The length first: the memory of the cache is bounded by it.
+    return _person_fault(value) if len(value) <= LENGTH_MAX else "person_id_malformed"
+
+
+@lru_cache(maxsize=65_536)
+def _person_fault(value: str) -> PersonFault | None:
     prefix, rest = value[:1], value[1:]
     if prefix == "8":
         if not rpps_is_well_formed(rest):
@@ -115,13 +123,17 @@ def person_fault(value: str) -> PersonFault | None:
     return None if fits else "person_id_unknown_form"
 
 
-@lru_cache(maxsize=65_536)
 def organisation_fault(value: str) -> OrganisationFault | None:
     """What is wrong with the extension of a Struct_IdNat (SPEC b.2); the worst, None when nothing.
 
     Malformed: a known prefix with what can't follow it. A technical number has no prefix, so its
     form is unknown; an RPPS with its prefix is a person's (TRAPS 23).
     """
+    return _organisation_fault(value) if len(value) <= LENGTH_MAX else "organisation_id_malformed"
+
+
+@lru_cache(maxsize=65_536)
+def _organisation_fault(value: str) -> OrganisationFault | None:
     prefix, rest = value[:1], value[1:]
     if prefix == "8" and rpps_is_well_formed(rest):
         return "organisation_is_person"

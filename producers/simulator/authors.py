@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
+from schemas.health_identifiers import PERSON_ROOT
 from schemas.may_do import MACHINE_ROLE
 from schemas.messages import Actor, Author, Provenance
 
 from .patients import Patient
-from .practice import PERSON_ROOT, Organisation, Professional
+from .practice import Organisation, Professional
 
 EXP_PATIENT: Final = "EXP_PATIENT"
 

@@ -3,6 +3,7 @@
 from xml.sax.saxutils import escape
 
 from schemas import valuesets
+from schemas.health_identifiers import PERSON_ROOT
 
 from .authors import Machine, PatientAuthor, Writer
 from .cda_elements import (
@@ -15,7 +16,7 @@ from .cda_elements import (
     telecom,
 )
 from .patients import Patient
-from .practice import PERSON_ROOT, Organisation, Professional
+from .practice import Organisation, Professional
 
 
 def who(writer: Writer) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from random import Random
 from typing import Final, Literal
 
+from schemas.health_identifiers import ORGANISATION_ROOT, PATIENT_SPACE_ROOT, PERSON_ROOT
 from schemas.messages import Actor, Author, Provenance, Software
 
 from .moments import Offset, zone_of
@@ -17,10 +18,6 @@ from .randomness import pick, stream, uuid_oid
 from .table_rows import Sector, SoftwareRow
 from .tables import SIRET
 
-PERSON_ROOT: Final = "1.2.250.1.71.4.2.1"
-ORGANISATION_ROOT: Final = "1.2.250.1.71.4.2.2"
-PATIENT_SPACE_ROOT: Final = "1.2.250.1.213.4.1"
-"""Root of the custodian of what patients write themselves (SPEC f.1)."""
 _DOCTOR: Final = "G15_10"
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ..health_identifiers import ORGANISATION_ROOT, PERSON_ROOT
 from .document import Author, Coded, LegalAuthenticator
 from .elements import (
     ACCESSION_NUMBER,
@@ -16,8 +17,6 @@ from .elements import (
     text_of,
 )
 
-PERSON_ROOT: Final = "1.2.250.1.71.4.2.1"
-ORGANISATION_ROOT: Final = "1.2.250.1.71.4.2.2"
 _SERVICE: Final = path("documentationOf/serviceEvent")
 _DEVICE: Final = "assignedAuthor/assignedAuthoringDevice"
 

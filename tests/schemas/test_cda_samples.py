@@ -126,7 +126,7 @@ TOLD = {
 ALSO_TOLD = {
     "RPPS fails Luhn": "rpps_key_wrong",
     "organisation id fails Luhn": "organisation_key_wrong",
-    "organisation id prefix": "organisation_id_malformed",
+    "organisation id prefix": "organisation_is_person",
     "FINESS length": "organisation_id_malformed",
 }
 

@@ -169,6 +169,11 @@ def test_establishments_of_la_poste_are_the_exception() -> None:
     assert organisation_fault("335600000149836") == "organisation_key_wrong"
 
 
+def test_an_endless_identifier_is_malformed_and_not_remembered() -> None:
+    assert person_fault("5" + "1" * 14 + "/" + "x" * 1_000_000) == "person_id_malformed"
+    assert organisation_fault("0" + "x" * 1_000_000) == "organisation_id_malformed"
+
+
 def test_other_roots() -> None:
     assert person_identifier_fault("1.2.250.1.999.1^12") is None
     assert organisation_identifier_fault(f"{SIREN_ROOT}^356000000") is None
