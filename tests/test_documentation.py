@@ -45,7 +45,7 @@ def commands() -> dict[str, Any]:
 def test_commands_named_exist(document: str) -> None:
     known = commands()
     text = (ROOT / document).read_text()
-    named = re.findall(r"(?:`|^|\s)histoire ([a-z][a-z-]+)", text.replace("histoire de santé", ""))
+    named = re.findall(r"(?:`|^|\s)histoire ([a-z][a-z0-9-]+)", text.replace("histoire de santé", ""))
     unknown = {name for name in named if name not in known}
     assert not unknown
 
