@@ -27,8 +27,11 @@ from .machine import in_force, machine
 from .place import Place, prepared
 from .rebuild import benchmark_c
 from .report import show
+from .rules import benchmark_rules
 
-ALL: Final = ("a", "a2", "b", "c")
+RULES: Final = "r"
+"""The one that needs no server."""
+ALL: Final = (RULES, "a", "a2", "b", "c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ def _keys(only: str) -> tuple[str, ...]:
 
 def bench(
     only: Annotated[
-        str, typer.Option(help="Which: a feed to store, a2 with bytes, b append, c timeline.")
+        str,
+        typer.Option(help="Which: r rules, a feed to store, a2 with bytes, b append, c timeline."),
     ] = ",".join(ALL),
     rounds: Annotated[int, typer.Option(min=1, help="Times each variant runs.")] = 3,
     messages: Annotated[int, typer.Option(min=1000, help="Messages of A, events of C.")] = 100_000,
@@ -79,11 +83,14 @@ def bench(
     settings: dict[str, Any] = machine()
     results: list[Result] = []
     try:
-        with prepared(scratch, partitions, kafka=kafka) as place:
-            if place.broker is None:
-                note(f"A without Kafka, over the embedded feed: {place.no_broker}")
-            settings |= in_force(place)
-            _run(plan, place, settings, results)
+        if RULES in plan.keys:
+            _run(plan, lambda step: iter([_rules(plan, step)]), results)
+        if set(plan.keys) != {RULES}:
+            with prepared(scratch, partitions, kafka=kafka) as place:
+                if place.broker is None:
+                    note(f"A without Kafka, over the embedded feed: {place.no_broker}")
+                settings |= in_force(place)
+                _run(plan, lambda step: _benchmarks(plan, place, settings, step), results)
     finally:
         # Also when a later benchmark fails: what was measured was measured.
         if results:
@@ -91,7 +98,12 @@ def bench(
             _write(json_file, results, settings)
 
 
-def _run(plan: Plan, place: Place, settings: dict[str, Any], results: list[Result]) -> None:
+Step = Callable[[str], None]
+
+
+def _run(
+    plan: Plan, benchmarks: Callable[[Step], Iterator[Benchmark]], results: list[Result]
+) -> None:
     with progress("preparing") as bar:
 
         def step(what: str) -> None:
@@ -100,7 +112,7 @@ def _run(plan: Plan, place: Place, settings: dict[str, Any], results: list[Resul
             if not sys.stderr.isatty():
                 note(what)
 
-        for benchmark in _benchmarks(plan, place, settings, step):
+        for benchmark in benchmarks(step):
             bar.update(completed=0, total=len(benchmark.variants) * plan.rounds)
             results.append(run_rounds(benchmark, plan.rounds, step))
             bar.update(total=None, description="preparing")
@@ -112,8 +124,13 @@ def _write(path: Path | None, results: list[Result], settings: dict[str, Any]) -
         path.write_bytes(orjson.dumps(said, option=orjson.OPT_INDENT_2))
 
 
+def _rules(plan: Plan, step: Step) -> Benchmark:
+    step("R making messages")
+    return benchmark_rules(plan.rounds)
+
+
 def _benchmarks(
-    plan: Plan, place: Place, settings: dict[str, Any], step: Callable[[str], None]
+    plan: Plan, place: Place, settings: dict[str, Any], step: Step
 ) -> Iterator[Benchmark]:
     stored: str | None = None
     if "a" in plan.keys or "c" in plan.keys:

@@ -90,5 +90,5 @@ def _warn(console: Console, results: Sequence[Result], settings: dict[str, Any])
             f"Other programs kept up to {max(other, default=0):.2f} cores busy during a run"
             f" ({settings['other_work_cores']:.2f} before): rates are low, ratios rough."
         )
-    if settings["file_system"] == "tmpfs":
+    if settings.get("file_system") == "tmpfs":
         console.print("The data lay in memory (tmpfs): durability cost nothing. Use --scratch.")

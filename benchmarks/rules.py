@@ -1,0 +1,191 @@
+"""R: what the rules of one message cost, beside reading it (decode); part by part.
+
+Every run takes messages that were not looked at before, so that what is remembered is what the
+path would remember: the same few authors, codes and organisations, never a whole message.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Final, NamedTuple
+
+from ingest.interpret import Context, hard_rules, interpret, soft_rules
+from ingest.runtime.feed import FeedRecord, Partition, partition_of
+from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
+from schemas.feed_keys import feed_key
+from schemas.identity import accepted_oids
+from schemas.messages import FEED_TOPICS, TOPIC_OF
+from schemas.rejections import Rejection, SoftRule
+from schemas.rules import RULES_OF, SOFT_RULES_OF
+
+from .cpu import Meter
+from .harness import Benchmark, BenchmarkError, Ratio, Run, Variant, run_between
+from .workers.fill import simulated
+
+AIM_MICROSECONDS: Final = 25
+MESSAGES: Final = 6000
+"""Of one run; as many make the rules warm before the first."""
+FEW: Final = 50
+"""Read at a time."""
+SEED: Final = 11
+WORTH_TELLING: Final = 0.1
+"""Microseconds a message; below it is the timing itself."""
+PARTITIONS: Final = 24
+PASSES: Final = 3
+"""Over the same messages, for the figure of a part: the shortest counts."""
+
+
+class Message(NamedTuple):
+    """A message of the feed with all that a rule may be asked about."""
+
+    record: FeedRecord
+    partition: Partition
+    decoded: Decoded
+    key: str
+
+
+Work = Callable[[Message], object]
+Part = Callable[[Decoded], object]
+Parts = Mapping[str, Part]
+
+
+class RulesOfMessages:
+    """Measures on the simulator's mix. `runs`: how many runs of `MESSAGES` will be asked for."""
+
+    def __init__(self, runs: int) -> None:
+        self.context = Context(
+            accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX
+        )
+        source = simulated(SEED, (runs + 1) * MESSAGES, content=False)
+        self._records: Iterator[FeedRecord] = (
+            FeedRecord(offset, -1, 0, m.record.key, m.record.value, m.record.headers)
+            for offset, m in enumerate(source)
+        )
+        for message in self._fresh(MESSAGES):
+            found = interpret(message.record, message.partition, self.context)
+            if hasattr(found, "rejection"):
+                raise BenchmarkError(f"a simulated message is refused: {found.rejection.code}")
+
+    def decode(self, message: Message) -> object:
+        """Read the bytes: what the rules are compared with."""
+        return decode(message.record.value)
+
+    def hard(self, message: Message) -> object:
+        """The rules that always refuse."""
+        return hard_rules(*message, self.context)
+
+    def soft(self, message: Message) -> object:
+        """The rules that may warn."""
+        name, datum = message.decoded.name, message.decoded.datum
+        return soft_rules(name, datum, self.context.severities, [])
+
+    def all_rules(self, message: Message) -> object:
+        """Every rule that needs no store."""
+        return self.hard(message) or self.soft(message)
+
+    def measure(self, work: Work, parts: Parts) -> Run:
+        """`work` on every message of a run, with the collector off, as ingestion has it.
+
+        Messages are read a few at a time and judged at once, as on the path: a message that was
+        read long ago has left the processor's caches.
+        """
+        meter = Meter({"python": [os.getpid()]})
+        seconds = spent = 0.0
+        said = dict.fromkeys(parts, 0.0)
+        gc.disable()
+        try:
+            begin = meter.mark()
+            for _ in range(MESSAGES // FEW):
+                messages = self._fresh(FEW)
+                at, used = time.perf_counter(), time.thread_time()
+                for message in messages:
+                    work(message)
+                spent += time.thread_time() - used
+                seconds += time.perf_counter() - at
+                for name, rule in parts.items():
+                    said[name] += _spent(rule, [m.decoded for m in messages])
+            other = run_between(begin, meter.mark(), MESSAGES).other
+        finally:
+            gc.enable()
+        facts = {"µs a message": _micros(spent)}
+        dear = {name: _micros(of_part) for name, of_part in sorted(said.items(), key=_dearest)}
+        facts |= {name: micros for name, micros in dear.items() if micros >= WORTH_TELLING}
+        return Run(MESSAGES, seconds, {"python": spent}, other, facts=facts)
+
+    def _fresh(self, count: int) -> list[Message]:
+        found = [_message(record) for record in islice(self._records, count)]
+        if len(found) < count:
+            raise BenchmarkError("the simulator made too few messages")
+        return found
+
+
+def _message(record: FeedRecord) -> Message:
+    decoded = decode(record.value)
+    if isinstance(decoded, Rejection):
+        raise BenchmarkError(f"a simulated message cannot be read: {decoded.code}")
+    assert record.key is not None, "the simulator gives every message its key"
+    partition = Partition(TOPIC_OF[decoded.name], partition_of(record.key, PARTITIONS))
+    return Message(record, partition, decoded, feed_key(decoded.datum))
+
+
+def _spent(rule: Part, read: Sequence[Decoded]) -> float:
+    """Seconds the rule takes for these, the shortest of some passes."""
+    shortest = float("inf")
+    for _ in range(PASSES):
+        begin = time.thread_time()
+        for decoded in read:
+            rule(decoded)
+        shortest = min(shortest, time.thread_time() - begin)
+    return shortest
+
+
+def _dearest(part: tuple[str, float]) -> float:
+    return -part[1]
+
+
+def _micros(seconds: float) -> float:
+    return round(seconds / MESSAGES * 1e6, 2)
+
+
+def hard_parts() -> dict[str, Part]:
+    """The rules on the fields of each kind of message, apart."""
+    return {name: partial(_of_kinds, frozenset({name}), rule) for name, rule in RULES_OF.items()}
+
+
+def soft_parts() -> dict[str, Part]:
+    """Every soft rule apart."""
+    found: dict[str, Part] = {}
+    for rule in {rule: None for rules in SOFT_RULES_OF.values() for rule in rules}:
+        kinds = frozenset(name for name, rules in SOFT_RULES_OF.items() if rule in rules)
+        found[getattr(rule, "__name__", repr(rule))] = partial(_of_kinds, kinds, rule)
+    return found
+
+
+def _of_kinds(names: frozenset[str], rule: SoftRule, decoded: Decoded) -> object:
+    return decoded.name in names and rule(decoded.datum)
+
+
+def benchmark_rules(rounds: int) -> Benchmark:
+    """Rules beside decode, then hard and soft rules apart. Needs no server."""
+    on = RulesOfMessages(rounds * 4)
+    return Benchmark(
+        "r",
+        "the rules of one message",
+        "messages",
+        [
+            Variant("decode", "bytes to values", lambda: on.measure(on.decode, {})),
+            Variant("rules", "all that need no store", lambda: on.measure(on.all_rules, {})),
+            Variant("hard", "always refuse", lambda: on.measure(on.hard, hard_parts())),
+            Variant("soft", "may warn", lambda: on.measure(on.soft, soft_parts())),
+        ],
+        [Ratio("rules", "decode")],
+        [
+            f"The rules of one message are to take under {AIM_MICROSECONDS} µs on average. Messages"
+            " carry no bytes: hashing and reading a document costs what its size asks for (A2).",
+        ],
+    )
