@@ -56,6 +56,8 @@ class Assembly:
     _by: Arrival | None = None
 
     def __post_init__(self) -> None:
+        # Refusals rest on the registry too: it is the same whatever was kept of it.
+        self.batch.record_versions.update(self.basis.registry)
         for arrival in self.basis.letters:
             if arrival.letter is not None:
                 self._waiting[self.basis.waits_for[arrival.letter]].append(arrival)
@@ -172,6 +174,9 @@ class Assembly:
         base = self.basis.bases.get(stream, 0)
         first = self._first[stream] if base == 0 else -1
         version = self._versions[stream]
+        entry = known.registry.get(stream)
+        if entry is not None:
+            return HeadChange(stream, record, base, version, entry.kind, 0, (), None, first)
         document = known.documents.get(stream)
         if document is None:
             flags = known.records[record].state

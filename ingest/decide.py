@@ -12,9 +12,11 @@ from .decide_access import decide_access
 from .decide_deposit import decide_deposit
 from .decide_document import decide_document_operation
 from .decide_record import RECORD_MESSAGES, decide_record_operation
+from .decide_registry import REGISTRY_MESSAGES, decide_registry_operation
 from .evolve import RECORD_EVENTS, evolve_document, evolve_record, submit
 from .interpret import Interpreted
 from .record_entitlement import ACCESS_MESSAGES, not_entitled
+from .registry_entry import NO_ENTRY, REGISTRY_EVENTS, evolve_entry
 from .state import ACCEPTED, DUPLICATE, Decision, Event, Known, Submitted
 
 _DUPLICATE = Decision(DUPLICATE)
@@ -32,6 +34,8 @@ def decide(known: Known, message: Interpreted) -> Decision | Rejection:
     digest = known.applied.get(message.message_id)
     if digest is not None:
         return _DUPLICATE if digest == message.digest else _CONFLICT
+    if message.name in REGISTRY_MESSAGES:
+        return decide_registry_operation(known, message)
     if known.refs[message.ins].erased:
         return Rejection("record_erased", "ins")
     if message.name in ACCESS_MESSAGES:
@@ -65,6 +69,10 @@ def _apply_event(known: Known, message: Interpreted, event: Event, keeps_content
         known.access_said(event)
         if name in (RECORD_LINKED, RECORD_UNLINKED):
             _apply_link(known, event)
+        return
+    if name in REGISTRY_EVENTS:
+        entry = known.registry.get(stream, NO_ENTRY)
+        known.registry[stream] = evolve_entry(entry, name, event.datum)
         return
     known.documents[stream] = evolve_document(known.documents[stream], event)
     if name == DOCUMENT_REPLACED:

@@ -18,6 +18,7 @@ from schemas.may_do import Operation, actor_kind, may_do
 from schemas.rejections import Rejection
 from schemas.unique_id import canonical_unique_id
 
+from .decide_registry import may_feed
 from .evolve import flags_of_deposit
 from .inherited_mask import InheritedMask
 from .interpret import Interpreted
@@ -51,12 +52,18 @@ _BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
 
 def decide_deposit(known: Known, message: Interpreted) -> Decision | Rejection:
     """A deposit under a known uniqueId is compared with the first one, before any rule on the
-    record's state; a new one is stored unless the record forbids it.
+    record's state; a new one is stored unless the software may not feed or the record forbids it.
+
+    The software first: who may not feed is not told in which state a record is.
     """
     assert message.stream is not None
     stored = known.documents.get(message.stream)
     if stored is not None:
         return _again(known, message, stored, known.submitted[message.stream])
+    warnings = list[Rejection]()
+    refused = may_feed(known, message, warnings)
+    if refused is not None:
+        return refused
     ref = known.refs[message.ins]
     if ref.erased:
         return Rejection("record_erased", "ins")
@@ -66,7 +73,10 @@ def decide_deposit(known: Known, message: Interpreted) -> Decision | Rejection:
     refused = feeding_forbidden(state)
     if refused is not None:
         return refused
-    return _new(known, message, ref.record)
+    decision = _new(known, message, ref.record)
+    if warnings and isinstance(decision, Decision):
+        return decision._replace(warnings=(*decision.warnings, *warnings))
+    return decision
 
 
 def feeding_forbidden(state: int) -> Rejection | None:
@@ -94,6 +104,10 @@ def _again(
     lacks_content = not state.flags & _CONTENT
     if message.content is None or not lacks_content or state.status == DocumentStatus.DELETED:
         return _DUPLICATE
+    warnings = list[Rejection]()
+    refused = may_feed(known, message, warnings)
+    if refused is not None:
+        return refused
     event = {
         "provenance": message.datum["provenance"],
         "uniqueId": document["uniqueId"],
@@ -102,7 +116,7 @@ def _again(
     }
     assert message.stream is not None
     added = Event(message.stream, first.record, DOCUMENT_CONTENT_ADDED, event)
-    return Decision(ACCEPTED, (added,), keeps_content=True)
+    return Decision(ACCEPTED, (added,), keeps_content=True, warnings=tuple(warnings))
 
 
 def different_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:

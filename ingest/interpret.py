@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ingest.runtime.feed import FeedRecord, Headers, Partition, partition_of
 from schemas.codec import MARKER, Decoded, decode, without_content
+from schemas.feed_keys import feed_key
 from schemas.identity import ins_key
 from schemas.may_do import DEFAULT_POLICY, Policy
 from schemas.messages import TOPIC_OF, Document, Ins
@@ -45,6 +46,7 @@ class Context:
     content_bytes_max: int
     severities: Severities = AS_THE_TABLE_SAYS
     policy: Policy = DEFAULT_POLICY
+    registry_required: bool = False
     rules_page: str = RULES_PAGE
 
 
@@ -55,7 +57,8 @@ class Interpreted:
     `ins` is `oid|matricule`; `other_ins` that of a link. `stream`: the document deposited or
     concerned; `target`: the document it replaces. `digest`: SHA-256 of the bytes, empty for a
     deposit. `submitted`: a deposit without its bytes, as it is stored. `content`: the bytes.
-    `warnings`: rules it breaks without being refused for them.
+    `warnings`: rules it breaks without being refused for them. `received_ms`: when the feed took
+    it. Messages of the registry are about nobody: their `ins` is empty.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Interpreted:
     submitted: bytes
     content: bytes | None
     warnings: tuple[Rejection, ...] = ()
+    received_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -96,12 +100,11 @@ def interpret(record: FeedRecord, partition: Partition, context: Context) -> Int
     if TOPIC_OF.get(decoded.name) != partition.topic:
         return _unreadable(record, Rejection("schema_not_of_topic"))
     datum = decoded.datum
-    ins: Ins = datum["ins"]
-    key = ins_key(ins["oid"], ins["matricule"])
+    key = feed_key(datum)
     rejection = (
         _place_right(record, partition, key, context)
         or _message_id_right(record.headers, datum["messageId"])
-        or _body_right(decoded, ins, context)
+        or _body_right(decoded, context)
     )
     if rejection is not None:
         return _refused(record, rejection, datum)
@@ -110,7 +113,7 @@ def interpret(record: FeedRecord, partition: Partition, context: Context) -> Int
         broken = rule(datum)
         if broken is not None and context.severities.judge(broken, warnings) is not None:
             return _refused(record, broken, datum, tuple(warnings))
-    return _interpreted(record, decoded, key, tuple(warnings))
+    return _interpreted(record, decoded, key if "ins" in datum else "", tuple(warnings))
 
 
 def _interpreted(
@@ -144,13 +147,14 @@ def _interpreted(
         submitted,
         content,
         warnings,
+        record.timestamp_ms,
     )
 
 
 def _place_right(
     record: FeedRecord, partition: Partition, key: str, context: Context
 ) -> Rejection | None:
-    """Key = INS of the body; partition = murmur2 of the key (DESIGN 5)."""
+    """Key = `feed_key` of the body; partition = murmur2 of the key (DESIGN 5)."""
     given = record.key
     if not given:
         return Rejection("key_missing")
@@ -171,8 +175,11 @@ def _message_id_right(headers: Headers, message_id: bytes) -> Rejection | None:
     return None
 
 
-def _body_right(decoded: Decoded, ins: Ins, context: Context) -> Rejection | None:
+def _body_right(decoded: Decoded, context: Context) -> Rejection | None:
     datum = decoded.datum
+    if "ins" not in datum:
+        return provenance_complete(datum["provenance"]) or RULES_OF[decoded.name](datum)
+    ins: Ins = datum["ins"]
     rejection = (
         ins_accepted(ins["oid"], ins["matricule"], context.accepted_oids, "ins.")
         or qualified(decoded.name, ins)

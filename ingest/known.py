@@ -18,6 +18,7 @@ from .access_facts import FACT_EVENTS, Said
 from .arrivals import Arrival, read_letters
 from .interpret import Context, Interpreted
 from .record_entitlement import needs_access_facts
+from .registry_reader import RegistryReader
 from .state import LINE_MAX, Known, Submitted, document_of_head, record_of_head, record_stream
 
 
@@ -25,6 +26,7 @@ from .state import LINE_MAX, Known, Submitted, document_of_head, record_of_head,
 class Basis:
     """What was read for a batch. `bases`: versions of the streams that exist, as read.
 
+    `registry`: versions of the entries that feeding rests on, as read (0: there is none).
     `links`, `letters`: all that waits for a document that a deposit of the batch may bring.
     """
 
@@ -33,6 +35,7 @@ class Basis:
     links: list[PendingLink] = field(default_factory=list)
     letters: list[Arrival] = field(default_factory=list)
     waits_for: dict[int, bytes] = field(default_factory=dict)
+    registry: dict[bytes, int] = field(default_factory=dict)
 
 
 class BasisReader:
@@ -41,12 +44,14 @@ class BasisReader:
     def __init__(self, store: EventStore, context: Context) -> None:
         self._store = store
         self._context = context
+        self._registry = RegistryReader(store, required=context.registry_required)
         self._author_hash = lru_cache(maxsize=65_536)(store.author_hash)
 
     def read(self, arrivals: Sequence[Arrival]) -> Basis:
         """All that deciding these records may ask for."""
         context = self._context
         known = Known(self._author_hash, severities=context.severities, policy=context.policy)
+        known.registry_required = context.registry_required
         basis = Basis(known)
         messages = _interpreted(arrivals)
         self._load_messages(basis, messages)
@@ -54,12 +59,18 @@ class BasisReader:
         messages += _interpreted(basis.letters)
         self._load_documents(basis, messages)
         self._load_persons(basis, messages)
+        self._load_registry(basis, messages)
         return basis
+
+    def _load_registry(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """Whether software and companies may feed, and what the registry is told."""
+        basis.known.registry, basis.registry = self._registry.read(messages)
+        basis.bases.update((stream, v) for stream, v in basis.registry.items() if v)
 
     def _load_messages(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
         """Records, heads of documents and records, and what was applied."""
         known = basis.known
-        inses = {message.ins for message in messages}
+        inses = {message.ins for message in messages if message.ins}
         inses.update(message.other_ins for message in messages if message.other_ins)
         tokens = {ins: self._store.token(ins) for ins in inses.difference(known.refs)}
         refs = self._store.resolve(tokens.values())
@@ -186,6 +197,8 @@ def _records_to_compare(basis: Basis, messages: Sequence[Interpreted]) -> set[in
             record_of.setdefault(message.stream, known.refs[message.ins].record)
     found = set[int]()
     for message in messages:
+        if not message.ins:
+            continue
         record = known.refs[message.ins].record
         for stream in (message.stream, message.target):
             other = record_of.get(stream, record) if stream else record

@@ -40,6 +40,7 @@ def context_of(settings: Settings, facts: dict[str, TopicFacts]) -> Context:
         settings.max_content_bytes,
         settings.severities,
         policy_of(settings),
+        registry_required=settings.registry_required,
         rules_page=settings.rules_documentation_url,
     )
 

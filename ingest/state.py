@@ -18,6 +18,7 @@ from schemas.rejections import Rejection
 from schemas.severities import AS_THE_TABLE_SAYS, Severities
 
 from .access_facts import FACT_EVENTS, AccessFacts, Said, fold_access
+from .registry_entry import RegistryEntry
 
 _RECORDS: Final = UUID("6f0a4b0e-2d3c-5b77-9d1e-7a54c1d0e8f2").bytes
 """Namespace of record streams. A constant of ours, for ever (DESIGN 6.1)."""
@@ -141,7 +142,8 @@ class Known:
     `links`: of a record, the records linked to it directly. `records`: by record number. `access`:
     by record, the events on who has access, of those records for which they are asked. `in_batch`:
     how many of these the batch itself added.
-    `severities`: how strict the rules are here.
+    `severities`: how strict the rules are here. `registry`: the entries asked for, by stream;
+    `registry_required`: it is asked for every kind, also for one without any entry.
     """
 
     author_hash: AuthorHash
@@ -157,6 +159,8 @@ class Known:
     severities: Severities = AS_THE_TABLE_SAYS
     policy: Policy = DEFAULT_POLICY
     in_batch: int = 0
+    registry: dict[bytes, RegistryEntry] = field(default_factory=dict)
+    registry_required: bool = False
 
     def record_head(self, record: int) -> RecordHead:
         """The state of a record; `NO_RECORD` when it has no event."""

@@ -36,6 +36,14 @@ EMERGENCY_OPPOSITION_WITHDRAWN: Final = "emergency_opposition_withdrawn"
 ATTENDING_PHYSICIAN_DESIGNATED: Final = "attending_physician_designated"
 ATTENDING_PHYSICIAN_ENDED: Final = "attending_physician_ended"
 RECORD_ACCESSED: Final = "record_accessed"
+REGISTRY_OPENED: Final = "registry_opened"
+SOFTWARE_REFERENCED: Final = "software_referenced"
+SOFTWARE_WITHDRAWN: Final = "software_withdrawn"
+COMPANY_CERTIFIED: Final = "company_certified"
+COMPANY_WITHDRAWN: Final = "company_withdrawn"
+SERVICE_REFERENCED: Final = "service_referenced"
+SERVICE_EVALUATED: Final = "service_evaluated"
+SERVICE_WITHDRAWN: Final = "service_withdrawn"
 
 SCHEMA_OF: Final[Mapping[str, str]] = {
     DOCUMENT_SUBMITTED: "DepositDocument",
@@ -63,6 +71,14 @@ SCHEMA_OF: Final[Mapping[str, str]] = {
     ATTENDING_PHYSICIAN_DESIGNATED: "AttendingPhysicianDesignated",
     ATTENDING_PHYSICIAN_ENDED: "AttendingPhysicianEnded",
     RECORD_ACCESSED: "RecordAccessed",
+    REGISTRY_OPENED: "RegistryOpened",
+    SOFTWARE_REFERENCED: "SoftwareReferenced",
+    SOFTWARE_WITHDRAWN: "SoftwareWithdrawn",
+    COMPANY_CERTIFIED: "CompanyCertified",
+    COMPANY_WITHDRAWN: "CompanyWithdrawn",
+    SERVICE_REFERENCED: "ServiceReferenced",
+    SERVICE_EVALUATED: "ServiceEvaluated",
+    SERVICE_WITHDRAWN: "ServiceWithdrawn",
 }
 """Event name to the name of its schema. Closed: a new event is one row here and one file."""
 

@@ -9,9 +9,10 @@ from typing import Final, Literal, TypedDict
 
 DOCUMENTS: Final = "documents"
 PATIENTS: Final = "patients"
+REGISTRY: Final = "registry"
 OUTCOMES: Final = "outcomes"
 NOTIFICATIONS: Final = "notifications"
-FEED_TOPICS: Final = (DOCUMENTS, PATIENTS)
+FEED_TOPICS: Final = (DOCUMENTS, PATIENTS, REGISTRY)
 
 TOPIC_OF: Final[Mapping[str, str]] = {
     "DepositDocument": DOCUMENTS,
@@ -37,6 +38,11 @@ TOPIC_OF: Final[Mapping[str, str]] = {
     "DesignateAttendingPhysician": PATIENTS,
     "EndAttendingPhysician": PATIENTS,
     "RecordAccess": PATIENTS,
+    "ReferenceSoftware": REGISTRY,
+    "CertifyTeleconsultationCompany": REGISTRY,
+    "ReferenceService": REGISTRY,
+    "EvaluateService": REGISTRY,
+    "WithdrawReference": REGISTRY,
 }
 
 

@@ -145,7 +145,7 @@ def check_still_true(cursor: Cursor, batch: AppendBatch, erased: Erased) -> None
         streams = UuidArray.of(batch.record_versions)
         versions = Int4Array.of(list(batch.record_versions.values()))
         if cursor.execute(_CHANGED_RECORDS, (streams, versions), prepare=True).fetchone():
-            raise LostRace("a record changed since it was read")
+            raise LostRace("a record or an entry of the registry changed since it was read")
     if batch.absent:
         absent = (UuidArray.of(batch.absent),)
         if cursor.execute(_PRESENT, absent, prepare=True).fetchone():

@@ -24,11 +24,11 @@ SELECT uuid_send(coalesce(s.stream, t.stream)), s.version, t.events, s.first_pos
 FROM stream s FULL JOIN told t ON t.stream = s.stream
 WHERE t.version IS DISTINCT FROM s.version OR t.first_position IS DISTINCT FROM s.first_position
     OR t.record IS DISTINCT FROM s.record OR t.last_record IS DISTINCT FROM t.record
-    OR (s.record <> 0 AND t.events <> s.version)
+    OR (NOT (s.record = 0 AND s.status = 0) AND t.events <> s.version)
 LIMIT %b::int"""
 _COUNTS: Final = b"""
-SELECT (SELECT count(*) FROM event WHERE record <> 0),
-    (SELECT count(*) FROM event WHERE record = 0),
+SELECT (SELECT count(*) FROM event WHERE record <> 0 OR message_id IS NOT NULL),
+    (SELECT count(*) FROM event WHERE record = 0 AND message_id IS NULL),
     (SELECT count(*) FROM stream WHERE record <> 0), (SELECT count(*) FROM applied_message),
     (SELECT count(*) FROM pending_link),
     (SELECT count(*) FROM outcome_batch WHERE published_at IS NULL)"""

@@ -169,7 +169,7 @@ class AppendBatch:
     outcomes: list[NewOutcomes] = field(default_factory=list)
 
     record_versions: dict[bytes, int] = field(default_factory=dict)
-    """Versions of record streams the decisions rest on (no row = 0)."""
+    """Versions of streams of records and of the registry the decisions rest on (no row = 0)."""
     absent: set[bytes] = field(default_factory=set)
     """Document streams taken as unknown: none of them may exist at commit."""
     watched: set[bytes] = field(default_factory=set)

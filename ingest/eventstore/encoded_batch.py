@@ -20,6 +20,7 @@ from .event_names import EventNames
 from .keys import KeyRing, Keys
 from .letters import SealedLetters, seal_letters
 from .master_key import NONCE_BYTES, Entropy
+from .reading import UNSEALED_RECORD
 from .sealing import PREFIX
 
 NO_UUID: Final = bytes(16)
@@ -75,7 +76,7 @@ def encode_batch(
     """
     records = {event.record for event in batch.events}
     records.update(letter.record for letter in batch.dead_letters if letter.record is not None)
-    keys, erasures = ring.load_counted(records)
+    keys, erasures = ring.load_counted(records - {UNSEALED_RECORD})
     return EncodedBatch(
         events=seal_events(batch.events, keys, names, entropy),
         new_heads=head_columns([head for head in batch.heads if head.base == 0]),
@@ -136,7 +137,8 @@ def seal_events(
     names: EventNames,
     entropy: Entropy,
 ) -> list[bytes]:
-    """The events sealed under the keys of their records, in the same order.
+    """The events sealed under the keys of their records, in the same order; those of the registry
+    are about no person and stay as they are.
 
     Each is the end of a row for a binary COPY, from the column `record` on: what comes before, the
     position and the time, is known under the lock only. Raises LostRace for an event of an erased
@@ -145,11 +147,14 @@ def seal_events(
     nonces = entropy(NONCE_BYTES * len(events))
     ends = []
     for event, at in zip(events, range(0, len(nonces), NONCE_BYTES), strict=True):
+        stream, version, state = event.stream, event.version, event.state
+        number, name = names.of_state(event.name, state[:10])
+        if event.record == UNSEALED_RECORD:
+            ends.append(row_end(0, stream, version, number, event.message_id, state))
+            continue
         key = keys[event.record]
         if key is None:
             raise LostRace("a record was erased since it was read")
-        stream, version, state = event.stream, event.version, event.state
-        number, name = names.of_state(event.name, state[:10])
         nonce = nonces[at : at + NONCE_BYTES]
         sealed = PREFIX + nonce + AESGCM(key).encrypt(nonce, state, _PLACE(stream, version) + name)
         ends.append(row_end(event.record, stream, version, number, event.message_id, sealed))

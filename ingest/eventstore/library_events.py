@@ -134,6 +134,38 @@ class RecordAccessed(LogEvent):
     """record_accessed."""
 
 
+class RegistryOpened(LogEvent):
+    """registry_opened."""
+
+
+class SoftwareReferenced(LogEvent):
+    """software_referenced."""
+
+
+class SoftwareWithdrawn(LogEvent):
+    """software_withdrawn."""
+
+
+class CompanyCertified(LogEvent):
+    """company_certified."""
+
+
+class CompanyWithdrawn(LogEvent):
+    """company_withdrawn."""
+
+
+class ServiceReferenced(LogEvent):
+    """service_referenced."""
+
+
+class ServiceEvaluated(LogEvent):
+    """service_evaluated."""
+
+
+class ServiceWithdrawn(LogEvent):
+    """service_withdrawn."""
+
+
 CLASS_OF: Final[Mapping[str, type[LogEvent]]] = {
     names.DOCUMENT_SUBMITTED: DocumentSubmitted,
     names.DOCUMENT_REPLACED: DocumentReplaced,
@@ -160,6 +192,14 @@ CLASS_OF: Final[Mapping[str, type[LogEvent]]] = {
     names.ATTENDING_PHYSICIAN_DESIGNATED: AttendingPhysicianDesignated,
     names.ATTENDING_PHYSICIAN_ENDED: AttendingPhysicianEnded,
     names.RECORD_ACCESSED: RecordAccessed,
+    names.REGISTRY_OPENED: RegistryOpened,
+    names.SOFTWARE_REFERENCED: SoftwareReferenced,
+    names.SOFTWARE_WITHDRAWN: SoftwareWithdrawn,
+    names.COMPANY_CERTIFIED: CompanyCertified,
+    names.COMPANY_WITHDRAWN: CompanyWithdrawn,
+    names.SERVICE_REFERENCED: ServiceReferenced,
+    names.SERVICE_EVALUATED: ServiceEvaluated,
+    names.SERVICE_WITHDRAWN: ServiceWithdrawn,
 }
 """Stable name to class; the same names as `schemas.events.SCHEMA_OF`."""
 

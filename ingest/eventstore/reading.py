@@ -26,8 +26,9 @@ from .keys import KeyRing
 from .sealing import PREFIX, SealBroken, event_place
 from .sessions import Session
 
-LIBRARY_RECORD: Final = 0
-"""The record of events written through the eventsourcing library: they are not sealed."""
+UNSEALED_RECORD: Final = 0
+"""The record of events that are about no person (the registry, the eventsourcing library's own):
+it has no key, and they are not sealed."""
 PAGE: Final = 5000
 
 _EVENT: Final = (
@@ -231,13 +232,13 @@ class Reading:
                 yield event, decode_event(SCHEMA_OF[event.name], event.state)
 
     def _open(self, rows: Sequence[tuple[Any, ...]]) -> list[RecordedEvent]:
-        keys = self._ring.load({row[1] for row in rows} - {LIBRARY_RECORD})
+        keys = self._ring.load({row[1] for row in rows} - {UNSEALED_RECORD})
         of_id = self._names.of_id
         events = []
-        cipher_of, cipher = LIBRARY_RECORD, None
+        cipher_of, cipher = UNSEALED_RECORD, None
         for position, record, recorded_at, stream, version, number, message_id, state in rows:
             name, schema_version = of_id(number)
-            if record != LIBRARY_RECORD:
+            if record != UNSEALED_RECORD:
                 if record != cipher_of:
                     key = keys[record]
                     cipher_of, cipher = record, None if key is None else AESGCM(key)

@@ -35,12 +35,12 @@ from .append import CHANNEL, Cursor, copy_events, lock_writers, take_positions, 
 from .batch import HeadChange, LostRace, RecordedEvent
 from .encoded_batch import head_columns, row_end
 from .event_names import LIBRARY_VERSION, EventName
-from .reading import LIBRARY_RECORD, NO_LIMIT
+from .reading import NO_LIMIT, UNSEALED_RECORD
 from .sessions import Session
 from .store import EventStore
 
 _HEADS: Final = b"""
-SELECT uuid_send(s.stream), s.record, s.version
+SELECT uuid_send(s.stream), s.record, s.version, s.status
 FROM unnest(%b::uuid[]) u(id) JOIN stream s ON s.stream = u.id"""
 _TRACK: Final = b"""
 INSERT INTO library_tracking AS t (tracker, application_name, notification_id)
@@ -193,9 +193,11 @@ class HistoireRecorder(HistoireTrackingRecorder, ProcessRecorder):
             if head is not None and version != head.version + 1:
                 raise IntegrityError("the versions of a stream do not follow each other")
             base, first = (version - 1, at) if head is None else (head.base, head.first_event)
-            heads[stream] = HeadChange(stream, LIBRARY_RECORD, base, version, 0, 0, (), None, first)
+            heads[stream] = HeadChange(
+                stream, UNSEALED_RECORD, base, version, 0, 0, (), None, first
+            )
             name = self._store.names.id_of(EventName(event.topic, LIBRARY_VERSION))
-            ends.append(row_end(LIBRARY_RECORD, stream, version, name, None, event.state))
+            ends.append(row_end(UNSEALED_RECORD, stream, version, name, None, event.state))
         return heads, ends
 
 
@@ -264,10 +266,11 @@ def _against_log(
     cursor: Cursor, heads: dict[bytes, HeadChange]
 ) -> tuple[list[HeadChange], list[HeadChange]]:
     rows = cursor.execute(_HEADS, (UuidArray.of(heads),), prepare=True)
-    known = {stream: (record, version) for stream, record, version in rows}
+    known = {stream: rest for stream, *rest in rows}
     new = [head for stream, head in heads.items() if stream not in known]
     moved = [head for stream, head in heads.items() if stream in known]
-    if any(known[head.stream] != (LIBRARY_RECORD, head.base) for head in moved):
+    # A status is what only our own streams have: the registry's have record 0 too.
+    if any(known[head.stream] != [UNSEALED_RECORD, head.base, 0] for head in moved):
         raise IntegrityError("an event is not the next of its stream")
     return new, moved
 

@@ -34,6 +34,13 @@ from .metadata import (
     times_readable,
     unique_id_right,
 )
+from .registry import (
+    certification_right,
+    evaluation_right,
+    service_reference_right,
+    software_reference_right,
+    withdrawal_right,
+)
 from .speakers import authors_named, identifiers_right, provenance_complete
 from .submission_set import submission_set_right
 
@@ -80,6 +87,11 @@ RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] =
     "DesignateAttendingPhysician": designation_right,
     "EndAttendingPhysician": designation_end_right,
     "RecordAccess": access_right,
+    "ReferenceSoftware": software_reference_right,
+    "CertifyTeleconsultationCompany": certification_right,
+    "ReferenceService": service_reference_right,
+    "EvaluateService": evaluation_right,
+    "WithdrawReference": withdrawal_right,
 }
 """The rules on what each kind of message says, beside those on key, identity and provenance."""
 

@@ -9,8 +9,9 @@ from typing import Any
 from ingest.interpret import Context
 from ingest.runtime.feed import FeedRecord, Partition, partition_of
 from schemas.codec import encode
+from schemas.feed_keys import feed_key
 from schemas.identity import accepted_oids
-from schemas.messages import TOPIC_OF
+from schemas.messages import FEED_TOPICS, TOPIC_OF
 
 OID = "1.2.250.1.213.1.4.10"
 ANNA = "279035121518989"
@@ -23,7 +24,7 @@ LAB = "1.2.250.1.71.4.2.2^1750100125"
 HOSPITAL = "1.2.250.1.71.4.2.2^1330781360"
 SOFTWARE = "1.2.250.1.999.7.1"
 PARTITIONS = 4
-TOPICS = {"documents": PARTITIONS, "patients": PARTITIONS}
+TOPICS = dict.fromkeys(FEED_TOPICS, PARTITIONS)
 CONTEXT = Context(accepted_oids("test"), TOPICS, 8 * 1024 * 1024)
 
 
@@ -218,7 +219,7 @@ def record_message(
 
 
 def key_of(datum: dict[str, Any]) -> bytes:
-    return f"{datum['ins']['oid']}|{datum['ins']['matricule']}".encode()
+    return feed_key(datum).encode()
 
 
 def feed_record(message: tuple[str, dict[str, Any]], offset: int = 0) -> FeedRecord:

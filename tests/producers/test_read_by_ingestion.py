@@ -16,10 +16,11 @@ from producers.simulator.plan import Run
 from producers.simulator.simulation import messages_of
 from schemas.codec import CONTENT_BYTES_MAX
 from schemas.identity import accepted_oids
+from schemas.messages import FEED_TOPICS
 
 PARTITIONS = 24
 CONTEXT = Context(
-    accepted_oids("test"), {"documents": PARTITIONS, "patients": PARTITIONS}, CONTENT_BYTES_MAX
+    accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX
 )
 DECIDED_LATER = {"target_unknown", "unique_id_conflict", "opposed", "record_closed"} | {
     "identity_revoked",

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_type_hints, is_typeddict
 
 import pytest
 
-from schemas import access_messages, events, messages, outcomes
+from schemas import access_messages, events, messages, outcomes, registry_shapes
 from schemas.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
 from schemas.registry import registry
 
@@ -19,7 +19,7 @@ _PYTHON = {
 }
 SHAPES = {
     name: shape
-    for module in (messages, access_messages, events, outcomes)
+    for module in (messages, access_messages, events, outcomes, registry_shapes)
     for name, shape in vars(module).items()
     if is_typeddict(shape)
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.messages import DOCUMENTS, NOTIFICATIONS, OUTCOMES, PATIENTS
+from schemas.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
 from ..settings import Settings
 from .types import FeedMismatch, FeedUnavailable
@@ -42,7 +42,7 @@ def planned_topics(settings: Settings) -> Mapping[str, PlannedTopic]:
     """Every topic of the system by logical name."""
     fed = PlannedTopic(settings.topic_partitions, settings.feed_retention_hours)
     answers = PlannedTopic(ANSWER_PARTITIONS, settings.outcome_retention_hours)
-    return {DOCUMENTS: fed, PATIENTS: fed, OUTCOMES: answers, NOTIFICATIONS: answers}
+    return {**dict.fromkeys(FEED_TOPICS, fed), OUTCOMES: answers, NOTIFICATIONS: answers}
 
 
 def ensure_topics(settings: Settings) -> None:

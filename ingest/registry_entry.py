@@ -1,0 +1,152 @@
+"""An entry of the registry (software, service, company) as the fold of its events. Pure.
+
+Its events have record 0 and are not sealed: nothing in them is about a person.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from functools import lru_cache
+from hashlib import sha1
+from typing import Any, Final, Literal, NamedTuple
+from uuid import UUID
+
+from schemas.events import (
+    COMPANY_CERTIFIED,
+    COMPANY_WITHDRAWN,
+    REGISTRY_OPENED,
+    SERVICE_EVALUATED,
+    SERVICE_REFERENCED,
+    SERVICE_WITHDRAWN,
+    SOFTWARE_REFERENCED,
+    SOFTWARE_WITHDRAWN,
+)
+from schemas.paris_days import begin_ms, end_ms
+
+REGISTRY_RECORD: Final = 0
+"""The record of its streams: no person's, without a key."""
+_ENTRIES: Final = UUID("0c1f6a52-95d4-5a0e-8f0b-3b8a1c5d7e64").bytes
+"""Namespace of the streams. A constant of ours, for ever."""
+
+
+class Kind(IntEnum):
+    """What an entry is about; `stream.status` of its stream, which no other stream of record 0 has.
+
+    Names are those of `RegistryKind` in the schemas.
+    """
+
+    SOFTWARE = 1
+    SERVICE = 2
+    COMPANY = 3
+
+
+State = Literal["announced", "valid", "expired", "withdrawn"]
+"""Of an entry at a moment. `announced`: its first period has not begun."""
+
+
+class Period(NamedTuple):
+    """Milliseconds since 1970: from `begin`, before `end` (None: no end).
+
+    `withdrawn`: it ended, or was never to begin, because somebody withdrew it.
+    """
+
+    begin: int
+    end: int | None
+    withdrawn: bool = False
+
+    def covers(self, moment: int) -> bool:
+        """Whether the moment is in it."""
+        return self.begin <= moment and (self.end is None or moment < self.end)
+
+
+class RegistryEntry(NamedTuple):
+    """An entry after its last event. `version` 0: there is none.
+
+    `periods`: by their begin. `said`: its last reference or certificate; `evaluated`: its last
+    evaluation; `withdrawn`: its last withdrawal, None once it was referenced again.
+    """
+
+    version: int = 0
+    kind: int = 0
+    periods: tuple[Period, ...] = ()
+    said: Mapping[str, Any] | None = None
+    evaluated: Mapping[str, Any] | None = None
+    withdrawn: Mapping[str, Any] | None = None
+
+    def state_at(self, moment: int) -> State | None:
+        """What it is at a moment; None when it never was anything."""
+        if not self.periods:
+            return None
+        last: Period | None = None
+        for period in self.periods:
+            if period.covers(moment):
+                return "valid"
+            if period.begin <= moment:
+                last = period
+        if last is None:
+            return "withdrawn" if all(period.withdrawn for period in self.periods) else "announced"
+        return "withdrawn" if last.withdrawn else "expired"
+
+
+NO_ENTRY: Final = RegistryEntry()
+KIND_OF: Final[Mapping[str, Kind]] = {
+    SOFTWARE_REFERENCED: Kind.SOFTWARE,
+    SOFTWARE_WITHDRAWN: Kind.SOFTWARE,
+    SERVICE_REFERENCED: Kind.SERVICE,
+    SERVICE_EVALUATED: Kind.SERVICE,
+    SERVICE_WITHDRAWN: Kind.SERVICE,
+    COMPANY_CERTIFIED: Kind.COMPANY,
+    COMPANY_WITHDRAWN: Kind.COMPANY,
+}
+"""Of which kind of entry an event is."""
+REGISTRY_EVENTS: Final = frozenset({*KIND_OF, REGISTRY_OPENED})
+
+
+@lru_cache(maxsize=65_536)
+def entry_stream(kind: Kind, name: str) -> bytes:
+    """The stream of an entry: uuid5 of our constant and kind and id."""
+    return _uuid5(f"{kind.name}|{name}")
+
+
+def _uuid5(name: str) -> bytes:
+    digest = bytearray(sha1(_ENTRIES + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return bytes(digest)
+
+
+KIND_STREAM: Final[Mapping[Kind, bytes]] = {kind: _uuid5(kind.name) for kind in Kind}
+"""The stream that exists once the registry has an entry of this kind."""
+
+
+def period_said(datum: Mapping[str, Any]) -> Period:
+    """The period that a reference or certificate gives."""
+    first = datum.get("referencedFrom") or datum["certifiedFrom"]
+    last = datum.get("referencedUntil") or datum.get("certifiedUntil")
+    return Period(begin_ms(first), None if last is None else end_ms(last))
+
+
+def evolve_entry(entry: RegistryEntry, name: str, datum: Mapping[str, Any]) -> RegistryEntry:
+    """The entry after one more event. Raises KeyError for an event that is not of the registry."""
+    version = entry.version + 1
+    if name == REGISTRY_OPENED:
+        return entry._replace(version=version, kind=Kind[datum["kind"]].value)
+    kind = KIND_OF[name].value
+    if name == SERVICE_EVALUATED:
+        return entry._replace(version=version, kind=kind, evaluated=datum)
+    if name in (SOFTWARE_WITHDRAWN, SERVICE_WITHDRAWN, COMPANY_WITHDRAWN):
+        cut = cut_at(entry.periods, begin_ms(datum["withdrawnFrom"]))
+        return entry._replace(version=version, kind=kind, periods=cut, withdrawn=datum)
+    period = period_said(datum)
+    others = [other for other in entry.periods if other.begin != period.begin]
+    periods = tuple(sorted((*others, period), key=lambda one: one.begin))
+    return entry._replace(version=version, kind=kind, periods=periods, said=datum, withdrawn=None)
+
+
+def cut_at(periods: tuple[Period, ...], moment: int) -> tuple[Period, ...]:
+    """Nothing of the periods is left from the moment on; what was over before stays as it was."""
+    return tuple(
+        Period(period.begin, max(period.begin, moment), True)
+        if period.end is None or period.end > moment
+        else period
+        for period in periods
+    )

@@ -1,0 +1,15 @@
+"""The key of a message on the feed: what its order is kept by (DESIGN 5)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .identity import ins_key
+
+
+def feed_key(datum: Mapping[str, Any]) -> str:
+    """`oid|matricule` of the person concerned; on the topic `registry`, which concerns none, the
+    identifier of the entry.
+    """
+    ins = datum.get("ins")
+    key: str = datum["id"] if ins is None else ins_key(ins["oid"], ins["matricule"])
+    return key
