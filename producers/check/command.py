@@ -17,7 +17,7 @@ from .checker import Plan
 from .inputs import SUFFIXES, Inputs, inputs
 from .many_files import check_files
 from .report import Totals, show
-from .schematron import SchematronError
+from .schematron_files import SchematronError
 from .xml_schema import XsdError
 
 _JOBS_MAX = 64

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
 from lxml import etree
 from saxonche import PySaxonApiError, PySaxonProcessor, PyXdmNode, PyXsltExecutable
@@ -22,22 +23,19 @@ from saxonche import PySaxonApiError, PySaxonProcessor, PyXdmNode, PyXsltExecuta
 from schemas.cda.elements import Element
 
 from .finding import Finding, shown
+from .schematron_files import SCHEMATRON, SchematronError, SchematronFiles
 from .svrl import findings_of_report
 
-SCHEMATRON: Final = "http://purl.oclc.org/dsdl/schematron"
 XSLT: Final = "http://www.w3.org/1999/XSL/Transform"
+_STYLESHEETS: Final = (f"{{{XSLT}}}stylesheet", f"{{{XSLT}}}transform")
 _SVRL: Final = "http://purl.oclc.org/dsdl/svrl"
 _ERRORS: Final = "http://www.w3.org/2005/xqt-errors"
 _BASE: Final = "{http://www.w3.org/XML/1998/namespace}base"
 _STAYS_ALIVE: Final = "Q{http://dmaus.name/ns/2023/schxslt}terminate-validation-on-error"
+_PROTOCOLS: Final = "http://saxon.sf.net/feature/allowedProtocols"
 _TESTS: Final = frozenset({"failed-assert", "successful-report"})
-_FILES_MAX: Final = 5000
-_KEY_PREFIX: Final = "schematron-1"
+_MADE_BY: Final = "1"
 """Changes when what is made of a schematron changes."""
-
-
-class SchematronError(Exception):
-    """A schematron or stylesheet can't be used; the sentence says which file and why."""
 
 
 class Schematron:
@@ -63,69 +61,76 @@ class Saxon:
     def __init__(self, kept: Path | None) -> None:
         """`kept`: folder of the XSLT made so far; None: nothing is kept."""
         self._processor = PySaxonProcessor(license=False)
-        self._processor.set_configuration_property(
-            "http://saxon.sf.net/feature/allowedProtocols", "file"
-        )
-        self._processor.set_configuration_property(
-            "http://saxon.sf.net/feature/standardErrorOutputFile", os.devnull
-        )
+        self._processor.set_configuration_property(_PROTOCOLS, "file")
         self._kept = kept
 
     def schematron(self, file: Path) -> Schematron:
         """The schematron, or XSLT made of one, in this file. Raises SchematronError."""
         file = file.absolute()
-        root = _root_of(file, file)
-        if root.tag in (f"{{{XSLT}}}stylesheet", f"{{{XSLT}}}transform"):
-            return Schematron(self, file, self._compiled(file, None))
-        if root.tag != f"{{{SCHEMATRON}}}schema":
+        files = SchematronFiles(file)
+        root = files.root()
+        if root.tag in _STYLESHEETS:
+            text = etree.tostring(_based(root, file), encoding="unicode")
+        elif root.tag == f"{{{SCHEMATRON}}}schema":
+            text = self._stylesheet(files)
+        else:
             raise SchematronError(f"{file.name} is neither an ISO schematron nor a stylesheet")
-        return Schematron(self, file, self._compiled(file, self._stylesheet(file)))
+        return Schematron(self, file, self._compiled(file, text))
 
     def node(self, document: Element) -> PyXdmNode:
         """A document as Saxon reads it."""
         text = etree.tostring(document, encoding="unicode", with_tail=False)
         return self._processor.parse_xml(xml_text=text, encoding="UTF-8")
 
-    def _compiled(self, file: Path, text: str | None) -> PyXsltExecutable:
+    def _compiled(self, file: Path, text: str) -> PyXsltExecutable:
         compiler = self._processor.new_xslt30_processor()
         try:
-            if text is None:
-                return compiler.compile_stylesheet(stylesheet_file=str(file))
-            return compiler.compile_stylesheet(stylesheet_text=text, encoding="UTF-8")
+            with _quiet():
+                return compiler.compile_stylesheet(stylesheet_text=text, encoding="UTF-8")
         except PySaxonApiError as error:
-            raise SchematronError(f"{file.name} can't be compiled: {shown(str(error))}") from None
+            raise SchematronError(f"{file.name} can't be compiled: {_reason(error)}") from None
 
-    def _stylesheet(self, file: Path) -> str:
+    def _stylesheet(self, files: SchematronFiles) -> str:
         """The XSLT of a schematron: the one that is kept, or made now and kept."""
-        kept = None if self._kept is None else self._kept / f"{_key(file)}.xsl"
+        schema = etree.tostring(files.assembled(), encoding="unicode")
+        kept = None if self._kept is None else self._kept / f"{_key(files.file, schema)}.xsl"
         if kept is not None and kept.is_file():
             return kept.read_text("utf-8")
-        made = _surviving(self._transpiled(file), file)
+        made = _surviving(self._transpiled(files.file, schema), files.file)
         if kept is not None:
             part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
             part.write_text(made, "utf-8")
             part.replace(kept)
         return made
 
-    def _transpiled(self, file: Path) -> str:
+    def _transpiled(self, file: Path, schema: str) -> str:
         compiler = self._processor.new_xslt30_processor()
         compiler.set_parameter(_STAYS_ALIVE, self._processor.make_boolean_value(False))
-        program = resources.files("producers.check").joinpath("schxslt2", "transpile.xsl")
         try:
-            transpiler = compiler.compile_stylesheet(
-                stylesheet_text=program.read_text("utf-8"), encoding="UTF-8"
-            )
-            schema = self._processor.parse_xml(xml_file_name=str(file))
-            made = transpiler.transform_to_string(xdm_node=schema)
+            with _quiet():
+                transpiler = compiler.compile_stylesheet(
+                    stylesheet_text=_transpiler(), encoding="UTF-8"
+                )
+                node = self._processor.parse_xml(xml_text=schema, encoding="UTF-8")
+                return str(transpiler.transform_to_string(xdm_node=node))
         except PySaxonApiError as error:
-            raise SchematronError(f"{file.name} is no schematron: {shown(str(error))}") from None
-        return str(made)
+            raise SchematronError(f"{file.name} is no schematron: {_reason(error)}") from None
+
+
+def _transpiler() -> str:
+    return resources.files("producers.check").joinpath("schxslt2", "transpile.xsl").read_text()
+
+
+def _based(root: Element, file: Path) -> Element:
+    """The stylesheet, looking for the files it reads from the folder of `file`."""
+    if root.get(_BASE) is None:
+        root.set(_BASE, file.as_uri())
+    return root
 
 
 def _surviving(stylesheet: str, file: Path) -> str:
     """The XSLT with every test inside a try, and with the folder of the schematron as its base."""
-    root = etree.fromstring(stylesheet.encode())
-    root.set(_BASE, file.as_uri())
+    root = _based(etree.fromstring(stylesheet.encode()), file)
     for variable in list(root.iter(f"{{{XSLT}}}variable")):
         test = variable.getparent()
         holder = None if test is None else test.getparent()
@@ -133,69 +138,45 @@ def _surviving(stylesheet: str, file: Path) -> str:
             guard = etree.Element(f"{{{XSLT}}}try")
             holder.replace(test, guard)
             guard.append(test)
-            caught = etree.SubElement(guard, f"{{{XSLT}}}catch")
-            error = etree.SubElement(
-                caught, f"{{{_SVRL}}}error", nsmap={"svrl": _SVRL, "err": _ERRORS}
-            )
-            error.set("code", "{local-name-from-QName($err:code)}")
-            said = etree.SubElement(error, f"{{{XSLT}}}value-of")
-            said.set("select", "$err:description")
+            guard.append(_caught())
     return etree.tostring(root, encoding="unicode")
 
 
-def _key(file: Path) -> str:
-    """Name of what is made of this schematron: its place, all its files, and what makes it."""
-    program = resources.files("producers.check").joinpath("schxslt2", "transpile.xsl")
-    digest = sha256(f"{_KEY_PREFIX}|{file.as_uri()}|".encode())
-    digest.update(sha256(program.read_bytes()).digest())
-    for part in _files(file):
-        digest.update(sha256(part.read_bytes()).digest())
+def _caught() -> Element:
+    """What a test that fails to run leaves in the report: the error's code and description."""
+    caught = etree.Element(f"{{{XSLT}}}catch")
+    error = etree.SubElement(caught, f"{{{_SVRL}}}error", nsmap={"svrl": _SVRL, "err": _ERRORS})
+    error.set("code", "{local-name-from-QName($err:code)}")
+    said = etree.SubElement(error, f"{{{XSLT}}}value-of")
+    said.set("select", "$err:description")
+    return caught
+
+
+def _key(file: Path, schema: str) -> str:
+    """Name of what is made of this schematron: its place, its text, and what makes it."""
+    digest = sha256()
+    for part in (_MADE_BY, file.as_uri(), schema, _transpiler()):
+        digest.update(sha256(part.encode()).digest())
     return digest.hexdigest()
 
 
-def _files(file: Path) -> Iterator[Path]:
-    """The schematron and every file it includes, at any depth, in the order of the text.
-
-    Raises SchematronError for one that is not there or can't be read.
-    """
-    seen: set[Path] = set()
-    waiting = [file]
-    while waiting:
-        part = waiting.pop()
-        if part in seen:
-            continue
-        seen.add(part)
-        if len(seen) > _FILES_MAX:
-            raise SchematronError(f"{file.name} includes more than {_FILES_MAX} files")
-        yield part
-        waiting += reversed([*_included(part, file)])
-
-
-def _included(part: Path, file: Path) -> Iterator[Path]:
-    for element in _root_of(part, file).iter(
-        f"{{{SCHEMATRON}}}include", f"{{{SCHEMATRON}}}extends"
-    ):
-        target = unquote((element.get("href") or "").partition("#")[0])
-        if not target:
-            continue
-        if re.match(r"[a-z][a-z0-9+.-]+:", target, re.IGNORECASE):
-            raise SchematronError(f"{part.name} includes {shown(target)}: only files are read")
-        yield Path(os.path.normpath(part.parent / target))
-
-
-def _root_of(part: Path, file: Path) -> Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Saxon writes its own account of errors on the process's standard error: not in the block."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        return etree.fromstring(part.read_bytes(), parser)
-    except OSError as error:
-        raise SchematronError(
-            f"{file.name} needs {part.name}, which can't be read: {error.strerror}"
-        ) from None
-    except etree.XMLSyntaxError as error:
-        line, column = error.position
-        raise SchematronError(
-            f"{part.name} is no well-formed XML, line {line}, column {column}"
-        ) from None
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
+
+
+def _reason(error: PySaxonApiError) -> str:
+    return shown(str(error))[:500]
 
 
 def _failed(file: Path, error: PySaxonApiError) -> Finding:
