@@ -120,10 +120,15 @@ def _unblock(case: _Case) -> _Said:
 
 
 def _designate(case: _Case) -> _Said:
-    """There is one: the one before no longer is (SPEC d.5, h.2)."""
-    if case.holder == case.facts.attending:
+    """There is one: the one before no longer is, by an event of its own (SPEC d.5, h.2)."""
+    before = case.facts.attending
+    if case.holder == before:
         return []
-    return [(names.ATTENDING_PHYSICIAN_DESIGNATED, _holder(case, named=True))]
+    named = (names.ATTENDING_PHYSICIAN_DESIGNATED, _holder(case, named=True))
+    if before is None:
+        return [named]
+    ended = {"provenance": case.datum["provenance"], "professionalId": before, "reason": None}
+    return [(names.ATTENDING_PHYSICIAN_ENDED, ended), named]
 
 
 def _end(case: _Case) -> _Said:

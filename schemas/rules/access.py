@@ -4,31 +4,37 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..access_term import MILLISECONDS_MAX
+from ..health_identifiers import ORGANISATION_ROOT, PERSON_ROOT, organisation_fault, person_fault
 from ..rejections import Rejection
 from ..text_forms import NAME_LENGTH_MAX, TEXT_LENGTH_MAX, identifier_is_fit, optional_text_is_fit
 from ..unique_id import unique_id_is_well_formed
 
-PERSON_ROOT: Final = "1.2.250.1.71.4.2.1^"
-"""PS_IdNat (SPEC b.1)."""
-ORGANISATION_ROOT: Final = "1.2.250.1.71.4.2.2^"
-"""Struct_IdNat (SPEC b.2)."""
 DOCUMENTS_MAX: Final = 1000
 _YEAR: Final = 366 * 24 * 3600 * 1000
 
 
+_HOLDER_MALFORMED: Final = Rejection("holder_malformed", "professionalId")
+_NAMES_NOBODY: Final = frozenset(
+    {"person_id_malformed", "organisation_id_malformed", "organisation_is_person"}
+)
+
+
 def holder_named(professional_id: str) -> Rejection | None:
-    """A person or an organisation by its national identifier (SPEC b.1, b.2)."""
-    fit = professional_id.startswith((PERSON_ROOT, ORGANISATION_ROOT))
-    if fit and identifier_is_fit(professional_id):
-        return None
-    return Rejection("holder_malformed", "professionalId")
+    """A person or an organisation by its national identifier; keys are not looked at (SPEC b.1,
+    b.2).
+    """
+    root, _, extension = professional_id.partition("^")
+    if root != ORGANISATION_ROOT:
+        return physician_named(professional_id)
+    fit = extension and organisation_fault(extension) not in _NAMES_NOBODY
+    return None if fit and identifier_is_fit(professional_id) else _HOLDER_MALFORMED
 
 
 def physician_named(professional_id: str) -> Rejection | None:
     """The attending physician is a person (SPEC b.1, h.2)."""
-    if professional_id.startswith(PERSON_ROOT) and identifier_is_fit(professional_id):
-        return None
-    return Rejection("holder_malformed", "professionalId")
+    root, _, extension = professional_id.partition("^")
+    fit = root == PERSON_ROOT and extension and person_fault(extension) not in _NAMES_NOBODY
+    return None if fit and identifier_is_fit(professional_id) else _HOLDER_MALFORMED
 
 
 def identity_opens(datum: Mapping[str, Any]) -> Rejection | None:

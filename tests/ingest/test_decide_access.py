@@ -141,7 +141,9 @@ def test_there_is_one_attending_physician() -> None:
     assert world.when(access_message(name))[0] == "accepted"
     assert world.when(access_message(name)) == ("unchanged", [])
     other = access_message(name, professionalId=DR_B)
-    assert world.when(other) == ("accepted", ["attending_physician_designated"])
+    ended_and_named = ["attending_physician_ended", "attending_physician_designated"]
+    assert world.when(other) == ("accepted", ended_and_named)
+    assert [event.datum["professionalId"] for event in world.events[-2:]] == [DR_A, DR_B]
     assert world.when(access_message("EndAttendingPhysician")) == ("unchanged", [])
     ending = access_message("EndAttendingPhysician", professionalId=DR_B)
     assert world.when(ending) == ("accepted", ["attending_physician_ended"])
