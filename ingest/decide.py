@@ -4,7 +4,13 @@ A decision never changes `Known`: `apply_decision` does, so that the next messag
 it.
 """
 
-from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_LINKED, RECORD_UNLINKED
+from schemas.events import (
+    DOCUMENT_REPLACED,
+    DOCUMENT_SUBMITTED,
+    IDENTITY_DECLARED,
+    RECORD_LINKED,
+    RECORD_UNLINKED,
+)
 from schemas.rejections import Rejection
 from schemas.unique_id import document_stream
 
@@ -13,6 +19,7 @@ from .decide_deposit import decide_deposit
 from .decide_document import decide_document_operation
 from .decide_record import RECORD_MESSAGES, decide_record_operation
 from .decide_registry import REGISTRY_MESSAGES, decide_registry_operation
+from .declared import declare
 from .evolve import RECORD_EVENTS, evolve_document, evolve_record, submit
 from .interpret import Interpreted
 from .record_entitlement import ACCESS_MESSAGES, not_entitled
@@ -67,7 +74,9 @@ def _apply_event(known: Known, message: Interpreted, event: Event, keeps_content
     if name in RECORD_EVENTS:
         known.records[event.record] = evolve_record(known.record_head(event.record), event)
         known.access_said(event)
-        if name in (RECORD_LINKED, RECORD_UNLINKED):
+        if name == IDENTITY_DECLARED:
+            known.declared[event.record] = declare(known.declared.get(event.record), event.datum)
+        elif name in (RECORD_LINKED, RECORD_UNLINKED):
             _apply_link(known, event)
         return
     if name in REGISTRY_EVENTS:

@@ -19,6 +19,7 @@ from schemas.rejections import Rejection
 from schemas.unique_id import canonical_unique_id
 
 from .decide_registry import may_feed
+from .declared import traits_differ
 from .evolve import flags_of_deposit
 from .inherited_mask import InheritedMask
 from .interpret import Interpreted
@@ -142,6 +143,10 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
     """A document that was not there: the record is opened with it if need be (DESIGN 6.3)."""
     stream, datum = message.stream, message.datum
     assert stream is not None
+    warnings = list[Rejection]()
+    other = traits_differ(known.declared.get(record), datum["document"]["sourcePatientInfo"])
+    if other is not None and known.severities.judge(other, warnings) is not None:
+        return other
     events = [Event(stream, record, DOCUMENT_SUBMITTED, datum, message.submitted)]
     if not known.record_head(record).state & _OPENED:
         events.insert(0, _implicitly_opened(datum, record))
@@ -172,6 +177,7 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
         records=records,
         absent=absent,
         is_new=True,
+        warnings=tuple(warnings),
     )
 
 

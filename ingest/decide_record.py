@@ -12,7 +12,8 @@ first row that holds is the answer. `-`: as the line below; unchanged: nothing t
 | CloseRecord | unchanged; DEATH: closed by death | closed | closed | closed |
 | OpposeFeeding | opposed | unchanged | opposed | opposed |
 | WithdrawOpposition | withdrawn | withdrawn | withdrawn | unchanged unless opposed |
-| DeclareIdentity | declared | declared | declared, qualified again | declared |
+| DeclareIdentity, qualified | declared | declared | declared, qualified again | declared |
+| the same, strict trait changed, no newer INSi | and revoked | and revoked | stays | and revoked |
 | RevokeIdentity | revoked | revoked | unchanged | revoked |
 | LinkIns, UnlinkIns | linked | linked | linked | linked, or unchanged |
 | AuthoriseAccess, DesignateAttendingPhysician | record_closed | given | identity_revoked | given |
@@ -57,6 +58,7 @@ from schemas.events import (
 )
 from schemas.rejections import Rejection
 
+from .declared import disqualified
 from .interpret import Interpreted
 from .state import ACCEPTED, UNCHANGED, Decision, Event, Known, RecordHead, record_stream
 
@@ -69,6 +71,8 @@ def decide_record_operation(known: Known, message: Interpreted) -> Decision | Re
     record = known.refs[message.ins].record
     if message.other_ins is not None:
         return _link(known, message, record)
+    if message.name == "DeclareIdentity":
+        return _declare(known, message, record)
     said = _OPERATIONS[message.name](known.record_head(record), message.datum)
     if isinstance(said, Rejection):
         return said
@@ -105,10 +109,22 @@ def _link(known: Known, message: Interpreted, record: int) -> Decision | Rejecti
     return Decision(ACCEPTED, events, applies=True, records=records)
 
 
-def _declare(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    """Each declaration is a fact of its day and is kept; it gives qualification back (SPEC a.4)."""
+def _declare(known: Known, message: Interpreted, record: int) -> Decision:
+    """Each declaration is a fact of its day and is kept; it gives qualification back, or takes it
+    when a strict trait changed without a newer answer of INSi (SPEC a.4, rule 27; TRAPS 6).
+    """
+    datum, stream = message.datum, record_stream(record)
     fields = ("provenance", "ins", "traits", "insiRequestedAt")
-    return IDENTITY_DECLARED, {field: datum[field] for field in fields}
+    declared = {field: datum[field] for field in fields}
+    events = [Event(stream, record, IDENTITY_DECLARED, declared)]
+    revoked = bool(known.record_head(record).state & RecordState.REVOKED)
+    lost = disqualified(known.declared.get(record), datum, revoked)
+    if lost is None:
+        return Decision(ACCEPTED, tuple(events), applies=True, records=(record,))
+    reason = f"{lost.rule.french} ({lost.path})"
+    told = {"provenance": datum["provenance"], "reason": reason}
+    events.append(Event(stream, record, IDENTITY_REVOKED, told))
+    return Decision(ACCEPTED, tuple(events), applies=True, records=(record,), warnings=(lost,))
 
 
 def _revoke(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
@@ -169,7 +185,6 @@ def _with_reason(datum: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _OPERATIONS: Final[Mapping[str, Callable[[RecordHead, Mapping[str, Any]], _Said]]] = {
-    "DeclareIdentity": _declare,
     "RevokeIdentity": _revoke,
     "OpenRecord": _open,
     "ActivateRecord": _activate,
@@ -178,4 +193,4 @@ _OPERATIONS: Final[Mapping[str, Callable[[RecordHead, Mapping[str, Any]], _Said]
     "WithdrawOpposition": _withdraw,
 }
 
-RECORD_MESSAGES: Final = frozenset({*_OPERATIONS, "LinkIns", "UnlinkIns"})
+RECORD_MESSAGES: Final = frozenset({*_OPERATIONS, "DeclareIdentity", "LinkIns", "UnlinkIns"})

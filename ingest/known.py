@@ -16,10 +16,19 @@ from schemas.unique_id import document_stream
 
 from .access_facts import FACT_EVENTS, Said
 from .arrivals import Arrival, read_letters
+from .declared_reader import DeclaredReader
 from .interpret import Context, Interpreted
 from .record_entitlement import needs_access_facts
 from .registry_reader import RegistryReader
-from .state import LINE_MAX, Known, Submitted, document_of_head, record_of_head, record_stream
+from .state import (
+    LINE_MAX,
+    Known,
+    RecordHead,
+    Submitted,
+    document_of_head,
+    record_of_head,
+    record_stream,
+)
 
 
 @dataclass(slots=True)
@@ -45,6 +54,7 @@ class BasisReader:
         self._store = store
         self._context = context
         self._registry = RegistryReader(store, required=context.registry_required)
+        self._declared = DeclaredReader(store)
         self._author_hash = lru_cache(maxsize=65_536)(store.author_hash)
 
     def read(self, arrivals: Sequence[Arrival]) -> Basis:
@@ -59,6 +69,7 @@ class BasisReader:
         messages += _interpreted(basis.letters)
         self._load_documents(basis, messages)
         self._load_persons(basis, messages)
+        self._load_declared(basis, messages)
         self._load_registry(basis, messages)
         return basis
 
@@ -174,6 +185,23 @@ class BasisReader:
             known.access = {record: [] for record in known.links}
             for event, said in self._store.reading.said(known.links, FACT_EVENTS):
                 known.access[event.record].append(Said(event.position, event.name, said))
+
+    def _load_declared(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """The identities declared on records that are declared again, or get new documents with
+        traits to compare.
+        """
+        known, heads = basis.known, dict[int, RecordHead]()
+        compares = known.severities.of("traits_differ") != "off"
+        for message in messages:
+            if message.submitted:
+                asks = compares and message.datum["document"]["sourcePatientInfo"] is not None
+                asks = asks and message.stream not in known.documents
+            else:
+                asks = message.name == "DeclareIdentity"
+            if asks:
+                record = known.refs[message.ins].record
+                heads[record] = known.record_head(record)
+        known.declared = self._declared.read(heads)
 
 
 def _interpreted(arrivals: Sequence[Arrival]) -> list[Interpreted]:

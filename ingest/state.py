@@ -18,6 +18,7 @@ from schemas.rejections import Rejection
 from schemas.severities import AS_THE_TABLE_SAYS, Severities
 
 from .access_facts import FACT_EVENTS, AccessFacts, Said, fold_access
+from .declared import Declared
 from .registry_entry import RegistryEntry
 
 _RECORDS: Final = UUID("6f0a4b0e-2d3c-5b77-9d1e-7a54c1d0e8f2").bytes
@@ -139,7 +140,8 @@ class Known:
 
     A document that is not in `documents` is unknown; everything asked for was read. `pending`: by
     target, who replaces it. `successors`: of a replaced document, every document that replaces it.
-    `links`: of a record, the records linked to it directly. `records`: by record number. `access`:
+    `links`: of a record, the records linked to it directly. `declared`: the identity last declared
+    on a record, of those records for which it is asked. `records`: by record number. `access`:
     by record, the events on who has access, of those records for which they are asked. `in_batch`:
     how many of these the batch itself added.
     `severities`: how strict the rules are here. `registry`: the entries asked for, by stream;
@@ -155,6 +157,7 @@ class Known:
     pending: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     successors: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     links: dict[int, frozenset[int]] = field(default_factory=dict)
+    declared: dict[int, Declared] = field(default_factory=dict)
     access: dict[int, list[Said]] = field(default_factory=dict)
     severities: Severities = AS_THE_TABLE_SAYS
     policy: Policy = DEFAULT_POLICY
