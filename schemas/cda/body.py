@@ -1,6 +1,6 @@
 """The body of a document and the codes derived from it: format and mime type (SPEC f.2, c.1)."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from .. import valuesets
 from .document import Body
@@ -10,21 +10,35 @@ XSL_NAMESPACE: Final = "http://www.w3.org/1999/XSL/Transform"
 _STYLESHEETS: Final = frozenset({f"{{{XSL_NAMESPACE}}}stylesheet", f"{{{XSL_NAMESPACE}}}transform"})
 _STRUCTURED: Final = "structuredBody"
 _UNSTRUCTURED: Final = "nonXMLBody"
+_STRUCTURED_BODY: Final = path(f"component/{_STRUCTURED}")
+_UNSTRUCTURED_BODY: Final = path(f"component/{_UNSTRUCTURED}")
+_TEXT: Final = path("text")
+
+
+class MediaKind(NamedTuple):
+    """`structuredBody`, `nonXMLBody` or None; the media type of the latter."""
+
+    kind: str | None
+    media_type: str | None
+
+
+def media_kind(document: Element) -> MediaKind:
+    """The kind of body and, of an N1, its media type; base64 is never decoded here."""
+    unstructured = document.find(_UNSTRUCTURED_BODY)
+    if unstructured is not None:
+        text = unstructured.find(_TEXT)
+        media_type = None if text is None else text.get("mediaType")
+        return MediaKind(_UNSTRUCTURED, media_type.strip() if media_type else None)
+    structured = document.find(_STRUCTURED_BODY)
+    return MediaKind(None if structured is None else _STRUCTURED, None)
 
 
 def body(document: Element) -> Body:
     """The kind of body and the media types of its base64, which is never decoded here."""
-    component = document.find(path("component"))
-    if component is None:
-        return Body(None, None)
-    unstructured = component.find(path(_UNSTRUCTURED))
-    if unstructured is not None:
-        text = unstructured.find(path("text"))
-        media_type = None if text is None else text.get("mediaType")
-        return Body(_UNSTRUCTURED, media_type.strip() if media_type else None)
-    structured = component.find(path(_STRUCTURED))
+    kind, media_type = media_kind(document)
+    structured = document.find(_STRUCTURED_BODY) if kind == _STRUCTURED else None
     if structured is None:
-        return Body(None, None)
+        return Body(kind, media_type)
     return Body(_STRUCTURED, " | ".join(_embedded_media_types(structured)) or None)
 
 
@@ -49,7 +63,10 @@ def mime_type(root: Element) -> str:
 
 
 def format_code(templates: tuple[str, ...], type_code: str | None, found: Body) -> str | None:
-    """formatCode by the templates, or by the media type of an N1; None when no rule gives one."""
+    """formatCode by the templates, or by the media type of an N1; None when no rule gives one.
+
+    The newest where formats followed each other: dates of files tell less than what sends them.
+    """
     roots = tuple(template.partition("^")[0] for template in templates)
     media_type = found.media_type if found.kind == _UNSTRUCTURED else None
     entry = valuesets.format_of(roots, type_code, media_type)

@@ -1,6 +1,7 @@
 """Reading one element of a CDA header: identifiers, codes, texts; nullFlavor is absent."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, cast
 
 from lxml import etree
@@ -16,6 +17,7 @@ CLINICAL_DOCUMENT: Final = f"{{{NAMESPACE}}}ClinicalDocument"
 ACCESSION_NUMBER: Final = "{urn:dicom-org:ps3-20}accessionNumber"
 
 
+@cache
 def path(steps: str) -> str:
     """`a/b[@c]` with the CDA namespace on every step, for `find` and `findall`."""
     return "/".join(f"{{{NAMESPACE}}}{step}" for step in steps.split("/"))
@@ -66,7 +68,8 @@ def text_of(element: Element | None) -> str | None:
     """All text inside, runs of white space as one space; None when there is none."""
     if element is None:
         return None
-    return " ".join("".join(map(str, element.itertext())).split()) or None
+    text = "".join(map(str, element.itertext())) if len(element) else element.text or ""
+    return " ".join(text.split()) or None
 
 
 def person_name(parent: Element, steps: str) -> str | None:

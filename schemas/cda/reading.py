@@ -48,7 +48,7 @@ def read_cda(data: bytes, *, file: str | None = None) -> CdaDocument | CdaRefusa
     root = hardened_tree(data)
     if isinstance(root, CdaRefusal):
         return root
-    document = _clinical_document(root)
+    document = clinical_document(root)
     if isinstance(document, CdaRefusal):
         return document
     found = _document(data, file, root, document)
@@ -106,7 +106,7 @@ def _document_up_to_patient(data: bytes) -> Element | None:
 
 def _subject_of_whole(data: bytes) -> Subject | CdaRefusal:
     root = hardened_tree(data)
-    document = root if isinstance(root, CdaRefusal) else _clinical_document(root)
+    document = root if isinstance(root, CdaRefusal) else clinical_document(root)
     return document if isinstance(document, CdaRefusal) else _subject(document)
 
 
@@ -114,7 +114,7 @@ def _subject(document: Element) -> Subject:
     return Subject(identifier(document.find(path("id"))), patient.single_ins(document))
 
 
-def _clinical_document(root: Element) -> Element | CdaRefusal:
+def clinical_document(root: Element) -> Element | CdaRefusal:
     """The one ClinicalDocument of the HL7 namespace: the root, or inside a stylesheet."""
     if root.tag != CLINICAL_DOCUMENT and not is_stylesheet(root):
         return CdaRefusal(
@@ -145,7 +145,7 @@ def _document(data: bytes, file: str | None, root: Element, document: Element) -
         **asdict(patient.traits(document)),
         unique_id=identifier(document.find(path("id"))),
         set_id=identifier(document.find(path("setId"))),
-        version=_integer(attribute(document, "versionNumber", "value")),
+        version=integer(attribute(document, "versionNumber", "value")),
         type=kind,
         class_code=valuesets.class_of(kind.code) if kind else None,
         format_code=format_code(templates, kind.code if kind else None, found_body),
@@ -172,7 +172,7 @@ def _document(data: bytes, file: str | None, root: Element, document: Element) -
     )
 
 
-def _integer(literal: str | None) -> int | None:
+def integer(literal: str | None) -> int | None:
     """A versionNumber; None where it is not a plain number of at most nine digits."""
     if literal is None or not literal.isascii() or not literal.isdigit() or len(literal) > 9:
         return None

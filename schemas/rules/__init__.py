@@ -17,7 +17,7 @@ from .access import (
     emergency_right,
     holder_right,
 )
-from .content import content_right
+from .content import content_findings, content_right
 from .identity import declaration_right, ins_accepted, qualified, traits_right
 from .life_cycle import (
     closing_right,
@@ -26,6 +26,7 @@ from .life_cycle import (
     visibility_right,
 )
 from .metadata import (
+    SOFT_DEPOSIT_RULES,
     codes_known,
     lists_fit,
     replaces_right,
@@ -33,6 +34,7 @@ from .metadata import (
     texts_fit,
     times_readable,
     unique_id_right,
+    version_right,
 )
 from .registry import (
     certification_right,
@@ -57,6 +59,7 @@ def deposit_right(datum: Mapping[str, Any]) -> Rejection | None:
         or identifiers_right(document)
         or texts_fit(document)
         or size_declared(document)
+        or version_right(document)
         or lists_fit(document)
         or traits_right(document["sourcePatientInfo"], "document.sourcePatientInfo.")
         or submission_set_right(datum["submissionSet"])
@@ -95,12 +98,16 @@ RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] =
 }
 """The rules on what each kind of message says, beside those on key, identity and provenance."""
 
-SOFT_RULES_OF: Final[Mapping[str, tuple[SoftRule, ...]]] = dict.fromkeys(RULES_OF, ())
+SOFT_RULES_OF: Final[Mapping[str, tuple[SoftRule, ...]]] = {
+    **dict.fromkeys(RULES_OF, ()),
+    "DepositDocument": SOFT_DEPOSIT_RULES,
+}
 """The rules whose severity may be a warning, by kind of message; looked at after the others."""
 
 __all__ = [
     "RULES_OF",
     "SOFT_RULES_OF",
+    "content_findings",
     "content_right",
     "ins_accepted",
     "provenance_complete",

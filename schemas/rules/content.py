@@ -1,22 +1,56 @@
-"""The bytes of a document against the metadata that came with them (SPEC c.1, TRAPS 21-24)."""
+"""The bytes of a document against the metadata that came with them (SPEC c.1, TRAPS 21-25)."""
 
 from hashlib import sha1, sha256
 from typing import Final
 
+from lxml import etree
+
 from ..cda import CdaRefusal
+from ..cda.hardened import hardened_tree
 from ..cda.identification import Identification, read_identification
 from ..messages import Document, Ins
 from ..rejections import Rejection
-from ..unique_id import canonical_unique_id
+from ..valuesets import SIGNATURE_TYPE
+from .agreement import CONTRADICTIONS, DIFFERENCES
+from .technical import DICOM_MIME_TYPE
 
-CDA_MIME_TYPES: Final = frozenset({"text/xml", "application/xslt+xml"})
+_SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+_DICOM_MARK: Final = slice(128, 132)
+Findings = tuple[Rejection, ...]
+"""Rules broken, in their order; a rule that always refuses stands alone."""
 
 
 def content_right(content: bytes, document: Document, ins: Ins, bytes_max: int) -> Rejection | None:
-    """Size, hashes, patient, identifier and type of the bytes are those of the metadata.
-
-    Documents that are no CDA (DICOM) are compared by size and hashes only.
+    """The first rule broken that refuses, whatever the installation says; None without one (SPEC
+    c.1).
     """
+    for broken in content_findings(content, document, ins, bytes_max):
+        if broken.rule.severity == "reject":
+            return broken
+    return None
+
+
+def content_findings(content: bytes, document: Document, ins: Ins, bytes_max: int) -> Findings:
+    """Everything in which bytes and metadata differ: one that refuses, or any that warn (SPEC c.1).
+
+    Size and hashes are recomputed, and a CDA is read: patient, identifier, and what the metadata
+    repeat. A KOS must be DICOM and a signature a signature; what they hold is not read.
+    """
+    broken = bytes_right(content, document, bytes_max)
+    if broken is not None:
+        return (broken,)
+    if document["mimeType"] == DICOM_MIME_TYPE:
+        return _alone(dicom_right(content))
+    if document["typeCode"] == SIGNATURE_TYPE:
+        return _alone(signature_content_right(content))
+    found = read_identification(content)
+    if isinstance(found, CdaRefusal):
+        return (Rejection("content_refused", "content"),)
+    return _agreement(found, document, ins)
+
+
+def bytes_right(content: bytes, document: Document, bytes_max: int) -> Rejection | None:
+    """Size and hashes are those of the bytes as received (SPEC c.1, f.2; TRAPS 21, 24)."""
     if len(content) > bytes_max:
         return Rejection("too_large", "content")
     if len(content) != document["size"]:
@@ -25,23 +59,49 @@ def content_right(content: bytes, document: Document, ins: Ins, bytes_max: int) 
         return Rejection("hash_mismatch", "document.sha256")
     if sha1(content, usedforsecurity=False).digest() != document["hash"]:
         return Rejection("hash_mismatch", "document.hash")
-    if document["mimeType"] not in CDA_MIME_TYPES:
+    return None
+
+
+def dicom_right(content: bytes) -> Rejection | None:
+    """What is sent as DICOM begins as a DICOM file does (SPEC c.1, TRAPS 22).
+
+    Such documents are never listed: anything else would vanish.
+    """
+    if content[_DICOM_MARK] == b"DICM":
         return None
-    found = read_identification(content)
-    if isinstance(found, CdaRefusal):
-        return Rejection("content_refused", "content")
-    return _identification_right(found, document, ins)
+    return Rejection("content_not_dicom", "content")
 
 
-def _identification_right(found: Identification, document: Document, ins: Ins) -> Rejection | None:
+def signature_content_right(content: bytes) -> Rejection | None:
+    """What is sent as the signature of a set is an XML signature (SPEC c.3, TRAPS 24, 25)."""
+    root = hardened_tree(content)
+    if isinstance(root, etree._Element) and root.tag == _SIGNATURE:
+        return None
+    return Rejection("content_not_signature", "content")
+
+
+def patient_right(found: Identification, ins: Ins) -> Rejection | None:
+    """The one INS of the CDA is that of the message (SPEC a.5, TRAPS 7).
+
+    A document without INS, or with several, is filed under nobody.
+    """
     patient = found.ins
     if patient is None or (patient.oid, patient.matricule) != (ins["oid"], ins["matricule"]):
-        # A document without INS, or with several, is filed under nobody (TRAPS 7).
         return Rejection("patient_mismatch", "ins")
-    if found.unique_id is None or canonical_unique_id(found.unique_id) != canonical_unique_id(
-        document["uniqueId"]
-    ):
-        return Rejection("unique_id_mismatch", "document.uniqueId")
-    if found.type_code != document["typeCode"]:
-        return Rejection("type_mismatch", "document.typeCode")
     return None
+
+
+def _agreement(found: Identification, document: Document, ins: Ins) -> Findings:
+    broken = patient_right(found, ins)
+    if broken is not None:
+        return (broken,)
+    for contradiction in CONTRADICTIONS:
+        broken = contradiction(found, document)
+        if broken is not None:
+            return (broken,)
+    differences = (difference(found, document) for difference in DIFFERENCES)
+    return tuple(different for different in differences if different is not None)
+
+
+def _alone(broken: Rejection | None) -> Findings:
+    return () if broken is None else (broken,)

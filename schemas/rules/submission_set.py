@@ -1,26 +1,43 @@
 """Rules on the submission set a document came in (SPEC c.3)."""
 
+import re
+from functools import lru_cache
+from typing import Final
+
 from ..messages import SubmissionSet
 from ..rejections import Rejection
-from ..text_forms import (
-    ID_LENGTH_MAX,
-    TITLE_LENGTH_MAX,
-    identifier_is_fit,
-    optional_text_is_fit,
-    text_is_fit,
-)
+from ..text_forms import ID_LENGTH_MAX, TITLE_LENGTH_MAX, optional_text_is_fit
+from ..valuesets import CONTENT_TYPE_CODES
+
+_OID: Final = re.compile(r"(?:urn:oid:)?[0-2](?:\.(?:0|[1-9][0-9]*))+")
 
 
 def submission_set_right(lot: SubmissionSet | None) -> Rejection | None:
-    """The set, where there is one, and its source are named by OIDs (SPEC c.3)."""
+    """The set, where there is one, is named by an OID, as is the system that sends it; what kind of
+    activity it comes from is a code of J59 (SPEC c.3).
+    """
     if lot is None:
         return None
-    if not identifier_is_fit(lot["uniqueId"]):
-        return Rejection("identifier_malformed", "submissionSet.uniqueId")
-    if not identifier_is_fit(lot["sourceId"]):
-        return Rejection("identifier_malformed", "submissionSet.sourceId")
-    if not text_is_fit(lot["contentTypeCode"], ID_LENGTH_MAX):
-        return Rejection("text_malformed", "submissionSet.contentTypeCode")
+    if not _is_oid(lot["uniqueId"]):
+        return Rejection("set_identifier_malformed", "submissionSet.uniqueId")
+    if not _source_is_oid(lot["sourceId"]):
+        return Rejection("set_identifier_malformed", "submissionSet.sourceId")
+    if lot["contentTypeCode"] not in CONTENT_TYPE_CODES:
+        return Rejection("content_type_unknown", "submissionSet.contentTypeCode")
     if not optional_text_is_fit(lot["title"], TITLE_LENGTH_MAX):
         return Rejection("text_malformed", "submissionSet.title")
     return None
+
+
+def _is_oid(text: str) -> bool:
+    return len(text) <= ID_LENGTH_MAX and _OID.fullmatch(text) is not None
+
+
+def _source_is_oid(text: str) -> bool:
+    """The same few systems send set after set; the length is looked at before the memory is."""
+    return len(text) <= ID_LENGTH_MAX and _is_remembered_oid(text)
+
+
+@lru_cache(maxsize=8192)
+def _is_remembered_oid(text: str) -> bool:
+    return _OID.fullmatch(text) is not None

@@ -61,7 +61,7 @@ def provenance(by: dict[str, Any] | None = None) -> dict[str, Any]:
         "authenticationMode": "DIRECTE",
         "purposeOfUse": "normal",
         "channel": "DIRECT",
-        "occurredAt": 1_700_000_000_000,
+        "occurredAt": 1_704_400_000_000,
     }
 
 
@@ -118,14 +118,37 @@ def document(number: int, **changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
+def dicom(tail: bytes = b"") -> bytes:
+    """Bytes that begin as a DICOM file does."""
+    return bytes(128) + b"DICM" + tail
+
+
 def bytes_of(content: bytes) -> dict[str, Any]:
-    """The fields of a document that has these bytes and is no CDA."""
+    """The fields of a document that has these bytes."""
     return {
         "hash": hashlib.sha1(content, usedforsecurity=False).digest(),
         "sha256": hashlib.sha256(content).digest(),
         "size": len(content),
-        "mimeType": "application/dicom",
     }
+
+
+KOS = {
+    "typeCode": "IMG-KOS",
+    "classCode": "31",
+    "formatCode": "1.2.840.10008.5.1.4.1.1.88.59",
+    "mimeType": "application/dicom",
+    "referenceIdList": [
+        {"value": f"{number}", "authority": ROOT, "typeCode": kind}
+        for number, kind in enumerate(
+            (
+                "urn:ihe:iti:xds:2013:accession",
+                "urn:ihe:iti:xds:2013:order",
+                "urn:ihe:iti:xds:2016:studyInstanceUID",
+            )
+        )
+    ],
+}
+"""The fields of a document that is no CDA."""
 
 
 def deposit(
@@ -139,7 +162,8 @@ def deposit(
     **changes: Any,
 ) -> tuple[str, dict[str, Any]]:
     if content is not None:
-        changes = {**bytes_of(content), **changes}
+        kind = KOS if "mimeType" not in changes else {}
+        changes = {**bytes_of(content), **kind, **changes}
     return "DepositDocument", {
         "messageId": message_id or uuid.uuid4().bytes,
         "provenance": provenance(by),

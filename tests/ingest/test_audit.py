@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from feed_messages import BRUNO, deposit, mask, operation, record_message, unique_id
+from feed_messages import BRUNO, deposit, dicom, mask, operation, record_message, unique_id
 from ingest_site import Site
 
 from ingest.audit import balance_checks
@@ -35,7 +35,7 @@ def busy(site: Site) -> Site:
         mask(1),
         deposit(1),
         deposit(1),
-        deposit(2, replaces=unique_id(1), content=b"DICM"),
+        deposit(2, replaces=unique_id(1), content=dicom()),
         deposit(3, matricule=BRUNO),
         mask(77),
         operation("DeleteDocument", 3, matricule=BRUNO),

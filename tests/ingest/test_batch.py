@@ -13,6 +13,7 @@ from feed_messages import (
     CLARA,
     CONTEXT,
     deposit,
+    dicom,
     mask,
     operation,
     record_message,
@@ -96,12 +97,12 @@ def test_a_batch_is_stored_in_message_order(site: Site) -> None:
 
 
 def test_what_is_submitted_is_the_received_message_without_its_bytes(site: Site) -> None:
-    message = deposit(1, content=b"DICM bytes")
+    message = deposit(1, content=dicom())
     site.write(message)
     submitted = site.events()[1]
     assert site.said(submitted) == {**message[1], "content": None}
     assert submitted.message_id == message[1]["messageId"]
-    assert site.store.content(submitted.record, message[1]["document"]["sha256"]) == b"DICM bytes"
+    assert site.store.content(submitted.record, message[1]["document"]["sha256"]) == dicom()
 
 
 def test_the_same_message_twice_in_one_batch_and_in_the_next(site: Site) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import pytest
 import typer
-from feed_messages import ANNA, deposit, mask, unique_id
+from feed_messages import ANNA, deposit, dicom, mask, unique_id
 from ingest_site import Site
 from pydantic import SecretStr
 from rich.console import Console
@@ -66,7 +66,7 @@ def test_migrate_twice(command: Callable[..., Result], monkeypatch: pytest.Monke
 
 
 def test_the_whole_path(site: Site, command: Callable[..., Result], tmp_path: Path) -> None:
-    site.publish(deposit(1, content=b"DICM bytes"), mask(9), deposit(2))
+    site.publish(deposit(1, content=dicom()), mask(9), deposit(2))
     assert "messages ingested: 3\n" in command("ingest", "--until-idle").stderr
     assert command("audit", "--at-end").exit_code == Exit.FAILED
     assert "outcomes published: 3\n" in command("relay", "--until-idle").stderr
@@ -80,16 +80,16 @@ def test_the_whole_path(site: Site, command: Callable[..., Result], tmp_path: Pa
     out = tmp_path / "document"
     written = command("document", unique_id(1), "--out", str(out))
     assert written.exit_code == 0
-    assert f"10 bytes, sha256 {hashlib.sha256(b'DICM bytes').hexdigest()}" in written.stderr
-    assert out.read_bytes() == b"DICM bytes"
+    assert f"132 bytes, sha256 {hashlib.sha256(dicom()).hexdigest()}" in written.stderr
+    assert out.read_bytes() == dicom()
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     out.write_bytes(b"other")
     assert fault(command("document", unique_id(1), "--out", str(out))).code == Exit.USAGE
     assert out.read_bytes() == b"other"
     assert command("document", unique_id(1), "--out", str(out), "--force").exit_code == 0
-    assert out.read_bytes() == b"DICM bytes"
+    assert out.read_bytes() == dicom()
     assert list(tmp_path.glob(".document*")) == []
-    assert command("document", "-", input=unique_id(1)).stdout_bytes == b"DICM bytes"
+    assert command("document", "-", input=unique_id(1)).stdout_bytes == dicom()
     assert fault(command("document", unique_id(2))).code == Exit.NOT_FOUND
     assert fault(command("document", unique_id(3))).code == Exit.NOT_FOUND
     assert fault(command("document", "nonsense")).code == Exit.USAGE

@@ -13,6 +13,7 @@ from feed_messages import (
     BRUNO,
     CONTEXT,
     deposit,
+    dicom,
     feed_record,
     key_of,
     mask,
@@ -147,7 +148,7 @@ def test_two_consumers_of_one_group_store_everything_once(site: Site) -> None:
 
 
 def test_a_database_that_goes_away_again_and_again_is_waited_for(site: Site) -> None:
-    site.publish(*(deposit(n, content=b"DICM%d" % n) for n in range(120)))
+    site.publish(*(deposit(n, content=dicom(b"%d" % n)) for n in range(120)))
     stop, done = StopSignal(), threading.Event()
     assert site.settings.database_dsn is not None
     dsn = site.settings.database_dsn.get_secret_value()

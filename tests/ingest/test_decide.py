@@ -18,6 +18,7 @@ from feed_messages import (
     OID,
     actor,
     deposit,
+    dicom,
     ins,
     mask,
     operation,
@@ -77,8 +78,8 @@ def test_another_record_under_a_known_unique_id_is_a_conflict() -> None:
 
 
 def test_other_content_under_a_known_unique_id_is_a_conflict_and_the_first_stays() -> None:
-    world = World().given(deposit(1, content=b"one"))
-    assert world.when(deposit(1, content=b"two")) == ("unique_id_conflict", [])
+    world = World().given(deposit(1, content=dicom(b"one")))
+    assert world.when(deposit(1, content=dicom(b"two"))) == ("unique_id_conflict", [])
 
 
 def test_a_deposit_is_compared_with_what_was_submitted_never_with_the_head() -> None:
@@ -88,17 +89,17 @@ def test_a_deposit_is_compared_with_what_was_submitted_never_with_the_head() -> 
 
 
 def test_bytes_for_a_document_known_without_them_are_added_once() -> None:
-    fields = deposit(1, content=b"x")[1]["document"]
+    fields = deposit(1, content=dicom())[1]["document"]
     world = World().given(("DepositDocument", {**deposit(1)[1], "document": fields}))
-    assert world.when(deposit(1, content=b"x")) == ("accepted", ["document_content_added"])
-    assert world.when(deposit(1, content=b"x")) == ("duplicate", [])
+    assert world.when(deposit(1, content=dicom())) == ("accepted", ["document_content_added"])
+    assert world.when(deposit(1, content=dicom())) == ("duplicate", [])
 
 
 def test_bytes_for_a_deleted_document_are_not_kept() -> None:
-    fields = deposit(1, content=b"x")[1]["document"]
+    fields = deposit(1, content=dicom())[1]["document"]
     world = World().given(("DepositDocument", {**deposit(1)[1], "document": fields}))
     world.given(operation("DeleteDocument", 1))
-    assert world.when(deposit(1, content=b"x")) == ("duplicate", [])
+    assert world.when(deposit(1, content=dicom())) == ("duplicate", [])
 
 
 def test_an_erased_record_is_linked_to_nobody() -> None:

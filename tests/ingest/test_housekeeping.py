@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from feed_messages import deposit, feed_record, key_of, mask, partition_for
+from feed_messages import deposit, dicom, feed_record, key_of, mask, partition_for
 from ingest_site import Message, Site
 from pydantic import SecretStr
 
@@ -154,7 +154,7 @@ def test_answers_go_after_their_own_retention(
 
 
 def test_orphaned_bytes_go_in_two_sweeps_an_hour_apart(site: Site, histoire: Commands) -> None:
-    publish(site, deposit(1, content=b"DICM bytes"), at_ms=None)
+    publish(site, deposit(1, content=dicom()), at_ms=None)
     site.ingest()
     record = site.events()[-1].record
     orphan = b"of a batch that was refused"
@@ -173,7 +173,7 @@ def test_orphaned_bytes_go_in_two_sweeps_an_hour_apart(site: Site, histoire: Com
     aged(site.settings.home, HOUR + 1)
     assert histoire("housekeeping")[0]["content_orphans"] == 1
     assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
-    assert site.store.content(record, sha256(b"DICM bytes").digest()) == b"DICM bytes"
+    assert site.store.content(record, sha256(dicom()).digest()) == dicom()
 
 
 def aged(home: Path, seconds: float) -> None:

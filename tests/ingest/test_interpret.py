@@ -16,6 +16,7 @@ from feed_messages import (
     SOFTWARE,
     actor,
     deposit,
+    dicom,
     feed_record,
     ins,
     mask,
@@ -49,7 +50,7 @@ def code_of(message: Message, **changes: Any) -> tuple[str, str | None]:
 
 
 def test_a_deposit_is_read_with_all_that_is_stored() -> None:
-    content = b"DICM" * 10
+    content = dicom(b"x" * 10)
     message = deposit(1, content=content, replaces=unique_id(2))
     found = read(message)
     assert isinstance(found, Interpreted)

@@ -1,0 +1,179 @@
+"""What the metadata say against what the CDA says of itself (SPEC c.1, TRAPS 22).
+
+What is computed from the document is refused when it contradicts it; what a producer may word his
+own way, or official documents get wrong, warns. What the document does not say contradicts nothing.
+"""
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+from ..cda.identification import Identification
+from ..messages import Document
+from ..rejections import Rejection
+from ..times import same_time, time_exists
+from ..unique_id import canonical_unique_id
+from ..valuesets import UNREFERENCED_FORMAT, formats_of
+
+Agreement = Callable[[Identification, Document], Rejection | None]
+_TimeField = Literal["creationTime", "serviceStartTime", "serviceStopTime"]
+
+_XML: Final = "text/xml"
+_OTHER_SPELLING: Final = "application/xml"
+_RANK: Final = {"N": 0, "R": 1, "V": 2}
+
+
+def same_document(found: Identification, document: Document) -> Rejection | None:
+    """The id of the CDA is the uniqueId (SPEC c.1)."""
+    if found.unique_id == document["uniqueId"]:
+        return None
+    if found.unique_id is None or canonical_unique_id(found.unique_id) != canonical_unique_id(
+        document["uniqueId"]
+    ):
+        return Rejection("unique_id_mismatch", "document.uniqueId")
+    return None
+
+
+def same_type(found: Identification, document: Document) -> Rejection | None:
+    """The code of the CDA is the type (SPEC c.1)."""
+    if found.type_code != document["typeCode"]:
+        return Rejection("type_mismatch", "document.typeCode")
+    return None
+
+
+def same_format(found: Identification, document: Document) -> Rejection | None:
+    """The templates, or the media type of an N1 body, give the format (SPEC c.1, maps A11, A12;
+    j.19).
+    """
+    given = formats_of(found.templates, found.type_code, found.body.media_type)
+    if given and document["formatCode"] not in given:
+        return Rejection("format_mismatch", "document.formatCode")
+    return None
+
+
+def same_mime_type(found: Identification, document: Document) -> Rejection | None:
+    """The root of the file gives the mime type; application/xml is text/xml (SPEC c.1, j.13)."""
+    said = document["mimeType"]
+    if found.mime_type != (_XML if said == _OTHER_SPELLING else said):
+        return Rejection("mime_type_mismatch", "document.mimeType")
+    return None
+
+
+def same_times(found: Identification, document: Document) -> Rejection | None:
+    """Creation and act are when the CDA says, to the lesser precision (SPEC c.1, c.2; TRAPS 10)."""
+    pairs: tuple[tuple[_TimeField, str | None], ...] = (
+        ("creationTime", found.creation_time),
+        ("serviceStartTime", found.service_start),
+        ("serviceStopTime", found.service_stop),
+    )
+    for field, written in pairs:
+        said = document[field]
+        if said == written or said is None or written is None:
+            continue
+        if time_exists(written) and not same_time(said, written):
+            return Rejection("time_mismatch", f"document.{field}")
+    return None
+
+
+def same_settings(found: Identification, document: Document) -> Rejection | None:
+    """Place and frame of care are those of the encounter and of the main act (SPEC c.1, f.1)."""
+    facility, setting = found.facility_type, found.practice_setting
+    if facility is not None and facility != document["healthcareFacilityTypeCode"]:
+        return Rejection("setting_mismatch", "document.healthcareFacilityTypeCode")
+    if setting is not None and setting != document["practiceSettingCode"]:
+        return Rejection("setting_mismatch", "document.practiceSettingCode")
+    return None
+
+
+def level_kept(found: Identification, document: Document) -> Rejection | None:
+    """The level of confidentiality is that of the CDA or a higher one (SPEC c.4)."""
+    written = _RANK.get(found.confidentiality or "N", 0)
+    if _RANK[document["confidentialityCode"]] < written:
+        return Rejection("confidentiality_lowered", "document.confidentialityCode")
+    return None
+
+
+def format_founded(found: Identification, document: Document) -> Rejection | None:
+    """Some rule gives the format, or it says that there is none (SPEC c.1, f.2)."""
+    if document["formatCode"] == UNREFERENCED_FORMAT:
+        return None
+    if formats_of(found.templates, found.type_code, found.body.media_type):
+        return None
+    return Rejection("format_unfounded", "document.formatCode")
+
+
+def same_title(found: Identification, document: Document) -> Rejection | None:
+    """The title is that of the CDA, white space left alone (SPEC c.1)."""
+    said = document["title"]
+    if found.title is None or found.title == said or found.title == " ".join(said.split()):
+        return None
+    return Rejection("title_mismatch", "document.title")
+
+
+def same_language(found: Identification, document: Document) -> Rejection | None:
+    """The language is that of the CDA (SPEC c.1)."""
+    if found.language is None or found.language == document["languageCode"]:
+        return None
+    return Rejection("language_mismatch", "document.languageCode")
+
+
+def same_replaced(found: Identification, document: Document) -> Rejection | None:
+    """Where the CDA names the document it replaces, the message names the same (SPEC d.2, TRAPS
+    15).
+    """
+    written, said = found.replaces, document["replaces"]
+    if written is None or written == said:
+        return None
+    if said is None or canonical_unique_id(written) != canonical_unique_id(said):
+        return Rejection("replaces_mismatch", "document.replaces")
+    return None
+
+
+def same_version(found: Identification, document: Document) -> Rejection | None:
+    """Set and number of the version, where both have them, are those of the CDA (SPEC d.2)."""
+    number, lineage = document["versionNumber"], document["setId"]
+    if number is not None and found.version is not None and number != found.version:
+        return Rejection("version_mismatch", "document.versionNumber")
+    if lineage and found.set_id is not None and lineage != found.set_id:
+        return Rejection("version_mismatch", "document.setId")
+    return None
+
+
+def same_signer(found: Identification, document: Document) -> Rejection | None:
+    """Who answers for the content is the legal authenticator of the CDA (SPEC b.4, c.1)."""
+    written = found.legal_authenticator
+    if written is None or written == document["legalAuthenticatorId"]:
+        return None
+    return Rejection("signer_mismatch", "document.legalAuthenticatorId")
+
+
+def authors_kept(found: Identification, document: Document) -> Rejection | None:
+    """Each author of the CDA is an author of the metadata, which may name more: an author has
+    rights on the document (SPEC b.4).
+    """
+    named = {author["id"] for author in document["authors"]}
+    if named.issuperset(found.authors):
+        return None
+    return Rejection("author_mismatch", "document.authors")
+
+
+CONTRADICTIONS: Final[tuple[Agreement, ...]] = (
+    same_document,
+    same_type,
+    same_format,
+    same_mime_type,
+    same_times,
+    same_settings,
+    level_kept,
+)
+"""What refuses a document, in this order."""
+
+DIFFERENCES: Final[tuple[Agreement, ...]] = (
+    format_founded,
+    same_title,
+    same_language,
+    same_replaced,
+    same_version,
+    same_signer,
+    authors_kept,
+)
+"""What only warns."""

@@ -1,0 +1,143 @@
+"""Whether the times of a document can be (SPEC c.2, TRAPS 8-10). Official samples break most of
+these rules, so that they only warn; times themselves are never changed.
+
+Days are compared as written, zones left alone: documents are signed and acts begun minutes apart,
+in either order, and an offset may be a guess.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from ..rejections import Rejection, SoftRule
+from ..times import is_earlier_day, parse_time, time_fault
+
+_MS_PER_DAY: Final = 86_400_000
+_TIMES: Final = (
+    "creationTime",
+    "serviceStartTime",
+    "serviceStopTime",
+    "legalAuthenticationTime",
+)
+_LENGTH_TO_THE_SECOND: Final = 19
+_LENGTH_OF_A_DAY: Final = 8
+_FAULTS: Final = {
+    "offset_missing": "time_offset_missing",
+    "offset_malformed": "time_offset_malformed",
+    "malformed": "time_malformed",
+}
+
+
+def offsets_written(datum: Mapping[str, Any]) -> Rejection | None:
+    """A time of day has its offset, written +hhmm (SPEC c.2, f.1; TRAPS 9)."""
+    document = datum["document"]
+    for field in _TIMES:
+        literal = document[field]
+        if literal is None or len(literal) == _LENGTH_OF_A_DAY:
+            continue
+        if len(literal) == _LENGTH_TO_THE_SECOND and literal[14] in "+-":
+            continue
+        fault = time_fault(literal)
+        if fault is not None:
+            return Rejection(_FAULTS[fault], f"document.{field}")
+    return None
+
+
+def act_before_document(datum: Mapping[str, Any]) -> Rejection | None:
+    """The act begins on the day of the document or before (TRAPS 10)."""
+    document = datum["document"]
+    start, created = document["serviceStartTime"], document["creationTime"]
+    # Whole days as text first: nearly all are in order.
+    if start[:8] <= created[:8] or not is_earlier_day(created, start):
+        return None
+    return Rejection("act_after_document", "document.serviceStartTime")
+
+
+def act_ends_after_start(datum: Mapping[str, Any]) -> Rejection | None:
+    """The act ends when it begins or later (SPEC c.1)."""
+    document = datum["document"]
+    stop, start = document["serviceStopTime"], document["serviceStartTime"]
+    if stop is None or (stop[14:] == start[14:] and stop >= start):
+        return None
+    if _is_before(stop, start):
+        return Rejection("act_ends_before_start", "document.serviceStopTime")
+    return None
+
+
+def act_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
+    """The act does not begin before the patient is born (TRAPS 10)."""
+    document = datum["document"]
+    traits, start = document["sourcePatientInfo"], document["serviceStartTime"]
+    if traits is None or traits["birthDate"][:8] <= start[:8]:
+        return None
+    if is_earlier_day(start, traits["birthDate"]):
+        return Rejection("act_before_birth", "document.serviceStartTime")
+    return None
+
+
+def document_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
+    """The document is not older than the patient (TRAPS 10)."""
+    document = datum["document"]
+    traits, created = document["sourcePatientInfo"], document["creationTime"]
+    if traits is None or traits["birthDate"][:8] <= created[:8]:
+        return None
+    if is_earlier_day(created, traits["birthDate"]):
+        return Rejection("document_before_birth", "document.creationTime")
+    return None
+
+
+def signed_after_created(datum: Mapping[str, Any]) -> Rejection | None:
+    """The document is signed on the day it was made or later (TRAPS 10)."""
+    document = datum["document"]
+    signed, created = document["legalAuthenticationTime"], document["creationTime"]
+    if signed is None or signed[:8] >= created[:8] or not is_earlier_day(signed, created):
+        return None
+    return Rejection("signed_before_created", "document.legalAuthenticationTime")
+
+
+def created_before_sent(datum: Mapping[str, Any]) -> Rejection | None:
+    """The document was made at most on the day after the one, in UTC, on which it is sent: room for
+    every zone and for clocks that are fast by hours (SPEC c.2).
+    """
+    created = datum["document"]["creationTime"]
+    latest = _day_after(datum["provenance"]["occurredAt"] // _MS_PER_DAY)
+    if created[:8] <= latest or not is_earlier_day(latest, created):
+        return None
+    return Rejection("document_in_future", "document.creationTime")
+
+
+@lru_cache(maxsize=4096)
+def _day_after(days: int) -> str:
+    """`YYYYMMDD` of the day after the one with this number since 1970; the last day there is for
+    numbers beyond the calendar.
+    """
+    try:
+        day = datetime.fromtimestamp(0, UTC).date() + timedelta(days=days + 1)
+    except OverflowError:
+        day = date.max
+    return f"{day.year:04}{day:%m%d}"
+
+
+def _is_before(one: str, other: str) -> bool:
+    """As instants when both have their offset, else as days."""
+    first, second = parse_time(one), parse_time(other)
+    if first is None or second is None:
+        return False
+    if first.offset_minutes is None or second.offset_minutes is None:
+        return is_earlier_day(one, other)
+    if first.instant is None or second.instant is None:
+        return is_earlier_day(one, other)
+    return first.instant < second.instant
+
+
+SOFT_RULES_OF_TIMES: Final[tuple[SoftRule, ...]] = (
+    offsets_written,
+    act_before_document,
+    act_ends_after_start,
+    act_in_lifetime,
+    document_in_lifetime,
+    signed_after_created,
+    created_before_sent,
+)
+"""The soft rules on the times of a deposit."""
