@@ -27,7 +27,7 @@ from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.embedded_postgres import stop_embedded
 from ingest.runtime.settings import Settings, child_environment, variable
 from producers.simulator.patients import Population
-from projections.readers import reader_named
+from projections.readers import reader_named, reading_rules
 from projections.timeline.query import timeline_of
 
 from .broker import start_broker, stop_broker
@@ -153,7 +153,8 @@ def look(demo: Demo) -> None:
 def _interesting(demo: Demo) -> str:
     """`oid|matricule` of a test patient whose history differs by reader and fits on a screen."""
     settings = Settings.load({variable("home"): str(demo.home)})
-    readers = [reader_named(name) for name in ("patient", "professional")]
+    rules = reading_rules(settings, datetime.now(UTC))
+    readers = [reader_named(name, rules) for name in ("patient", "professional")]
     population = Population(SEED_WITH_BYTES, PATIENTS)
     now = datetime.now(UTC)
     best, shown = population[0].key.decode(), 0

@@ -1,7 +1,7 @@
 """`histoire dead-letters`: what was refused, why, and what to do. Never shows a person or bytes."""
 
 import getpass
-from collections import Counter
+from collections import Counter, deque
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from ingest.eventstore.letters import Letter
 from ingest.runtime.console import CommandError, Exit, err, out, print_json, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
+from ingest.runtime.since import LIMIT_HELP, SINCE_HELP, since_given
 from schemas.registry import registry
 from schemas.rejections import REJECTIONS, RULES_PAGE
 
@@ -44,13 +45,20 @@ def _register_reading(group: typer.Typer) -> None:
         everything: Annotated[
             bool, typer.Option("--all", help="Also those resolved or discarded.")
         ] = False,
+        limit: Annotated[int | None, typer.Option(min=1, help=LIMIT_HELP)] = None,
+        since: Annotated[str | None, typer.Option(help=SINCE_HELP)] = None,
         as_json: Json = False,
     ) -> None:
         """List the dead letters that wait, in the order of receipt."""
         _check_code(code)
+        moment = since_given(since)
         settings = Settings.load()
         with told_to_people(), EventStore.open(settings) as store:
             letters = waiting(store, code=code, status=None if everything else "waiting")
+            if moment is not None:
+                letters = (letter for letter in letters if letter.received_at >= moment)
+            if limit is not None:
+                letters = iter(deque(letters, limit))
             if as_json:
                 for letter in letters:
                     print_json(described(letter, settings.rules_documentation_url))

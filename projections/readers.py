@@ -1,35 +1,155 @@
-"""Who reads and whose timeline, as given on a command line."""
+"""Who reads and whose timeline, as given on a command line.
+
+`--reader WORD[:ROOT^EXTENSION[@ORGANISATION]][/ROLE]`. A named professional has the rights that the
+person gave him; without a name, and as `author:`, somebody is meant whom the person authorised.
+"""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Final
 
 from ingest.runtime.console import CommandError, Exit
-from schemas.identity import INS_NIR_DEMO, INS_NIR_TEST, InsError, ins_key, parse_ins
-from schemas.may_see import WITHOUT_END, Reader, ReaderKind
+from ingest.runtime.habilitation import configured_matrix
+from ingest.runtime.settings import Settings
+from schemas.habilitation import Matrix, readable_types
+from schemas.identity import (
+    INS_NIA,
+    INS_NIR,
+    INS_NIR_DEMO,
+    INS_NIR_TEST,
+    InsError,
+    ins_key,
+    parse_ins,
+)
+from schemas.may_see import PARIS, WITHOUT_END, Reader, ReaderKind
+from schemas.text_forms import identifier_is_fit
+from schemas.valuesets import SUBJECT_ROLES
 
-_AUTHOR: Final = "author:"
-_READERS: Final = {
-    "patient": Reader(ReaderKind.PATIENT),
-    "representative": Reader(ReaderKind.REPRESENTATIVE),
-    "professional": Reader(ReaderKind.PROFESSIONAL, authorised_until=WITHOUT_END),
+from .access.person import PersonAccess
+from .timeline.query import ReaderOf
+
+_KINDS: Final = {
+    "patient": ReaderKind.PATIENT,
+    "representative": ReaderKind.REPRESENTATIVE,
+    "professional": ReaderKind.PROFESSIONAL,
+    "author": ReaderKind.PROFESSIONAL,
+    "secret": ReaderKind.SECRET,
+    "break-glass": ReaderKind.BREAK_GLASS,
+    "regulation": ReaderKind.REGULATION,
 }
+_FORM: Final = (
+    "Give patient, representative, professional, regulation, or"
+    " professional|author|secret|break-glass|regulation:ROOT^EXTENSION[@ORGANISATION][/ROLE]."
+)
+_NAMED: Final = frozenset({"author", "secret", "break-glass"})
+_UNNAMED: Final = frozenset({"patient", "representative"})
 
 
-def reader_named(name: str) -> Reader:
-    """The reader of `--reader`. Raises CommandError for another word."""
-    if name.startswith(_AUTHOR) and len(name) > len(_AUTHOR):
-        ids = frozenset({name.removeprefix(_AUTHOR)})
-        return Reader(ReaderKind.PROFESSIONAL, ids, authorised_until=WITHOUT_END)
-    reader = _READERS.get(name)
-    if reader is None:
-        raise CommandError(
-            "unknown reader",
-            "Give patient, representative, professional or author:ROOT^EXTENSION.",
-            Exit.USAGE,
+@dataclass(frozen=True, slots=True)
+class ReadingRules:
+    """What the installation says of readers, on the day of reading. `matrix`: the habilitation
+    matrix, None: none is configured; `attending_sees_masked` as in `Reader`.
+    """
+
+    today: date
+    matrix: Matrix | None = None
+    attending_sees_masked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NamedReader:
+    """Somebody as named on a command line. `assumed`: one whom the person authorised, whoever he
+    is; `identifier`, `organisation`: `root^extension`; `role`: code of J65.
+    """
+
+    kind: ReaderKind
+    assumed: bool
+    identifier: str | None = None
+    organisation: str | None = None
+    role: str | None = None
+
+    def reader(self, access: PersonAccess, rules: ReadingRules) -> Reader:
+        """His rights with a person who said `access`.
+
+        A block of him or of his organisation counts, and an authorisation of either (SPEC h.2).
+        """
+        if self.kind in (ReaderKind.PATIENT, ReaderKind.REPRESENTATIVE):
+            return Reader(self.kind)
+        ids = frozenset(name for name in (self.identifier, self.organisation) if name)
+        return Reader(
+            self.kind,
+            ids,
+            WITHOUT_END if self.assumed else access.authorised_until(ids),
+            access.blocks(ids),
+            access.attends(self.identifier),
+            rules.attending_sees_masked,
+            readable_types(rules.matrix, self.role, rules.today),
+            access.motives.get(self.identifier or "", ""),
         )
-    return reader
+
+
+def named_reader(text: str) -> NamedReader:
+    """The reader of `--reader`. Raises CommandError, which never repeats the text."""
+    word, colon, rest = text.partition(":")
+    if not colon:
+        word, role = _role_apart(word)
+        if word not in _KINDS or word in _NAMED or (role and word in _UNNAMED):
+            raise _unknown_reader()
+        return NamedReader(_KINDS[word], word == "professional", role=role)
+    if word not in _KINDS or word in _UNNAMED:
+        raise _unknown_reader()
+    who, role = _role_apart(rest)
+    identifier, at, organisation = who.rpartition("@") if "@" in who else (who, "", "")
+    for given in (identifier, organisation) if at else (identifier,):
+        _check_identifier(given)
+    return NamedReader(_KINDS[word], word == "author", identifier, organisation or None, role)
+
+
+def reading_rules(settings: Settings, now: datetime) -> ReadingRules:
+    """What the settings say of readers at this moment. Raises SettingsError."""
+    return ReadingRules(
+        now.astimezone(PARIS).date(),
+        configured_matrix(settings),
+        settings.attending_physician_sees_masked,
+    )
+
+
+def reader_named(text: str, rules: ReadingRules) -> Reader | ReaderOf:
+    """The reader of `--reader` under these rules: at once when no word of the person matters.
+
+    Raises CommandError.
+    """
+    named = named_reader(text)
+    if named.kind in (ReaderKind.PATIENT, ReaderKind.REPRESENTATIVE):
+        return Reader(named.kind)
+    return lambda access: named.reader(access, rules)
+
+
+def _role_apart(text: str) -> tuple[str, str | None]:
+    """The text without its role, and the role: what stands after the last slash when it is a
+    profession of J65. A slash at the end says that there is none: identifiers have slashes too.
+    """
+    before, slash, last = text.rpartition("/")
+    if not slash or (last and last not in SUBJECT_ROLES):
+        return text, None
+    return before, last or None
+
+
+def _check_identifier(text: str) -> None:
+    root = text.partition("^")[0]
+    if root in (INS_NIR, INS_NIA):
+        raise CommandError(
+            "an INS of a real person must not stand on a command line", _FORM, Exit.USAGE
+        )
+    if not identifier_is_fit(text):
+        raise CommandError("an identifier of the reader is malformed", _FORM, Exit.USAGE)
+
+
+def _unknown_reader() -> CommandError:
+    return CommandError("unknown reader", _FORM, Exit.USAGE)
 
 
 def read_ins(given: str) -> str:

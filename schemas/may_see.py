@@ -36,7 +36,8 @@ from .events import DocumentStatus, Flags
 from .valuesets import TECHNICAL_TYPES
 
 MAJORITY: Final = 18
-_PARIS: Final = ZoneInfo("Europe/Paris")
+PARIS: Final = ZoneInfo("Europe/Paris")
+"""By whose calendar ages and days are counted."""
 _KOS_TYPES: Final = frozenset({"IMG-KOS"})
 NEVER_LISTED: Final = TECHNICAL_TYPES | _KOS_TYPES
 """Types of documents that serve others: the signature of a submission set, the KOS of a report."""
@@ -163,7 +164,7 @@ def is_minor(birth_date: date | None, now: datetime) -> bool:
     """
     if birth_date is None:
         return False
-    today = now.astimezone(_PARIS)
+    today = now.astimezone(PARIS)
     last = (today.year - MAJORITY, today.month, today.day)
     return (birth_date.year, birth_date.month, birth_date.day) > last
 

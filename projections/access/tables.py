@@ -125,12 +125,17 @@ class AccessTables:
         ).fetchall()
         return [Permission(record, Matter(matter), *rest) for record, matter, *rest in rows]
 
-    def traces_of(self, cursor: Cursor, records: Sequence[int], limit: int) -> list[Trace]:
-        """The accesses to these records, newest first."""
+    def traces_of(
+        self, cursor: Cursor, records: Sequence[int], limit: int, *, secret: bool
+    ) -> list[Trace]:
+        """The newest accesses to these records, at most `limit`, newest first; those of secret
+        connections only if `secret`.
+        """
         rows = cursor.execute(
             f"select {', '.join(TRACE_COLUMNS)} from {self.trace}"
-            " where record = any(%b::bigint[]) order by accessed_at desc, position desc limit %b",
-            (Int8Array.of(records), limit),
+            " where record = any(%b::bigint[]) and (%b or mode <> 'SECRET')"
+            " order by accessed_at desc, position desc limit %b",
+            (Int8Array.of(records), secret, limit),
             prepare=True,
         ).fetchall()
         return [replace(Trace(*row), document_ids=tuple(row[-1])) for row in rows]

@@ -31,6 +31,10 @@ from .tables import NotificationTables
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 PAGE: Final = 500
+_COLUMNS: Final = (
+    "notification_id, rule, rule_version, record, person, lineage, audience, type_code, position,"
+    " recorded_at, published_at"
+)
 
 
 class NotificationRefused(FeedError):
@@ -60,11 +64,27 @@ def notices(conn: Connection, *, due: bool, limit: int | None = None) -> list[No
         tables = NotificationTables(live_build(cursor, "notifications").number)
         where = "where published_at is null" if due else ""
         query = (
-            "select notification_id, rule, rule_version, record, person, lineage, audience,"
-            f" type_code, position, recorded_at, published_at from {tables.outbox} {where}"
+            f"select {_COLUMNS} from {tables.outbox} {where}"
             " order by position, notification_id limit %s"
         )
         return [Notice(*row) for row in cursor.execute(query.encode(), (limit,)).fetchall()]
+
+
+def newest_notices(
+    conn: Connection, *, due: bool, limit: int | None = None, since: datetime | None = None
+) -> list[Notice]:
+    """The newest `limit` notifications (None: all) whose event was recorded at `since` or later, in
+    the order of their events.
+    """
+    with conn.cursor() as cursor:
+        tables = NotificationTables(live_build(cursor, "notifications").number)
+        rows = cursor.execute(
+            f"select {_COLUMNS} from {tables.outbox} where (not %s or published_at is null)"
+            " and (%s::timestamptz is null or recorded_at >= %s)"
+            " order by position desc, notification_id desc limit %s".encode(),
+            (due, since, since, limit),
+        ).fetchall()
+    return [Notice(*row) for row in reversed(rows)]
 
 
 class NotificationRelay:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import psycopg
 
 from projections.builds import live_build
+from schemas.valuesets import FACILITIES, TYPES
 
 from .tables import RecordFigure, StatisticsTables
 
 Connection = psycopg.Connection[Any]
+
+_MONTH: Final = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2]))?")
+
+
+class NoSuchFigure(ValueError):
+    """What was asked for is in no list and in no figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +58,39 @@ def national_figures(conn: Connection) -> Figures:
         ).fetchall()
     records = {(figure.name or "").lower(): totals.get(int(figure), 0) for figure in RecordFigure}
     return Figures(build.position, records, [Figure(*row) for row in rows])
+
+
+def chosen(
+    figures: Figures, sectors: Collection[str], types: Collection[str], month: str | None
+) -> Figures:
+    """The documents of these sectors, types (empty: all) and of this month or year (YYYY[-MM]).
+
+    Raises NoSuchFigure for a sector or type that neither a list nor the figures know, and for what
+    is no month.
+    """
+    for code in sectors:
+        if code not in FACILITIES and all(code != figure.sector for figure in figures.documents):
+            raise NoSuchFigure(f"there is no sector {code}")
+    for code in types:
+        if code not in TYPES and all(code != figure.type_code for figure in figures.documents):
+            raise NoSuchFigure(f"there is no type {code}")
+    if month is not None and _MONTH.fullmatch(month) is None:
+        raise NoSuchFigure("a month is written YYYY-MM, a year YYYY")
+    kept = [
+        figure
+        for figure in figures.documents
+        if (not sectors or figure.sector in sectors)
+        and (not types or figure.type_code in types)
+        and (month is None or figure.month.startswith(month))
+    ]
+    return replace(figures, documents=kept)
+
+
+def totals(figures: Figures) -> dict[str, int]:
+    """The sums of the documents' figures."""
+    return {
+        "fed": sum(figure.fed for figure in figures.documents),
+        "replaced": sum(figure.replaced for figure in figures.documents),
+        "deleted": sum(figure.deleted for figure in figures.documents),
+        "current": sum(figure.current for figure in figures.documents),
+    }

@@ -19,6 +19,8 @@ _SHOWN_FLAGS: Final = {
     Flags.INVISIBLE_REPRESENTANTS_LEGAUX: "non visible des représentants légaux",
 }
 
+SHOWN_OF_ID: Final = 24
+
 
 def as_json(timeline: PersonTimeline, reader: str, now: datetime, *, archived: bool) -> Any:
     """One object. `count` is what the reader sees; archived documents only when asked for."""
@@ -91,8 +93,13 @@ def _line(entry: Entry) -> Text:
     line = Text.assemble("  ", (entry.row.title, "bold"), f"  [{entry.type_label}]")
     if who:
         line.append(f"  {who}")
-    line.append(f"  {entry.sector_label}", style="dim")
+    line.append(f"  {entry.sector_label}  {short_id(entry.row.unique_id)}", style="dim")
     for flag, label in _SHOWN_FLAGS.items():
         if entry.row.flags & flag:
             line.append(f"  ({label})", style="yellow")
     return line
+
+
+def short_id(unique_id: str) -> str:
+    """A uniqueId of up to 24 characters, of a longer one the end, which tells documents apart."""
+    return unique_id if len(unique_id) <= SHOWN_OF_ID else "…" + unique_id[1 - SHOWN_OF_ID :]

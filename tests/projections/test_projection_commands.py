@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -22,8 +23,10 @@ from schemas.identity import matricule_key
 from schemas.messages import NOTIFICATIONS
 from tests.projections.given import Log
 from tests.projections.stores import append_all
+from tests.schemas.test_habilitation import MADE_UP_FILE
 
 FIRST = "180017512345"
+DOCTOR = "1.2.250.1.71.4.2.1^899700000077"
 
 
 def identity(oid: str = "1.2.250.1.213.1.4.10") -> str:
@@ -54,6 +57,8 @@ def filled(settings: Settings, store: EventStore, run: Any) -> Any:
     log.submitted("1.2", record, title="Masqué", masquePs=True)
     log.submitted("1.3", record, title="Ancien")
     log.archived("1.3", record)
+    log.authorised(DOCTOR, datetime(2999, 1, 1, tzinfo=UTC), record)
+    log.accessed(DOCTOR, record, mode="BREAK_GLASS", motive="unconscious")
     append_all(store, log.events)
     ensure_topics(settings)
     done = run("project", "--until-idle", "--json")
@@ -83,6 +88,7 @@ def test_a_timeline_for_each_reader(filled: Any) -> None:
     ):
         assert titles(filled("timeline", "--ins", identity(), "--json", *arguments)) == expected
     shown = filled("timeline", "--ins", "-", "--archived", stdin=identity() + "\n")
+    assert "1.3" in shown.stdout, "its identifier is shown"
     assert shown.exit_code == 0
     assert "2025-12-30" in shown.stdout
     assert "Ancien" in shown.stdout.split("Documents archivés")[1]
@@ -144,6 +150,73 @@ def test_notifications_and_figures_are_listed(filled: Any) -> None:
     assert filled("statistics").exit_code == filled("notifications", "--due").exit_code == 0
 
 
+def test_figures_are_chosen_and_summed(filled: Any) -> None:
+    whole = orjson.loads(filled("statistics", "--json").stdout)
+    assert whole["totals"] == {"fed": 3, "replaced": 0, "deleted": 0, "current": 3}
+    for chosen, fed in (
+        (("--sector", "SA25"), 3),
+        (("--sector", "SA01"), 0),
+        (("--sector", "SA01", "--sector", "SA25"), 3),
+        (("--type", "11502-2", "--month", "2025"), 3),
+        (("--type", "11488-4"), 0),
+        (("--month", "2025-12"), 3),
+        (("--month", "2025-11"), 0),
+    ):
+        shown = orjson.loads(filled("statistics", "--json", *chosen).stdout)
+        assert shown["totals"]["fed"] == fed, chosen
+        assert shown["records"] == whole["records"], "records have no type"
+    assert "total" in filled("statistics").stdout
+    for wrong in (("--sector", "SA999"), ("--type", "1-1"), ("--month", "2025-13")):
+        assert filled("statistics", *wrong).exception.code is Exit.USAGE
+
+
+def test_notifications_are_chosen_by_number_and_moment(filled: Any) -> None:
+    def listed(*arguments: str) -> list[int]:
+        lines = filled("notifications", "--json", *arguments).stdout.splitlines()
+        return [orjson.loads(line)["position"] for line in lines]
+
+    everything = listed()
+    assert listed("--limit", "2") == everything[-2:], "the newest, in their order"
+    assert listed("--since", "2020-01-01") == everything
+    assert listed("--since", "2999-01-01T08:00+02:00") == []
+    assert filled("notifications", "--since", "yesterday").exception.code is Exit.USAGE
+
+
+def test_accesses_are_shown_to_the_patient(filled: Any) -> None:
+    shown = orjson.loads(filled("accesses", "--ins", identity(), "--json").stdout)
+    (access,) = shown["accesses"]
+    assert shown["count"] == 1
+    assert (access["actorId"], access["motive"]) == (DOCTOR, "unconscious")
+    assert [word["id"] for word in shown["authorised"]] == [DOCTOR]
+    text = filled("accesses", "--ins", "-", stdin=identity() + "\n").stdout
+    assert "Médecin" in text
+    assert "bris de glace" in text
+    assert "Autorisé jusqu'au 2999-01-01" in text
+    for reader in ("professional", "nobody"):
+        refused = filled("accesses", "--ins", identity(), "--reader", reader)
+        assert refused.exception.code is Exit.USAGE
+    none = filled("accesses", "--ins", identity(), "--reader", "representative", "--json")
+    assert orjson.loads(none.stdout)["accesses"] == [], "his age is unknown"
+
+
+def test_a_professional_reads_by_what_the_patient_gave_him_and_by_the_matrix(
+    filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(reader: str) -> list[str]:
+        return titles(filled("timeline", "--ins", identity(), "--json", "--reader", reader))
+
+    unknown = "1.2.250.1.71.4.2.1^899700000088"
+    assert shown(f"professional:{DOCTOR}") == ["Bilan"]
+    assert shown(f"professional:{unknown}") == []
+    assert shown(f"professional:{unknown}@1.2.250.1.71.4.2.2^1750000001") == ["Masqué", "Bilan"]
+    monkeypatch.setenv(variable("habilitation_file"), str(MADE_UP_FILE))
+    assert shown(f"professional:{DOCTOR}/10") == ["Bilan"]
+    assert shown(f"professional:{DOCTOR}/86") == [], (
+        "technicians feed this type, and do not read it"
+    )
+    assert shown(f"professional:{DOCTOR}") == [], "nobody knows his profession"
+
+
 def test_replay_proves_and_says_so(filled: Any) -> None:
     answer = orjson.loads(filled("replay", "timeline", "--workers", "1", "--json").stdout)
     assert answer["switched"] is True
@@ -162,6 +235,8 @@ def test_replay_proves_and_says_so(filled: Any) -> None:
         ("timeline", "--ins", identity()),
         ("notifications",),
         ("statistics",),
+        ("accesses", "--ins", identity()),
+        ("timeline", "--ins", identity(), "--reader", "professional"),
         ("replay", "timeline"),
     ],
     ids=lambda arguments: arguments[0],

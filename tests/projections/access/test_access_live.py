@@ -41,7 +41,7 @@ def stored(
     tables = AccessTables(build)
     with conn.cursor(binary=True) as cursor:
         words = tables.permissions_of(cursor, RECORDS)
-        seen = tables.traces_of(cursor, RECORDS, 1000)
+        seen = tables.traces_of(cursor, RECORDS, 1000, secret=True)
         persons = tables.persons.persons(cursor, RECORDS)
     return sorted(words, key=lambda word: astuple(word)[:3]), seen, persons
 

@@ -1,0 +1,115 @@
+"""Who may read a person's documents and who did, as the patient or a representative may know it.
+
+A trace names a document only when the reader may see it, and `READ` becomes `LIST` when he may see
+none of them: that a hidden document was opened would tell that it is there (SPEC h.2, TRAPS 17).
+The access itself is always told (SPEC h.4), but secret ones to the patient alone (SPEC h.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+
+from projections.builds import live_build
+from projections.snapshot import in_snapshot
+from projections.timeline.query import Entry, read_timeline
+from schemas.may_see import Reader, ReaderKind, RecordFacts, is_minor
+
+from .person import PersonAccess
+from .query import read_access, records_of_person
+from .row import Permission, Trace
+from .tables import AccessTables
+
+Connection = psycopg.Connection[Any]
+Cursor = psycopg.Cursor[Any]
+
+LIST: Final = "LIST"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTrace:
+    """An access as one reader may know it; `documents`: those of it that he may see."""
+
+    trace: Trace
+    documents: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAccess:
+    """What one reader may know. `position`: of the last event taken account of. `authorised`: those
+    whose authorisation has not ended. `traces`: newest first.
+    """
+
+    position: int
+    attending: Permission | None = None
+    authorised: list[Permission] = field(default_factory=list)
+    blocked: list[Permission] = field(default_factory=list)
+    break_glass_opposed: bool = False
+    regulation_opposed: bool = False
+    traces: list[SeenTrace] = field(default_factory=list)
+
+
+def accesses_of(
+    conn: Connection, record: int, reader: Reader, now: datetime, limit: int
+) -> SeenAccess:
+    """Who may read the documents of the person of this record, and the `limit` newest accesses.
+
+    Nothing when the reader may not be told: see `may_know`. Raises NotMigrated.
+    """
+    return in_snapshot(conn, lambda cursor: _read(cursor, record, reader, now, limit))
+
+
+def may_know(reader: Reader, facts: Iterable[RecordFacts], now: datetime) -> bool:
+    """Whether this reader is told of accesses at all: the patient; a representative while the
+    person is a minor and no record is closed to him (SPEC h.3, d.5). Nobody else.
+    """
+    if reader.kind is ReaderKind.PATIENT:
+        return True
+    known = list(facts)
+    return (
+        reader.kind is ReaderKind.REPRESENTATIVE
+        and any(is_minor(each.birth_date, now) for each in known)
+        and not any(each.closed for each in known)
+    )
+
+
+def _read(cursor: Cursor, record: int, reader: Reader, now: datetime, limit: int) -> SeenAccess:
+    build = live_build(cursor, "access")
+    timeline, facts = read_timeline(cursor, record, reader, now)
+    if not may_know(reader, facts.values(), now):
+        return SeenAccess(build.position)
+    tables = AccessTables(build.number)
+    access = read_access(cursor, record, now)
+    traces = tables.traces_of(
+        cursor,
+        records_of_person(cursor, tables, record),
+        limit,
+        secret=reader.kind is ReaderKind.PATIENT,
+    )
+    visible = {entry.row.unique_id: entry for entry in (*timeline.current, *timeline.archived)}
+    return SeenAccess(
+        build.position,
+        access.attending,
+        still_authorised(access, now),
+        sorted(access.blocked.values(), key=lambda word: word.subject),
+        access.break_glass_opposed,
+        access.regulation_opposed,
+        [_as_known(trace, visible) for trace in traces],
+    )
+
+
+def _as_known(trace: Trace, visible: Mapping[str, Entry]) -> SeenTrace:
+    documents = tuple(visible[name] for name in trace.document_ids if name in visible)
+    names = tuple(entry.row.unique_id for entry in documents)
+    action = trace.action if documents else LIST
+    return SeenTrace(replace(trace, document_ids=names, action=action), documents)
+
+
+def still_authorised(access: PersonAccess, now: datetime) -> list[Permission]:
+    """The authorisations that have not ended; the one that ends last comes first."""
+    words = [word for word in access.authorised.values() if word.until and word.until > now]
+    return sorted(words, key=lambda word: (word.until or now, word.subject), reverse=True)

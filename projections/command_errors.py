@@ -1,0 +1,29 @@
+"""Faults of the projections as the commands tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ingest.eventstore import StoreError
+from ingest.eventstore.migrations import MigrationError
+from ingest.runtime.console import CommandError, Exit
+
+from .builds import NotMigrated
+from .opened import EventRefused
+from .replay import ReplayRefused
+from .runner import NotOwner, OtherVersion
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """What is raised inside becomes a CommandError with a sentence and its exit code."""
+    try:
+        yield
+    except (NotMigrated, MigrationError) as error:
+        # Not FAILED: started again, a command that lacks its tables would only fail again.
+        raise CommandError(str(error), code=Exit.USAGE) from None
+    except (NotOwner, OtherVersion, ReplayRefused) as error:
+        raise CommandError(str(error)) from None
+    except (StoreError, EventRefused) as error:
+        raise CommandError(str(error), code=Exit.HALTED) from None

@@ -1,0 +1,147 @@
+"""The commands `histoire notifications | statistics`: lists without a person's name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ingest.runtime.console import CommandError, Exit, note, out, print_json
+from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.settings import Settings
+from ingest.runtime.since import LIMIT_HELP, SINCE_HELP, since_given
+from schemas.valuesets import FACILITIES, type_label
+
+from .command_errors import clear_errors
+from .notifications.relay import Notice, newest_notices
+from .statistics.figures import Figures, NoSuchFigure, chosen, national_figures, totals
+
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
+
+
+def register_listing(app: typer.Typer) -> None:
+    """Add `notifications` and `statistics` to `app`."""
+    app.command()(notifications)
+    app.command()(statistics)
+
+
+def notifications(
+    due: Annotated[bool, typer.Option("--due", help="Only those not published yet.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help=LIMIT_HELP)] = None,
+    since: Annotated[str | None, typer.Option(help=SINCE_HELP)] = None,
+    json: Json = False,
+) -> None:
+    """List the notifications: who is to be told that a document became visible. No name, no title.
+
+    `--since` looks at when the event was recorded that made it due.
+
+    Exit codes: 0 listed; 2 not migrated, or not a moment.
+    """
+    settings = Settings.load()
+    moment = since_given(since)
+    with (
+        clear_errors(),
+        connect(store_dsn(settings), application_name="histoire-notifications") as conn,
+    ):
+        found = newest_notices(conn, due=due, limit=limit, since=moment)
+    if json:
+        for notice in found:
+            print_json(_notice(notice))
+        return
+    table = Table("record", "person", "rule", "audience", "type", "position", "published")
+    for notice in found:
+        table.add_row(
+            str(notice.record),
+            str(notice.person),
+            f"{notice.rule} {notice.rule_version}",
+            notice.audience,
+            type_label(notice.type_code) or notice.type_code,
+            str(notice.position),
+            "due" if notice.published_at is None else f"{notice.published_at:%Y-%m-%d %H:%M:%S}",
+        )
+    out().print(table)
+    note(f"{len(found)} notifications")
+
+
+def statistics(
+    sector: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this healthcareFacilityTypeCode, e.g. SA25; may be given again."),
+    ] = None,
+    type_code: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only this typeCode, e.g. 11502-2; may be given again."),
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(metavar="YYYY[-MM]", help="Only acts of this month or year.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show the national figures: documents per sector, type and month of the act; records.
+
+    Technical documents are not counted. `current` are those neither replaced nor deleted. Filters
+    choose documents, never records; the totals are those of what is shown. With `--json` one
+    object.
+
+    Exit codes: 0 shown; 2 not migrated, or a sector, type or month that does not exist.
+    """
+    settings = Settings.load()
+    with (
+        clear_errors(),
+        connect(store_dsn(settings), application_name="histoire-statistics") as conn,
+    ):
+        figures = national_figures(conn)
+    try:
+        figures = chosen(figures, sector or (), type_code or (), month)
+    except NoSuchFigure as error:
+        raise CommandError(str(error), code=Exit.USAGE) from None
+    if json:
+        print_json(
+            {
+                "position": figures.position,
+                "records": figures.records,
+                "documents": figures.documents,
+                "totals": totals(figures),
+            }
+        )
+    else:
+        _print_figures(figures)
+
+
+def _notice(notice: Notice) -> dict[str, Any]:
+    return {
+        "notificationId": str(notice.notification_id),
+        "rule": notice.rule,
+        "ruleVersion": notice.rule_version,
+        "record": notice.record,
+        "person": notice.person,
+        "lineage": notice.lineage.hex,
+        "audience": notice.audience,
+        "typeCode": notice.type_code,
+        "position": notice.position,
+        "recordedAt": notice.recorded_at,
+        "publishedAt": notice.published_at,
+    }
+
+
+def _print_figures(figures: Figures) -> None:
+    console = out()
+    records = Table("records", "number")
+    for name, count in figures.records.items():
+        records.add_row(name, str(count))
+    console.print(records)
+    table = Table("sector", "type", "month", show_footer=True)
+    table.columns[0].footer = "total"
+    for name, total in totals(figures).items():
+        table.add_column(name, footer=str(total), justify="right")
+    for figure in figures.documents:
+        sector = FACILITIES.get(figure.sector)
+        counts = (figure.fed, figure.replaced, figure.deleted, figure.current)
+        table.add_row(
+            sector.label if sector else figure.sector,
+            type_label(figure.type_code) or figure.type_code,
+            figure.month,
+            *map(str, counts),
+        )
+    console.print(table)
