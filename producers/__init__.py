@@ -17,7 +17,7 @@ dies in between:
                     "id": "1.2.250.1.71.4.2.1^801234567890",
                     "name": None,
                     "roleCode": "10",
-                    "organisationId": "1.2.250.1.71.4.2.2^100000000000",
+                    "organisationId": "1.2.250.1.71.4.2.2^1000000000",
                     "organisationName": None,
                     "sectorCode": "SA25",
                 },

@@ -241,7 +241,7 @@ class Settings(BaseSettings):
         default="AUTOMATE", description="histoire send: code of J65, or AUTOMATE for a machine."
     )
     sender_organisation_id: str | None = Field(
-        default="1.2.250.1.71.4.2.2^100000000000",
+        default="1.2.250.1.71.4.2.2^1000000000",
         pattern=ROOT_EXTENSION,
         description="histoire send: the organisation acted for, root^extension.",
     )
