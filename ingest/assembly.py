@@ -101,8 +101,7 @@ class Assembly:
         if decision.pending is not None:
             out.pending_links.append(decision.pending)
         out.resolved_links.extend(decision.resolved)
-        if decision.absent is not None:
-            out.absent.add(decision.absent)
+        out.absent.update(decision.absent)
         for record in decision.records:
             stream = record_stream(record)
             # As read: what the batch itself does to the record is checked by its head.

@@ -4,15 +4,8 @@ A decision never changes `Known`: `apply_decision` does, so that the next messag
 it.
 """
 
-from schemas.events import (
-    DOCUMENT_REPLACED,
-    DOCUMENT_SUBMITTED,
-    IDENTITY_DECLARED,
-    RECORD_LINKED,
-    RECORD_UNLINKED,
-)
+from schemas.events import DOCUMENT_SUBMITTED, IDENTITY_DECLARED, RECORD_LINKED, RECORD_UNLINKED
 from schemas.rejections import Rejection
-from schemas.unique_id import document_stream
 
 from .decide_access import decide_access
 from .decide_deposit import decide_deposit
@@ -20,7 +13,7 @@ from .decide_document import decide_document_operation
 from .decide_record import RECORD_MESSAGES, decide_record_operation
 from .decide_registry import REGISTRY_MESSAGES, decide_registry_operation
 from .declared import declare
-from .evolve import RECORD_EVENTS, evolve_document, evolve_record, submit
+from .evolve import RECORD_EVENTS, evolve_known_document, evolve_record, submit
 from .interpret import Interpreted
 from .record_entitlement import ACCESS_MESSAGES, not_entitled
 from .registry_entry import NO_ENTRY, REGISTRY_EVENTS, evolve_entry
@@ -83,11 +76,7 @@ def _apply_event(known: Known, message: Interpreted, event: Event, keeps_content
         entry = known.registry.get(stream, NO_ENTRY)
         known.registry[stream] = evolve_entry(entry, name, event.datum)
         return
-    known.documents[stream] = evolve_document(known.documents[stream], event)
-    if name == DOCUMENT_REPLACED:
-        by = document_stream(event.datum["replacedBy"])
-        before = known.successors.get(stream, ())
-        known.successors[stream] = before if by in before else (*before, by)
+    evolve_known_document(known, event)
 
 
 def _apply_link(known: Known, event: Event) -> None:

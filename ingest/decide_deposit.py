@@ -150,12 +150,12 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
     events = [Event(stream, record, DOCUMENT_SUBMITTED, datum, message.submitted)]
     if not known.record_head(record).state & _OPENED:
         events.insert(0, _implicitly_opened(datum, record))
-    pending = absent = None
+    pending, absent = None, tuple[bytes, ...]()
     records: tuple[int, ...] = (record,)
     if message.target is not None:
         target = known.documents.get(message.target)
         if target is None:
-            pending, absent = PendingLink(message.target, stream), message.target
+            pending, absent = PendingLink(message.target, stream), (message.target,)
         else:
             refused = _may_not_replace(known, message, record, target)
             if refused is not None:
@@ -208,7 +208,7 @@ def _may_not_replace(
         return Rejection("target_of_other_person", "document.replaces")
     assert message.target is not None
     first = known.submitted.get(message.target)
-    if not _entitled(known, message.datum, target.authors, first):
+    if not entitled_to_replace(known, message.datum, target.authors, first):
         return Rejection("not_entitled", "document.replaces")
     if target.status == DocumentStatus.DELETED:
         return Rejection("target_deleted", "document.replaces")
@@ -264,7 +264,7 @@ def _replaced_by_waiting(
             continue
         if not known.same_person(record, state.record):
             continue
-        if not _entitled(known, first.datum, authors, Submitted(record, datum)):
+        if not entitled_to_replace(known, first.datum, authors, Submitted(record, datum)):
             continue
         if _closes_circle(known, message, by):
             continue
@@ -278,11 +278,12 @@ def _replaced_by_waiting(
         events.append(Event(message.stream, record, DOCUMENT_REPLACED, replaced))
         if masked:
             mask = InheritedMask(document["uniqueId"], True, provenance)
-            events += mask.passed_to(known, [by, *known.line_of(by)])
+            line = known.line_of(by, of_one_person=True)
+            events += mask.passed_to(known, [by, *line])
     return events
 
 
-def _entitled(
+def entitled_to_replace(
     known: Known, successor: Mapping[str, Any], authors: tuple[int, ...], first: Submitted | None
 ) -> bool:
     """Whether who deposits this may replace a document of these authors (TRAPS 14)."""

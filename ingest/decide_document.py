@@ -13,6 +13,7 @@ from schemas.events import (
     DOCUMENT_UNARCHIVED,
     DOCUMENT_VISIBILITY_CHANGED,
     DocumentStatus,
+    Flags,
 )
 from schemas.may_do import ActorKind, Operation, actor_kind, may_do
 from schemas.rejections import Rejection
@@ -31,6 +32,7 @@ from .state import (
     authorship_of,
 )
 
+_SET_ASIDE: Final = Flags.ARCHIVED.value
 TARGET_UNKNOWN: Final = Rejection("target_unknown", "uniqueId")
 _FLAGS: Final = (
     ("masquePs", "MASQUE_PS", Operation.MASK),
@@ -61,9 +63,17 @@ def decide_document_operation(known: Known, message: Interpreted) -> Decision | 
     if message.name == "ChangeVisibility" and _passes_too_far(known, message):
         return Rejection("chain_too_long", "uniqueId")
     events = _OPERATIONS[message.name](known, message, state)
-    records = () if record == state.record else tuple(sorted(known.person(record)))
     status = ACCEPTED if events else UNCHANGED
+    records = _rests_on(known, message.stream, record)
     return Decision(status, tuple(events), applies=True, records=records)
+
+
+def _rests_on(known: Known, stream: bytes, record: int) -> tuple[int, ...]:
+    """Records whose links matter: none when the document, its line and the message are of one."""
+    concerned = {record} | {known.documents[at].record for at in (stream, *known.line_of(stream))}
+    if len(concerned) == 1:
+        return ()
+    return tuple(sorted(frozenset().union(*(known.person(one) for one in concerned))))
 
 
 def _passes_too_far(known: Known, message: Interpreted) -> bool:
@@ -73,7 +83,7 @@ def _passes_too_far(known: Known, message: Interpreted) -> bool:
     return (
         datum["masquePs"] is not None
         and actor_kind(datum["provenance"]["actor"], datum["ins"]) in _BY_THE_PATIENT
-        and len(known.line_of(message.stream)) > LINE_MAX
+        and len(known.line_of(message.stream, of_one_person=True)) > LINE_MAX
     )
 
 
@@ -111,7 +121,7 @@ def _change_visibility(known: Known, message: Interpreted, state: DocumentState)
         ):
             events.append(_changed(message, state, flag, on, by_patient))
         if is_mask and by_patient:
-            events += mask.passed_to(known, known.line_of(message.stream))
+            events += mask.passed_to(known, known.line_of(message.stream, of_one_person=True))
     return events
 
 
@@ -133,15 +143,22 @@ def _changed(
 
 def _archive(known: Known, message: Interpreted, state: DocumentState) -> list[Event]:
     """Only a current document is archived: a replaced one is past already (SPEC c.5)."""
-    if state.status != DocumentStatus.APPROVED:
+    assert message.stream is not None
+    if _is_archived(state) or known.is_replaced(message.stream):
         return []
     return [_plain(message, state, DOCUMENT_ARCHIVED)]
 
 
 def _unarchive(known: Known, message: Interpreted, state: DocumentState) -> list[Event]:
-    if state.status != DocumentStatus.ARCHIVED:
+    assert message.stream is not None
+    if not _is_archived(state) or known.is_replaced(message.stream):
         return []
     return [_plain(message, state, DOCUMENT_UNARCHIVED)]
+
+
+def _is_archived(state: DocumentState) -> bool:
+    """Also one that was replaced meanwhile: its status forgets it, its flag does not."""
+    return state.status == DocumentStatus.ARCHIVED or bool(state.flags & _SET_ASIDE)
 
 
 def _delete(known: Known, message: Interpreted, state: DocumentState) -> list[Event]:

@@ -60,6 +60,7 @@ from schemas.rejections import Rejection
 
 from .declared import disqualified
 from .interpret import Interpreted
+from .joined_versions import join_versions
 from .state import ACCEPTED, UNCHANGED, Decision, Event, Known, RecordHead, record_stream
 
 _Said = tuple[str, Mapping[str, Any]] | Rejection | None
@@ -83,7 +84,10 @@ def decide_record_operation(known: Known, message: Interpreted) -> Decision | Re
 
 
 def _link(known: Known, message: Interpreted, record: int) -> Decision | Rejection:
-    """Both records' streams get the event; no event and no key moves, so undo is one message."""
+    """Both records' streams get the event; no event and no key moves, so undo is one message.
+
+    A link also settles versions of documents that lie on both (`join_versions`).
+    """
     assert message.other_ins is not None
     other = known.refs[message.other_ins]
     if other.erased:
@@ -106,7 +110,12 @@ def _link(known: Known, message: Interpreted, record: int) -> Decision | Rejecti
         )
         for one, two in (records, records[::-1])
     )
-    return Decision(ACCEPTED, events, applies=True, records=records)
+    if name == RECORD_UNLINKED:
+        return Decision(ACCEPTED, events, applies=True, records=records)
+    rests_on = tuple(sorted(known.person(record) | known.person(other.record)))
+    joined = join_versions(known, record, other.record, message.datum["provenance"])
+    changed = (*events, *joined.events)
+    return Decision(ACCEPTED, changed, applies=True, records=rests_on, absent=joined.absent)
 
 
 def _declare(known: Known, message: Interpreted, record: int) -> Decision:

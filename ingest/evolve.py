@@ -36,13 +36,14 @@ from schemas.events import (
 from schemas.may_do import ActorKind, actor_kind
 from schemas.unique_id import document_stream
 
-from .state import AuthorHash, DocumentState, Event, RecordHead, authors_of
+from .state import AuthorHash, DocumentState, Event, Known, RecordHead, authors_of
 
 _MASQUE_PS: Final = Flags.MASQUE_PS.value
 _BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
 _INVISIBLE_PATIENT: Final = Flags.INVISIBLE_PATIENT.value
 _INVISIBLE_REPRESENTATIVES: Final = Flags.INVISIBLE_REPRESENTANTS_LEGAUX.value
 _CONTENT: Final = Flags.CONTENT.value
+_SET_ASIDE: Final = Flags.ARCHIVED.value
 _APPROVED: Final = DocumentStatus.APPROVED.value
 _ARCHIVED: Final = DocumentStatus.ARCHIVED.value
 _DEPRECATED: Final = DocumentStatus.DEPRECATED.value
@@ -93,6 +94,15 @@ def evolve_document(state: DocumentState, event: Event) -> DocumentState:
     return _DOCUMENT[event.name](state._replace(version=state.version + 1), event)
 
 
+def evolve_known_document(known: Known, event: Event) -> None:
+    """`known` after one more event of a document that is in it."""
+    known.documents[event.stream] = evolve_document(known.documents[event.stream], event)
+    if event.name == DOCUMENT_REPLACED:
+        by = document_stream(event.datum["replacedBy"])
+        before = known.successors.get(event.stream, ())
+        known.successors[event.stream] = before if by in before else (*before, by)
+
+
 def evolve_record(head: RecordHead, event: Event) -> RecordHead:
     """The state of a record after one more event. Raises KeyError for another stream's event."""
     on, off = _RECORD[event.name]
@@ -123,11 +133,11 @@ def _content(state: DocumentState, event: Event) -> DocumentState:
 
 
 def _archived(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(status=_ARCHIVED)
+    return state._replace(status=_ARCHIVED, flags=state.flags | _SET_ASIDE)
 
 
 def _unarchived(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(status=_APPROVED)
+    return state._replace(status=_APPROVED, flags=state.flags & ~_SET_ASIDE)
 
 
 def _deleted(state: DocumentState, event: Event) -> DocumentState:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import PendingLink, WaitingLetter
 from schemas.codec import decode_event
-from schemas.events import DOCUMENT_REPLACED
+from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED
 from schemas.unique_id import document_stream
 
 from .access_facts import FACT_EVENTS, Said
@@ -69,6 +69,7 @@ class BasisReader:
         messages += _interpreted(basis.letters)
         self._load_documents(basis, messages)
         self._load_persons(basis, messages)
+        self._load_versions(basis, messages)
         self._load_declared(basis, messages)
         self._load_registry(basis, messages)
         return basis
@@ -134,12 +135,14 @@ class BasisReader:
         if known.policy.parts_author_from_organisation:
             again |= {m.target if m.submitted else m.stream for m in messages}
         self._load_submitted(basis, bys | {stream for stream in again if stream is not None})
-        masked = {
-            m.stream
-            for m in messages
-            if m.stream and m.name == "ChangeVisibility" and m.datum["masquePs"] is not None
-        }
-        todo = {stream for stream in bys | masked if _is_replaced(known, stream)}
+        asked = {m.stream for m in messages if m.stream and _asks_for_successors(m)}
+        self._load_lines(basis, bys | asked)
+
+    def _load_lines(self, basis: Basis, streams: Iterable[bytes]) -> None:
+        """All successors of these documents, direct or not."""
+        known = basis.known
+        todo = {stream for stream in streams if _is_replaced(known, stream)}
+        todo -= known.successors.keys()
         for _ in range(LINE_MAX + 1):
             if not todo:
                 return
@@ -203,9 +206,39 @@ class BasisReader:
                 heads[record] = known.record_head(record)
         known.declared = self._declared.read(heads)
 
+    def _load_versions(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """Where records are to be linked: the documents of both persons that replace another, in
+        the order they came, and all that they name (`join_versions`).
+        """
+        known = basis.known
+        inses = {ins for m in messages if m.name == "LinkIns" for ins in (m.ins, m.other_ins)}
+        records = {known.refs[ins].record for ins in inses if ins}
+        if not records:
+            return
+        persons = frozenset().union(*(known.person(record) for record in records))
+        firsts = {
+            event.stream: Submitted(event.record, said)
+            for event, said in self._store.reading.said(persons, (DOCUMENT_SUBMITTED,))
+        }
+        kept = dict[bytes, None]()
+        for stream, first in firsts.items():
+            replaces = None if first.datum is None else first.datum["document"]["replaces"]
+            if replaces is not None:
+                kept |= {stream: None, document_stream(replaces): None}
+        known.submitted = {s: first for s, first in firsts.items() if s in kept} | known.submitted
+        self._load_heads(basis, kept)
+        self._load_lines(basis, kept)
+
 
 def _interpreted(arrivals: Sequence[Arrival]) -> list[Interpreted]:
     return [arrival.read for arrival in arrivals if isinstance(arrival.read, Interpreted)]
+
+
+def _asks_for_successors(message: Interpreted) -> bool:
+    """A mask may pass to them; whether a document is current depends on whose they are."""
+    if message.name == "ChangeVisibility":
+        return message.datum["masquePs"] is not None
+    return message.name in ("ArchiveDocument", "UnarchiveDocument")
 
 
 def _is_replaced(known: Known, stream: bytes) -> bool:
@@ -234,6 +267,10 @@ def _records_to_compare(basis: Basis, messages: Sequence[Interpreted]) -> set[in
                 found |= {record, other}
         if message.other_ins is not None:
             found |= {record, known.refs[message.other_ins].record}
+    for stream, successors in known.successors.items():
+        concerned = {record_of[at] for at in (stream, *successors) if at in record_of}
+        if len(concerned) > 1:
+            found |= concerned
     for link in basis.links:
         target, by = record_of.get(link.target), record_of.get(link.by)
         if target is not None and by is not None and target != by:

@@ -194,8 +194,22 @@ class Known:
         """Whether two records are one person's."""
         return one == other or other in self.person(one)
 
-    def line_of(self, stream: bytes) -> list[bytes]:
-        """Successors of a document, direct or not, each once, nearest first.
+    def is_replaced(self, stream: bytes) -> bool:
+        """Whether a document of the same person replaces it: what another person's had replaced
+        is current again once the link of the two is undone (DESIGN 6.3).
+        """
+        return any(self.is_of_one_person(stream, by) for by in self.successors.get(stream, ()))
+
+    def is_of_one_person(self, one: bytes, other: bytes) -> bool:
+        """Whether both documents are known and one person's."""
+        first, second = self.documents.get(one), self.documents.get(other)
+        if first is None or second is None:
+            return False
+        return self.same_person(first.record, second.record)
+
+    def line_of(self, stream: bytes, *, of_one_person: bool = False) -> list[bytes]:
+        """Successors of a document, direct or not, each once, nearest first; on wish only those
+        reached by documents of the same person.
 
         At most `LINE_MAX + 1`: one more than is followed says that the line is too long.
         """
@@ -203,6 +217,8 @@ class Known:
         todo = deque(self.successors.get(stream, ()))
         while todo and len(found) <= LINE_MAX:
             at = todo.popleft()
+            if of_one_person and not self.is_of_one_person(stream, at):
+                continue
             if at != stream and at not in found:
                 found[at] = None
                 todo.extend(self.successors.get(at, ()))
@@ -214,7 +230,7 @@ class Decision(NamedTuple):
 
     `applies`: its identifier is kept, so that it is applied once. `pending`: a link that waits for
     its target. `resolved`: links that waited for this document. `keeps_content`: bytes are kept.
-    `records`: the records whose state it rests on. `absent`: a document taken as unknown.
+    `records`: the records whose state it rests on. `absent`: documents taken as unknown.
     `is_new`: the document was not there before. `warnings`: rules on the state of document or
     record that it breaks without being refused for them.
     """
@@ -226,7 +242,7 @@ class Decision(NamedTuple):
     resolved: tuple[PendingLink, ...] = ()
     keeps_content: bool = False
     records: tuple[int, ...] = ()
-    absent: bytes | None = None
+    absent: tuple[bytes, ...] = ()
     is_new: bool = False
     warnings: tuple[Rejection, ...] = ()
 

@@ -91,6 +91,7 @@ class Flags(IntFlag):
     INVISIBLE_REPRESENTANTS_LEGAUX = 4
     MASQUE_PS_BY_PATIENT = 8  # beside MASQUE_PS: set by the patient, so it passes to successors
     CONTENT = 16  # the bytes are kept
+    ARCHIVED = 32  # set aside, which outlives that it is replaced for a time
 
 
 class DocumentStatus(IntEnum):
