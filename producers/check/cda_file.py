@@ -61,7 +61,7 @@ def check_cda(data: bytes, judge: Judge, settings: Settings, now: float) -> Chec
         findings += judge.findings(broken.rejections + judge.soft(MESSAGE, broken))
         if not broken.complete:
             unlooked.append(UNLOOKED)
-    placed = [_placed(finding, document, found) for finding in findings]
+    placed = [_placed(finding, document, found) for finding in _once(findings)]
     named = frozenset(finding.code for finding in findings)
     placed += remarks.findings_of(document, found.problems, named)
     return CheckedCda(placed, unlooked, document)
@@ -125,6 +125,16 @@ def _of_refusal(refusal: Refused, judge: Judge) -> Finding:
         path=refusal.path,
         repair=remarks.REMARKS[refusal.code].repair if refusal.code in remarks.REMARKS else None,
     )
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Without what is said of the actor and of the document alike: he is its author, as a rule."""
+    of_document = {f.code for f in findings if (f.path or "").startswith("document.")}
+    return [
+        f
+        for f in findings
+        if not ((f.path or "").startswith("provenance.actor.") and f.code in of_document)
+    ]
 
 
 def _placed(finding: Finding, document: Element, found: CdaDocument) -> Finding:

@@ -6,7 +6,6 @@ chain is asked again, until it has nothing to say: no second list of the rules h
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -28,18 +27,19 @@ class Broken:
     `mended`: paths of what got a sound value. `complete`: no rule was left unasked.
     """
 
-    datum: dict[str, Any]
+    datum: Mapping[str, Any]
     rejections: list[Rejection] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
     complete: bool = True
 
 
 def every_broken_rule(datum: Mapping[str, Any], first: FirstBroken, sound: Sound) -> Broken:
-    """All rules of the chain `first` that this message breaks; the message itself is left alone.
+    """All rules of the chain `first` that this message breaks.
 
-    `sound`: what may stand in a field, by its path.
+    `sound`: what may stand in a field, by its path. No object of a message is ever changed: rules
+    may remember what they looked at.
     """
-    broken = Broken(copy.deepcopy(dict(datum)))
+    broken = Broken(datum)
     for _ in range(_TURNS_MAX):
         rejection = first(broken.datum)
         if rejection is None:
@@ -61,7 +61,7 @@ def _mend(broken: Broken, rejection: Rejection, first: FirstBroken, sound: Sound
         return False
     broken.mended.append(rejection.path)
     steps = steps if length is None else steps[:length]
-    _put(broken.datum, steps, sound(steps))
+    broken.datum = _with(broken.datum, steps, sound(steps))
     if first(broken.datum) != rejection:
         return True
     return _mend_sibling(broken, rejection, steps, first, sound)
@@ -72,14 +72,14 @@ def _mend_sibling(
 ) -> bool:
     """A rule on two fields is still broken: mend the field beside the one it names."""
     parent = _at(broken.datum, steps[:-1])
-    for name in list(parent) if isinstance(parent, dict) else ():
-        before = parent[name]
-        parent[name] = sound((*steps[:-1], name))
-        after = first(broken.datum)
-        if after != rejection and (after is None or not _concerns(after, (*steps[:-1], name))):
-            broken.mended.append(".".join((*steps[:-1], name)))
+    for name in list(parent) if isinstance(parent, Mapping) else ():
+        beside = (*steps[:-1], name)
+        trial = _with(broken.datum, beside, sound(beside))
+        after = first(trial)
+        if after != rejection and (after is None or not _concerns(after, beside)):
+            broken.datum = trial
+            broken.mended.append(".".join(beside))
             return True
-        parent[name] = before
     return False
 
 
@@ -93,18 +93,17 @@ def _mend_items(
     items = _at(broken.datum, at)
     place, kept, faults = ".".join(at), [], []
     for index, item in enumerate(items[:_ITEMS_MAX]):
-        _put(broken.datum, at, [item])
-        found = first(broken.datum)
+        found = first(_with(broken.datum, at, [item]))
         if found is not None and _concerns(found, at):
             rest = (found.path or "")[len(place) :]
             faults.append(replace(found, path=f"{place}[{index}]{rest}"))
         else:
             kept.append(item)
     kept += items[_ITEMS_MAX:]
-    _put(broken.datum, at, items if not faults else kept or sound(at) or [])
-    if not faults or first(broken.datum) == rejection:
-        _put(broken.datum, at, items)
+    mended = _with(broken.datum, at, kept or sound(at) or [])
+    if not faults or first(mended) == rejection:
         return False
+    broken.datum = mended
     broken.rejections += faults
     broken.mended.append(place)
     return True
@@ -129,9 +128,7 @@ def _list_in(datum: Mapping[str, Any], steps: Steps) -> int | None:
 
 def _has(datum: Mapping[str, Any], steps: Steps) -> bool:
     parent = _at(datum, steps[:-1])
-    if isinstance(parent, list):
-        return True
-    return isinstance(parent, dict) and steps[-1] in parent
+    return isinstance(parent, list) or (isinstance(parent, Mapping) and steps[-1] in parent)
 
 
 def _at(datum: Any, steps: Steps) -> Any:
@@ -146,5 +143,7 @@ def _at(datum: Any, steps: Steps) -> Any:
     return found
 
 
-def _put(datum: Any, steps: Steps, value: Any) -> None:
-    _at(datum, steps[:-1])[steps[-1]] = copy.deepcopy(value)
+def _with(datum: Mapping[str, Any], steps: Steps, value: Any) -> Mapping[str, Any]:
+    """The message with another value there; what lies on the way to it is copied."""
+    first, *rest = steps
+    return {**datum, first: _with(datum[first], tuple(rest), value) if rest else value}

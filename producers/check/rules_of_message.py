@@ -51,10 +51,7 @@ class Judge:
         def first(looked_at: Mapping[str, Any]) -> Rejection | None:
             return _first_broken(name, looked_at, oids)
 
-        def sound(steps: Steps) -> Any:
-            return min(oids) if steps[-1] in _OIDS else sound_value(steps)
-
-        broken = every_broken_rule(datum, first, sound)
+        broken = every_broken_rule(datum, first, self._sound)
         broken.rejections += self._content(datum, broken.rejections)
         return broken
 
@@ -63,9 +60,11 @@ class Judge:
 
         They suppose that the hard ones hold, so they look at the message once mended.
         """
-        found = (rule(broken.datum) for rule in SOFT_RULES_OF.get(name, ()))
+        found: list[Rejection] = []
+        for rule in SOFT_RULES_OF.get(name, ()):
+            found += every_broken_rule(broken.datum, rule, self._sound).rejections
         mended = tuple(broken.mended)
-        return [r for r in found if r is not None and not (r.path or "").startswith(mended)]
+        return [r for r in found if r.path is None or not r.path.startswith(mended)]
 
     def severity(self, rejection: Rejection) -> Severity | None:
         """What breaking this rule comes to here; None: nothing."""
@@ -91,6 +90,11 @@ class Judge:
         """The findings of broken rules, but for those that are off here."""
         judged = ((rejection, self.severity(rejection)) for rejection in rejections)
         return [self.finding(rejection, effect) for rejection, effect in judged if effect]
+
+    def _sound(self, steps: Steps) -> Any:
+        if steps[-1] in _OIDS:
+            return min(accepted_oids(self.environment))
+        return sound_value(steps)
 
     def _content(self, datum: Mapping[str, Any], before: list[Rejection]) -> list[Rejection]:
         content = datum.get("content")

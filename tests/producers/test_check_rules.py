@@ -1,0 +1,239 @@
+"""What `histoire check` says of messages is what ingestion would answer, and all of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.interpret import Context, Refused, interpret
+from ingest.runtime.feed import FeedRecord, Partition, partition_of
+from producers.check.finding import FileReport
+from producers.check.message_file import check_message
+from producers.check.rules_of_message import Judge
+from producers.check.sound import SOUND
+from schemas.codec import CONTENT_BYTES_MAX, encode
+from schemas.feed_keys import feed_key
+from schemas.identity import Environment, accepted_oids
+from schemas.messages import FEED_TOPICS, TOPIC_OF
+from schemas.rejections import RULES_PAGE
+from schemas.severities import AS_THE_TABLE_SAYS
+
+JUDGE = Judge("test", AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)
+CONTEXT = Context(accepted_oids("test"), dict.fromkeys(FEED_TOPICS, 1), CONTENT_BYTES_MAX)
+AUTHOR = SOUND["document"]["authors"][0]
+
+FAULTS: tuple[tuple[str, Any, str], ...] = (
+    ("ins.oid", "1.2.250.1.213.1.4.8", "ins_oid_not_accepted"),
+    ("ins.matricule", "279035121518988", "ins_key_wrong"),
+    ("ins.status", "VALIDEE", "identity_not_qualified"),
+    ("provenance.software.id", "", "text_malformed"),
+    ("provenance.actor.id", "nobody in particular", "identifier_malformed"),
+    ("document.uniqueId", "not an oid", "unique_id_malformed"),
+    ("document.replaces", "not an oid", "unique_id_malformed"),
+    ("document.typeCode", "nothing", "type_unknown"),
+    ("document.formatCode", "nothing", "format_unknown"),
+    ("document.languageCode", "français", "language_malformed"),
+    ("document.title", " ", "text_malformed"),
+    ("document.creationTime", "20241399", "time_malformed"),
+    ("document.serviceStopTime", "tomorrow", "time_malformed"),
+    ("document.legalAuthenticatorId", "no one", "identifier_malformed"),
+    ("document.healthcareFacilityTypeCode", "nothing", "facility_unknown"),
+    ("document.practiceSettingCode", "nothing", "practice_setting_unknown"),
+    ("document.size", 0, "size_mismatch"),
+)
+"""One field each, none of which hides another; the code of the rule that is broken."""
+
+
+def deposit() -> dict[str, Any]:
+    return copy.deepcopy(
+        {
+            "messageId": bytes(16),
+            "provenance": SOUND["provenance"],
+            "ins": SOUND["ins"],
+            "visibilityOnly": False,
+            "submissionSet": None,
+            "document": SOUND["document"],
+            "content": None,
+        }
+    )
+
+
+def put(datum: dict[str, Any], path: str, value: Any) -> None:
+    *above, last = path.split(".")
+    for step in above:
+        datum = datum[step]
+    datum[last] = value
+
+
+def checked(datum: Mapping[str, Any], name: str = "DepositDocument") -> FileReport:
+    return check_message("m", encode(name, datum), JUDGE)
+
+
+def rejects(report: FileReport) -> list[tuple[str | None, str]]:
+    return [(f.path, f.code) for f in report.findings if f.severity == "reject"]
+
+
+def answer_of_ingestion(datum: Mapping[str, Any], name: str = "DepositDocument") -> str | None:
+    key = feed_key(datum).encode()
+    record = FeedRecord(0, -1, 0, key, encode(name, datum), ())
+    partition = Partition(TOPIC_OF[name], partition_of(key, 1))
+    found = interpret(record, partition, CONTEXT)
+    return found.rejection.code if isinstance(found, Refused) else None
+
+
+def test_a_sound_deposit_passes_here_and_at_ingestion() -> None:
+    assert rejects(checked(deposit())) == []
+    assert checked(deposit()).unlooked == ()
+    assert answer_of_ingestion(deposit()) is None
+
+
+@given(st.sets(st.integers(0, len(FAULTS) - 1)))
+def test_every_fault_is_named_and_the_first_is_the_answer_of_ingestion(chosen: set[int]) -> None:
+    datum = deposit()
+    for number in chosen:
+        put(datum, *FAULTS[number][:2])
+    report = checked(datum)
+    assert set(rejects(report)) == {(FAULTS[n][0], FAULTS[n][2]) for n in chosen}
+    assert report.unlooked == ()
+    answer = answer_of_ingestion(datum)
+    assert (answer is None) == report.passes(strict=False)
+    assert answer is None or answer in {code for _, code in rejects(report)}
+
+
+def test_the_class_that_contradicts_the_type_hides_nothing_behind_it() -> None:
+    datum = deposit()
+    put(datum, "document.classCode", "31")
+    put(datum, "document.title", "")
+    assert rejects(checked(datum)) == [
+        ("document.classCode", "class_contradicts_type"),
+        ("document.title", "text_malformed"),
+    ]
+
+
+def test_each_author_at_fault_is_named_by_his_place() -> None:
+    datum = deposit()
+    authors = [{**AUTHOR, "id": "?"}, AUTHOR, {**AUTHOR, "organisationId": "? "}]
+    put(datum, "document.authors", authors)
+    put(datum, "document.title", "")
+    assert rejects(checked(datum)) == [
+        ("document.authors[0].id", "identifier_malformed"),
+        ("document.authors[2].organisationId", "identifier_malformed"),
+        ("document.title", "text_malformed"),
+    ]
+
+
+def test_no_author_and_too_many_are_faults_of_the_list() -> None:
+    for authors in ([], [AUTHOR] * 100):
+        datum = deposit()
+        put(datum, "document.authors", authors)
+        put(datum, "document.title", "")
+        found = rejects(checked(datum))
+        assert [path for path, _ in found] == ["document.authors", "document.title"]
+
+
+def test_bytes_are_compared_with_all_that_is_said_of_them() -> None:
+    datum = deposit()
+    put(datum, "content", b"not a document")
+    assert {code for _, code in rejects(checked(datum))} == {
+        "size_mismatch",
+        "hash_mismatch",
+        "content_refused",
+    }
+
+
+@pytest.mark.parametrize("environment", ["demo", "production"])
+def test_what_stands_in_for_an_ins_is_accepted_in_its_environment(
+    environment: Environment,
+) -> None:
+    judge = Judge(environment, AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)
+    datum = deposit()
+    put(datum, "document.title", "")
+    found = rejects(check_message("m", encode("DepositDocument", datum), judge))
+    assert found == [
+        ("ins.oid", "ins_oid_not_accepted"),
+        ("document.title", "text_malformed"),
+    ]
+
+
+def test_a_link_says_all_that_is_wrong_with_both_numbers() -> None:
+    datum = {
+        "messageId": bytes(16),
+        "provenance": SOUND["provenance"],
+        "ins": {**SOUND["ins"], "matricule": "1"},
+        "otherOid": "1.2.250.1.213.1.4.8",
+        "otherMatricule": "2",
+        "reason": None,
+    }
+    assert rejects(checked(datum, "LinkIns")) == [
+        ("ins.matricule", "ins_malformed"),
+        ("otherOid", "ins_oid_not_accepted"),
+        ("otherMatricule", "ins_malformed"),
+    ]
+    same = {**datum, "ins": SOUND["ins"], "otherOid": SOUND["ins"]["oid"]}
+    same["otherMatricule"] = SOUND["ins"]["matricule"]
+    assert rejects(checked(same, "LinkIns")) == [("otherMatricule", "link_to_itself")]
+    assert answer_of_ingestion(same, "LinkIns") == "link_to_itself"
+
+
+def as_json(datum: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(datum, default=lambda value: value.hex())
+
+
+def test_json_says_the_same_as_avro() -> None:
+    datum = deposit()
+    put(datum, "document.title", "")
+    assert rejects(check_message("m", as_json(datum), JUDGE)) == rejects(checked(datum))
+    named = {"name": "DepositDocument", "datum": datum}
+    assert rejects(check_message("m", as_json(named), JUDGE)) == rejects(checked(datum))
+
+
+def test_json_that_is_no_message_says_which_field() -> None:
+    wrong = deposit()
+    wrong["document"]["size"] = "seven"
+    report = check_message("m", as_json({"name": "DepositDocument", "datum": wrong}), JUDGE)
+    assert rejects(report) == [("document.size", "malformed")]
+    wrong["document"]["hash"] = "no hexadecimal"
+    report = check_message("m", as_json({"name": "DepositDocument", "datum": wrong}), JUDGE)
+    assert rejects(report) == [("hash", "malformed")]
+
+
+def test_a_record_that_cannot_be_told_from_another_asks_for_its_name() -> None:
+    operation = {
+        "messageId": bytes(16),
+        "provenance": SOUND["provenance"],
+        "ins": SOUND["ins"],
+        "uniqueId": "1.2.250.1.999.1.1",
+        "reason": None,
+    }
+    report = check_message("m", as_json(operation), JUDGE)
+    assert not report.passes(strict=False)
+    assert "ArchiveDocument" in report.findings[0].english
+    named = as_json({"name": "ArchiveDocument", "datum": operation})
+    assert check_message("m", named, JUDGE).passes(strict=False)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_after_the_marker_get_a_report(data: bytes) -> None:
+    report = check_message("m", b"\xc3\x01" + data, JUDGE)
+    assert not report.passes(strict=False)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+        max_leaves=12,
+    ),
+    st.sampled_from(sorted(TOPIC_OF)),
+)
+def test_any_json_gets_a_report(value: Any, name: str) -> None:
+    for said in (value, {"name": name, "datum": value}):
+        report = check_message("m", b" {" + orjson.dumps(said), JUDGE)
+        assert not report.passes(strict=False)
+        assert not check_message("m", orjson.dumps(said), JUDGE).passes(strict=False)
