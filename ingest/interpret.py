@@ -18,7 +18,7 @@ from schemas.messages import TOPIC_OF, Document, Ins
 from schemas.rejections import RULES_PAGE, Rejection
 from schemas.rules import (
     RULES_OF,
-    SOFT_RULES_OF,
+    SOFT_GROUPS_OF,
     content_right,
     ins_accepted,
     provenance_complete,
@@ -101,19 +101,38 @@ def interpret(record: FeedRecord, partition: Partition, context: Context) -> Int
         return _unreadable(record, Rejection("schema_not_of_topic"))
     datum = decoded.datum
     key = feed_key(datum)
-    rejection = (
+    warnings: list[Rejection] = []
+    rejection = hard_rules(record, partition, decoded, key, context)
+    if rejection is None:
+        rejection = soft_rules(decoded.name, datum, context.severities, warnings)
+    if rejection is not None:
+        return _refused(record, rejection, datum, tuple(warnings))
+    return _interpreted(record, decoded, key if "ins" in datum else "", tuple(warnings))
+
+
+def hard_rules(
+    record: FeedRecord, partition: Partition, decoded: Decoded, key: str, context: Context
+) -> Rejection | None:
+    """The first rule broken of those that always refuse. `key`: what the record's must be."""
+    return (
         _place_right(record, partition, key, context)
-        or _message_id_right(record.headers, datum["messageId"])
+        or _message_id_right(record.headers, decoded.datum["messageId"])
         or _body_right(decoded, context)
     )
-    if rejection is not None:
-        return _refused(record, rejection, datum)
-    warnings = list[Rejection]()
-    for rule in SOFT_RULES_OF[decoded.name]:
-        broken = rule(datum)
-        if broken is not None and context.severities.judge(broken, warnings) is not None:
-            return _refused(record, broken, datum, tuple(warnings))
-    return _interpreted(record, decoded, key if "ins" in datum else "", tuple(warnings))
+
+
+def soft_rules(
+    name: str, datum: Mapping[str, Any], severities: Severities, warnings: list[Rejection]
+) -> Rejection | None:
+    """The first rule broken of those that may warn and refuse here; before it, `warnings` grows."""
+    for group in SOFT_GROUPS_OF[name]:
+        if group.all_kept(datum):
+            continue
+        for rule in group.rules:
+            broken = rule(datum)
+            if broken is not None and severities.judge(broken, warnings) is not None:
+                return broken
+    return None
 
 
 def _interpreted(

@@ -26,7 +26,6 @@ from .life_cycle import (
     visibility_right,
 )
 from .metadata import (
-    SOFT_DEPOSIT_RULES,
     codes_known,
     lists_fit,
     replaces_right,
@@ -43,6 +42,7 @@ from .registry import (
     software_reference_right,
     withdrawal_right,
 )
+from .soft_groups import SOFT_GROUPS_OF_ALL, SOFT_GROUPS_OF_DEPOSIT, SoftGroup
 from .speakers import authors_named, identifiers_right, provenance_complete
 from .submission_set import submission_set_right
 
@@ -98,14 +98,21 @@ RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] =
 }
 """The rules on what each kind of message says, beside those on key, identity and provenance."""
 
-SOFT_RULES_OF: Final[Mapping[str, tuple[SoftRule, ...]]] = {
-    **dict.fromkeys(RULES_OF, ()),
-    "DepositDocument": SOFT_DEPOSIT_RULES,
+SOFT_GROUPS_OF: Final[Mapping[str, tuple[SoftGroup, ...]]] = {
+    **dict.fromkeys(RULES_OF, SOFT_GROUPS_OF_ALL),
+    "DepositDocument": SOFT_GROUPS_OF_DEPOSIT,
 }
 """The rules whose severity may be a warning, by kind of message; looked at after the others."""
 
+SOFT_RULES_OF: Final[Mapping[str, tuple[SoftRule, ...]]] = {
+    name: tuple(rule for group in groups for rule in group.rules)
+    for name, groups in SOFT_GROUPS_OF.items()
+}
+"""The same, rule by rule."""
+
 __all__ = [
     "RULES_OF",
+    "SOFT_GROUPS_OF",
     "SOFT_RULES_OF",
     "content_findings",
     "content_right",

@@ -55,6 +55,11 @@ def _found(datum: Mapping[str, Any]) -> Found:
     return found
 
 
+def speakers_right(datum: Mapping[str, Any]) -> bool:
+    """Whether none of the rules on forms and codes is broken that `_found` looks at."""
+    return not _found(datum)
+
+
 def _looked_at(actor: Actor, document: Document | None) -> Found:
     key: tuple[object, ...] = (actor["id"], actor["organisationId"])
     if document is not None:
@@ -204,6 +209,8 @@ SOFT_AUTHOR_RULES: Final[tuple[SoftRule, ...]] = (
     specialty_known,
     device_is_no_person,
     patient_author_right,
-    patient_author_is_the_patient,
 )
 """On deposits, beside those."""
+
+SOFT_PATIENT_AUTHOR_RULES: Final[tuple[SoftRule, ...]] = (patient_author_is_the_patient,)
+"""On deposits: an author against the patient of the message."""

@@ -1,0 +1,40 @@
+"""Soft rules asked together: nearly every message keeps all rules of a group, which one look tells.
+
+A rule costs a call for each message; a group that is kept costs one call for all of its rules.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from ..rejections import SoftRule
+from .metadata import SOFT_DEPOSIT_RULES
+from .speaker_forms import (
+    SOFT_AUTHOR_RULES,
+    SOFT_PATIENT_AUTHOR_RULES,
+    SOFT_SPEAKER_RULES,
+    speakers_right,
+)
+
+
+class SoftGroup(NamedTuple):
+    """Rules of one subject. `all_kept`: True when none of them is broken; False says nothing."""
+
+    rules: tuple[SoftRule, ...]
+    all_kept: Callable[[Mapping[str, Any]], bool]
+
+
+def not_known(_: Mapping[str, Any]) -> bool:
+    """For rules that have nothing to be told by at once."""
+    return False
+
+
+_SPEAKERS: Final = SoftGroup(SOFT_SPEAKER_RULES, speakers_right)
+_AUTHORS: Final = SoftGroup((*SOFT_SPEAKER_RULES, *SOFT_AUTHOR_RULES), speakers_right)
+
+SOFT_GROUPS_OF_ALL: Final = (_SPEAKERS,)
+"""On every kind of message."""
+SOFT_GROUPS_OF_DEPOSIT: Final = (
+    SoftGroup((*SOFT_DEPOSIT_RULES, *SOFT_PATIENT_AUTHOR_RULES), not_known),
+    _AUTHORS,
+)
+"""On deposits."""
