@@ -12,6 +12,7 @@ from uuid import UUID
 from ingest.runtime.feed import FeedRecord, Headers, Partition, partition_of
 from schemas.codec import MARKER, Decoded, decode, without_content
 from schemas.feed_keys import feed_key
+from schemas.habilitation import Matrix
 from schemas.identity import ins_key
 from schemas.may_do import DEFAULT_POLICY, Policy
 from schemas.messages import TOPIC_OF, Document, Ins
@@ -24,6 +25,7 @@ from schemas.rules import (
     provenance_complete,
     qualified,
 )
+from schemas.rules.profession import profession_may_feed
 from schemas.severities import AS_THE_TABLE_SAYS, Severities
 from schemas.text_forms import software_id_is_fit
 from schemas.unique_id import document_stream
@@ -38,7 +40,7 @@ class Context:
     feed, how strict the rules are here and who may do what.
 
     `partitions`: how many each topic of the feed has. `rules_page`: where answers send those who
-    want to know more.
+    want to know more. `matrix`: the habilitation matrix, None: no profession is restricted.
     """
 
     accepted_oids: frozenset[str]
@@ -48,6 +50,7 @@ class Context:
     policy: Policy = DEFAULT_POLICY
     registry_required: bool = False
     rules_page: str = RULES_PAGE
+    matrix: Matrix | None = None
 
 
 @dataclass(slots=True)
@@ -205,6 +208,8 @@ def _body_right(decoded: Decoded, context: Context) -> Rejection | None:
         or provenance_complete(datum["provenance"])
         or RULES_OF[decoded.name](datum)
     )
+    if rejection is None and context.matrix is not None and "document" in datum:
+        rejection = profession_may_feed(datum, context.matrix)
     if rejection is not None:
         return rejection
     if "otherOid" in datum:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.eventstore import EventStore
 from ingest.runtime.feed import FeedMismatch, TopicFacts, topic_facts
+from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.settings import Settings
@@ -33,7 +34,9 @@ def feed_facts(settings: Settings, store: EventStore) -> dict[str, TopicFacts]:
 
 
 def context_of(settings: Settings, facts: dict[str, TopicFacts]) -> Context:
-    """What reading a message depends on here."""
+    """What reading a message depends on here. Raises SettingsError for what is no habilitation
+    matrix.
+    """
     return Context(
         accepted_oids(settings.environment),
         {topic: facts[topic].partitions for topic in FEED_TOPICS},
@@ -42,6 +45,7 @@ def context_of(settings: Settings, facts: dict[str, TopicFacts]) -> Context:
         policy_of(settings),
         registry_required=settings.registry_required,
         rules_page=settings.rules_documentation_url,
+        matrix=configured_matrix(settings),
     )
 
 

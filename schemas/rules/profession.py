@@ -1,0 +1,32 @@
+"""The rule that rests on the habilitation matrix of the installation (SPEC h.1)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from ..habilitation import Matrix, may_feed
+from ..may_do import ActorKind, actor_kind
+from ..rejections import Rejection
+
+_PARIS: Final = ZoneInfo("Europe/Paris")
+_LATEST: Final = 253_370_764_800_000
+"""9999-01-01 in milliseconds: what claims to be later is judged as of that day."""
+
+
+def profession_may_feed(datum: Mapping[str, Any], matrix: Matrix | None) -> Rejection | None:
+    """A professional feeds the types that the matrix gives his profession on the day of the
+    message, by the calendar of Paris (SPEC h.1). Patients, representatives and machines have no
+    profession; everybody may without a matrix.
+    """
+    if matrix is None:
+        return None
+    provenance = datum["provenance"]
+    actor = provenance["actor"]
+    if actor_kind(actor, datum["ins"]) is not ActorKind.PROFESSIONAL:
+        return None
+    seconds = min(max(provenance["occurredAt"], 0), _LATEST) // 1000
+    day = datetime.fromtimestamp(seconds, UTC).astimezone(_PARIS).date()
+    if may_feed(matrix, actor["roleCode"], datum["document"]["typeCode"], day):
+        return None
+    return Rejection("not_habilitated", "provenance.actor.roleCode")
