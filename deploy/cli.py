@@ -10,7 +10,9 @@ import typer
 
 import deploy.commands
 import ingest.commands
+import ingest.registry_command
 import producers.commands
+import producers.registry_command
 import projections.commands
 import schemas.commands
 from deploy.broker import BrokerError, MissingProgramError
@@ -80,10 +82,22 @@ def make_app() -> typer.Typer:
     # In the order of the help: what a document goes through, then what serves it.
     producers.commands.register(composed)
     ingest.commands.register(composed, audits=[timeline_audit], migrations=[_projection_tables])
+    composed.add_typer(_registry())
     projections.commands.register(composed)
     schemas.commands.register(composed)
     deploy.commands.register(composed)
     return composed
+
+
+def _registry() -> typer.Typer:
+    group = typer.Typer(
+        name="registry",
+        no_args_is_help=True,
+        help="Which software, services and téléconsultation companies are referenced.",
+    )
+    ingest.registry_command.register_registry(group)
+    producers.registry_command.register_registry(group)
+    return group
 
 
 def _projection_tables(settings: Settings) -> list[str]:

@@ -175,7 +175,7 @@ class BasisReader:
     def _load_persons(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
         """Links of the records that must be one person's, with the heads of all of them."""
         known = basis.known
-        asked = {known.refs[m.ins].record for m in messages if needs_access_facts(m)}
+        asked = {known.refs[m.ins].record for m in messages if m.ins and needs_access_facts(m)}
         todo = _records_to_compare(basis, messages) | asked
         while todo:
             links = self._store.links(todo)

@@ -29,7 +29,7 @@ from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 from schemas.codec import encode
-from schemas.identity import ins_key
+from schemas.feed_keys import feed_key
 from schemas.messages import FEED_TOPICS, TOPIC_OF
 
 from .durable_queue import DurableQueue, QueuedMessage, QueueError, Submission
@@ -334,8 +334,7 @@ def _queued(message: dict[str, Any], schema_name: str, traceparent: str | None) 
     headers = cloud_event_headers(
         message["messageId"], schema_name, software, occurred_at, traceparent
     )
-    ins = message["ins"]
-    key = ins_key(ins["oid"], ins["matricule"]).encode()
+    key = feed_key(message).encode()
     record = OutgoingRecord(TOPIC_OF[schema_name], key, value, headers)
     unique_id = message.get("document", message).get("uniqueId")
     return QueuedMessage(message["messageId"], schema_name, unique_id, record)

@@ -12,14 +12,23 @@ from ingest.runtime.console import CommandError, Exit, note, out, print_json, pr
 from ingest.runtime.feed import check_topics, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
-from schemas.messages import FEED_TOPICS
+from schemas.messages import DOCUMENTS as DOCUMENT_TOPIC
+from schemas.messages import PATIENTS as PATIENT_TOPIC
+from schemas.messages import REGISTRY
 
-from .simulator.fault_rates import FAULTS, FaultError, FaultRates, parse_faults
+from .simulator.fault_rates import FAULTS, NO_FAULTS, FaultError, FaultRates, parse_faults
 from .simulator.ledger import Ledger
 from .simulator.pacing import AsPlanned, Pace, pace_of
 from .simulator.plan import Run
+from .simulator.references import references
 from .simulator.sending_times import NationalDay
-from .simulator.simulation import Sender, Summary, messages_of, write_documents
+from .simulator.simulation import (
+    Sender,
+    Summary,
+    messages_of,
+    publish_references,
+    write_documents,
+)
 from .simulator.table_rows import TOGETHER, TableError
 from .simulator.tables import all_sectors, read_sector
 
@@ -116,6 +125,14 @@ LedgerOption = Annotated[
         help="Append intents and acknowledgements to this file (JSON lines).", dir_okay=False
     ),
 ]
+ReferenceOption = Annotated[
+    bool,
+    typer.Option(
+        "--reference",
+        help="Publish only what references the software and companies of this run (topic registry);"
+        " ingest it before the run itself, since no order holds between topics.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
 
@@ -131,6 +148,7 @@ def simulate(
     faults: FaultsOption = None,
     metadata_only: MetadataOnlyOption = False,
     cda: FolderOption = None,
+    reference: ReferenceOption = False,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -151,6 +169,9 @@ def simulate(
     run = _run(seed, names, patients or PATIENTS, documents, nation)
     pace = pace_of(rate) if nation is None else AsPlanned(nation.start, speed or SPEED)
     rates = _rates(faults)
+    if reference:
+        _reference(run, ledger, as_json)
+        return
     if cda is not None:
         if faults or ledger or metadata_only:
             note("files only: --faults, --ledger and --metadata-only have no effect with --cda")
@@ -240,7 +261,7 @@ def _publish(
 ) -> Summary:
     settings = Settings.load()
     stop = StopSignal()
-    check_topics(settings, FEED_TOPICS)
+    check_topics(settings, (DOCUMENT_TOPIC, PATIENT_TOPIC))
     book = None if ledger is None else Ledger(ledger, run.seed, _described(run, rates, content))
     publisher = open_publisher(settings, client_id=CLIENT)
     complete = False
@@ -255,6 +276,29 @@ def _publish(
         if book is not None:
             book.close(complete=complete)
     return summary
+
+
+def _reference(run: Run, ledger: Path | None, as_json: bool) -> None:
+    settings = Settings.load()
+    check_topics(settings, (REGISTRY,))
+    book = None if ledger is None else Ledger(ledger, run.seed, _described(run, NO_FAULTS, False))
+    publisher = open_publisher(settings, client_id=CLIENT)
+    acknowledged, sent = 0, 0
+    try:
+        acknowledged, sent = publish_references(references(run), publisher, book)
+    finally:
+        publisher.close()
+        if book is not None:
+            book.close(complete=acknowledged == sent)
+    if as_json:
+        print_json({"sent": sent, "acknowledged": acknowledged})
+    else:
+        note(f"{acknowledged} messages on the topic registry: ingest them, then simulate")
+    if acknowledged < sent:
+        raise CommandError(
+            f"{sent - acknowledged} of {sent} messages were refused or are unanswered",
+            "Sending them again is harmless.",
+        )
 
 
 def _described(run: Run, rates: FaultRates, content: bool) -> dict[str, object]:

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from ingest.runtime.settings import Settings
-from schemas.messages import DOCUMENTS, FEED_TOPICS, NOTIFICATIONS, OUTCOMES, PATIENTS
+from schemas.messages import DOCUMENTS, FEED_TOPICS, NOTIFICATIONS, OUTCOMES, PATIENTS, REGISTRY
 
 TOPIC: Final = "topic"
 GROUP: Final = "group"
@@ -39,9 +39,12 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
             DOCUMENTS,
         ),
         "identity": PATIENTS,
+        "registry": REGISTRY,
     }
 )
-"""Kind of software to the one topic it may write. `identity`: records, identities, oppositions."""
+"""Kind of software to the one topic it may write. `identity`: records, identities, oppositions.
+`registry`: references of software and services, certificates of companies.
+"""
 PROCESSES: Final = ("histoire-ingest", "histoire-relay", "histoire-project", "histoire-audit")
 _USER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED: Final = frozenset(("admin", "ANONYMOUS", *PROCESSES))

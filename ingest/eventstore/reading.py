@@ -48,6 +48,11 @@ _RECORDS: Final = (
     AND e.position <= %b::bigint ORDER BY e.record, e.position LIMIT %b::int"""
 )
 _RECORD: Final = _EVENT + b"WHERE e.record = %b::bigint ORDER BY e.position"
+_REGISTRY: Final = (
+    _EVENT
+    + b"""WHERE e.record = 0 AND e.position > %b::bigint AND e.message_id IS NOT NULL
+ORDER BY e.position LIMIT %b::int"""
+)
 _STREAM: Final = (
     _EVENT
     + b"""JOIN stream s ON s.record = e.record AND s.stream = e.stream
@@ -131,6 +136,10 @@ class Reading:
     def read_record(self, record: int) -> list[RecordedEvent]:
         """All events of a record, in order."""
         return self._open(self._session.rows(_RECORD, (record,)))
+
+    def registry_events(self, position: int, limit: int) -> list[RecordedEvent]:
+        """Events of the registry after a position, in order; none of the library's own."""
+        return self._open(self._session.rows(_REGISTRY, (position, limit)))
 
     def read_stream(self, stream: bytes) -> list[RecordedEvent]:
         """All events of a stream, in order."""

@@ -309,6 +309,10 @@ class EventStore:
         """All events of a record, in order."""
         return self.reading.read_record(record)
 
+    def registry_events(self, position: int, limit: int) -> list[RecordedEvent]:
+        """Events of the registry after a position, in order."""
+        return self.reading.registry_events(position, limit)
+
     def read_stream(self, stream: bytes) -> list[RecordedEvent]:
         """All events of a stream, in order."""
         return self.reading.read_stream(stream)

@@ -1,4 +1,6 @@
-"""Which faults, how often: `0.01` for all of them together, or `duplicate=0.01,corrupt=0.005`."""
+"""Which faults, how often: `0.01` for all of them together, `duplicate=0.01,corrupt=0.005`, or both
+by commas: a name stands above the share for all.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +16,14 @@ FAULTS: Final[Mapping[str, str]] = {
     "ins_key": "an INS whose check digits are wrong",
     "empty": "a record without a value",
     "conflict": "other content under a uniqueId already used",
+    "unreferenced_software": "a software that the registry does not know, which must be in use"
+    " (--reference); by its name only",
 }
 """Every fault there is, in words."""
 
 _OVERSIZE_PART: Final = 0.01
+_BY_NAME: Final = frozenset({"unreferenced_software"})
+"""Faults that only some systems answer as foreseen: a share for all leaves them out."""
 
 
 class FaultError(ValueError):
@@ -41,18 +47,15 @@ def parse_faults(text: str | None) -> FaultRates:
     """The rates that a text asks for. Raises FaultError.
 
     One number is spread evenly over all faults but `oversize`, which gets a hundredth of a part:
-    each of those is 8 MiB and more.
+    each of those is 8 MiB and more; and but those asked for by name only.
     """
     if text is None or not text.strip():
         return NO_FAULTS
-    if "=" not in text:
-        share = _share("all faults", text)
-        part = share / (len(FAULTS) - 1 + _OVERSIZE_PART)
-        return FaultRates(
-            {name: part * (_OVERSIZE_PART if name == "oversize" else 1) for name in FAULTS}
-        )
     rates: dict[str, float] = {}
-    for item in text.split(","):
+    for item in sorted(text.split(","), key=lambda item: "=" in item):
+        if "=" not in item:
+            rates |= _of_all(_share("all faults", item))
+            continue
         name, _, value = item.strip().partition("=")
         if name not in FAULTS:
             raise FaultError(f"no fault is called {name!r}: there are {', '.join(FAULTS)}")
@@ -60,6 +63,12 @@ def parse_faults(text: str | None) -> FaultRates:
     if sum(rates.values()) > 1:
         raise FaultError("the shares of all faults together exceed 1")
     return FaultRates(rates)
+
+
+def _of_all(share: float) -> dict[str, float]:
+    names = [name for name in FAULTS if name not in _BY_NAME]
+    part = share / (len(names) - 1 + _OVERSIZE_PART)
+    return {name: part * (_OVERSIZE_PART if name == "oversize" else 1) for name in names}
 
 
 def _share(name: str, text: str) -> float:

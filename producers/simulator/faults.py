@@ -28,7 +28,15 @@ _DELAY: Final = 50
 _ROOM: Final = 1024 * 1024
 """What settings leave for all that is not content: beyond it the publisher refuses."""
 _DESTRUCTIVE: Final = frozenset(
-    {"corrupt", "oversize", "unknown_schema", "wrong_key", "ins_key", "empty"}
+    {
+        "corrupt",
+        "oversize",
+        "unknown_schema",
+        "wrong_key",
+        "ins_key",
+        "empty",
+        "unreferenced_software",
+    }
 )
 
 
@@ -105,6 +113,8 @@ class FaultInjector:
             return self._too_large(message)
         if fault == "ins_key":
             return self._with_datum(message, fault, spoiled.wrong_check_digits)
+        if fault == "unreferenced_software":
+            return self._with_datum(message, fault, spoiled.another_software)
         if fault == "wrong_key":
             return _with_record(message, fault, rejected("key_mismatch"), key=_other_key(message))
         if fault == "empty":

@@ -24,17 +24,49 @@ import threading
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 from uuid import UUID
 
 import orjson
 
-from ingest.runtime.feed.types import Acknowledgement, PublishFailure
+from ingest.runtime.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 
-from .messages import Message
+from .planned import Expected
 
 FORMAT: Final = 1
 _TOKEN_DIGITS: Final = 16
+
+
+class Entered(Protocol):
+    """What a message tells the ledger."""
+
+    @property
+    def schema(self) -> str:
+        """Name of its schema."""
+
+    @property
+    def message_id(self) -> bytes:
+        """Its identifier."""
+
+    @property
+    def record(self) -> OutgoingRecord:
+        """What is published."""
+
+    @property
+    def uid(self) -> str | None:
+        """The document it is about."""
+
+    @property
+    def expected(self) -> Expected:
+        """Outcomes of which one is right."""
+
+    @property
+    def then(self) -> Expected:
+        """Outcomes of a later attempt that comes by itself."""
+
+    @property
+    def fault(self) -> str | None:
+        """What was done to it on purpose."""
 
 
 class Ledger:
@@ -49,7 +81,7 @@ class Ledger:
         self._write({"line": "run", "format": FORMAT, "seed": seed, **run})
         self.flush()
 
-    def intend(self, seq: int, message: Message) -> None:
+    def intend(self, seq: int, message: Entered) -> None:
         """Write that this record is about to be sent; `flush` before handing it over."""
         record = message.record
         self._counts["sent"] += 1
@@ -60,7 +92,7 @@ class Ledger:
                 "id": _uuid(message),
                 "patient": self._token(record.key),
                 "topic": record.topic,
-                "schema": message.planned.schema,
+                "schema": message.schema,
                 "uid": message.uid,
                 "sha256": sha256(record.value).hexdigest(),
                 "bytes": len(record.value),
@@ -70,7 +102,7 @@ class Ledger:
             }
         )
 
-    def answer(self, seq: int, message: Message, done: Acknowledgement | PublishFailure) -> None:
+    def answer(self, seq: int, message: Entered, done: Acknowledgement | PublishFailure) -> None:
         """Write what the feed said of it."""
         line: dict[str, Any] = {"seq": seq, "id": _uuid(message)}
         if isinstance(done, Acknowledgement):
@@ -115,5 +147,5 @@ class Ledger:
         return token
 
 
-def _uuid(message: Message) -> str:
+def _uuid(message: Entered) -> str:
     return str(UUID(bytes=message.message_id))

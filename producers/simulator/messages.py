@@ -40,6 +40,11 @@ class Message:
     fault: str | None = None
 
     @property
+    def schema(self) -> str:
+        """Name of its schema."""
+        return self.planned.schema
+
+    @property
     def message_id(self) -> bytes:
         """The identifier the message carries."""
         return self.planned.message_id

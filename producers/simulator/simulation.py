@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from ingest.runtime.feed.types import Acknowledgement, Publisher, PublishFailure
+from ingest.runtime.feed.types import Acknowledgement, Done, Publisher, PublishFailure
 from ingest.runtime.folders import PRIVATE
 from ingest.runtime.lifecycle import Clock, StopSignal
 
@@ -25,6 +25,7 @@ from .ledger import Ledger
 from .messages import Message, MessageMaker
 from .pacing import Batch, Pace
 from .plan import Plan, Run
+from .references import Reference
 
 _FLUSH_SECONDS: Final = 60.0
 
@@ -180,6 +181,31 @@ class Sender:
                 self._ledger.answer(seq, message, answer)
 
         return done
+
+
+def publish_references(
+    messages: Iterable[Reference], publisher: Publisher, ledger: Ledger | None
+) -> tuple[int, int]:
+    """All are on the topic `registry`: how many were acknowledged, of how many."""
+    answers = Counter[bool]()
+    sent = list(messages)
+
+    def answer(seq: int, message: Reference) -> Done:
+        def done(answer: Acknowledgement | PublishFailure) -> None:
+            answers[isinstance(answer, Acknowledgement)] += 1
+            if ledger is not None:
+                ledger.answer(seq, message, answer)
+
+        return done
+
+    if ledger is not None:
+        for seq, message in enumerate(sent, 1):
+            ledger.intend(seq, message)
+        ledger.flush()
+    for seq, message in enumerate(sent, 1):
+        publisher.publish(message.record, answer(seq, message))
+    publisher.flush(_FLUSH_SECONDS)
+    return answers[True], len(sent)
 
 
 def write_documents(run: Run, folder: Path, advance: Advance, stop: StopSignal) -> int:

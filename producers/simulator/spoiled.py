@@ -89,6 +89,14 @@ def wrong_check_digits(datum: dict[str, Any], rng: Random) -> tuple[tuple[str, s
     return (("REJECTED", "ins_key_wrong"),)
 
 
+def another_software(datum: dict[str, Any], rng: Random) -> tuple[tuple[str, str | None], ...]:
+    """Sent by a software that nobody referenced; the outcome it deserves."""
+    provenance = datum["provenance"]
+    name = f"sim-inconnu-{int(rng.random() * 100):02d}"
+    datum["provenance"] = {**provenance, "software": {**provenance["software"], "id": name}}
+    return (("REJECTED", "software_unreferenced"),)
+
+
 def another_matricule(matricule: str) -> str:
     """A well-formed matricule of rank 989: of nobody who is simulated."""
     body = f"{matricule[:10]}989"

@@ -34,7 +34,7 @@ def rights(table: str, user: str) -> set[tuple[str, str, str]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_software_writes_one_topic_of_the_feed_and_reads_none(kind: str) -> None:
     may = rights(f'[software]\n"x" = ["{kind}"]', "x")
-    topic = "patients" if kind == "identity" else "documents"
+    topic = {"identity": "patients", "registry": "registry"}.get(kind, "documents")
     assert may == {
         ("Write", "topic", topic),
         ("Read", "topic", "outcomes"),

@@ -47,6 +47,7 @@ TABLE = """\
 "labo-nord" = ["laboratory"]
 "labo-sud" = ["laboratory"]
 "identito" = ["identity"]
+"registre" = ["registry"]
 "si-du-ght" = ["hospital", "identity"]
 """
 PARTITIONS = 4
@@ -221,6 +222,15 @@ def test_a_laboratory_writes_documents_and_nothing_else(secured: Secured) -> Non
     assert publish(secured.settings("identito"), "documents", "patients") == [
         *("not_authorised", "acknowledged")
     ]
+
+
+def test_only_the_registry_says_which_software_is_referenced(secured: Secured) -> None:
+    registry = secured.settings("registre")
+    assert publish(registry, "documents", "patients", "registry") == [
+        *("not_authorised", "not_authorised", "acknowledged")
+    ]
+    for user in ("labo-nord", "identito"):
+        assert publish(secured.settings(user), "registry") == ["not_authorised"]
 
 
 def test_a_laboratory_cannot_read_the_feed_but_its_outcomes(secured: Secured) -> None:

@@ -70,7 +70,7 @@ def test_all_is_well(migrated: Run) -> None:
     code, out, _ = migrated("status", "--json")
     found = orjson.loads(out)
     assert (code, found["healthy"], found["missing"], found["ended"]) == (0, True, [], {})
-    assert [topic["partitions"] for topic in found["topics"]] == [2, 2]
+    assert [topic["partitions"] for topic in found["topics"]] == [2, 2, 2]
 
 
 def test_a_topic_that_is_not_there_is_named(migrated: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_a_topic_that_is_not_there_is_named(migrated: Run, monkeypatch: pytest.M
     code, out, _ = migrated("status", "--json")
     found = orjson.loads(out)
     assert (code, found["healthy"]) == (Exit.FAILED, False)
-    assert found["missing"] == ["documents", "patients", "outcomes", "notifications"]
+    assert found["missing"] == ["documents", "patients", "registry", "outcomes", "notifications"]
     assert "topics that do not exist: documents" in migrated("status")[1]
 
 
@@ -89,7 +89,7 @@ def test_of_a_feed_that_is_away_nothing_is_said_to_be_0(
     code, out, _ = migrated("status", "--json")
     found = orjson.loads(out)
     assert (code, found["healthy"]) == (Exit.UNAVAILABLE, False)
-    assert [(topic["fetched"], topic["lag"]) for topic in found["topics"]] == [(None, None)] * 2
+    assert [(topic["fetched"], topic["lag"]) for topic in found["topics"]] == [(None, None)] * 3
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ outcomes = st.fixed_dictionaries(
         "outcomeId": st.text(max_size=200),
         "messageId": st.none() | st.binary(min_size=16, max_size=16),
         "softwareId": st.text(max_size=140),
-        "topic": st.sampled_from(["documents", "patients"]),
+        "topic": st.sampled_from(["documents", "patients", "registry"]),
         "partition": st.integers(0, 2**31 - 1),
         "offset": longs,
         "attempt": st.integers(1, 2**31 - 1),

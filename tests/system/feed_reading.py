@@ -13,7 +13,7 @@ import psycopg
 from avro_folder import AvroFolder, submitted_sha256
 from evidence import Answered, Fed, Notified, Place
 
-FEED: Final = ("documents", "patients")
+FEED: Final = ("documents", "patients", "registry")
 ANSWERS: Final = ("outcomes", "notifications")
 Bounds = dict[tuple[str, int], tuple[int, int]]
 """By topic and partition: start and end of the log."""

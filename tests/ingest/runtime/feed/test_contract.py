@@ -336,8 +336,9 @@ def test_two_members_share_the_partitions_and_one_takes_over_from_a_closed_one(
 
 def test_topics_are_created_once_and_another_partition_count_is_refused(feed: Feed) -> None:
     before = topic_facts(feed.settings)
-    assert set(before) == {"documents", "patients", "outcomes", "notifications"}
-    assert [before[t].partitions for t in ("documents", "patients")] == [PARTITIONS] * 2
+    assert set(before) == {"documents", "patients", "registry", "outcomes", "notifications"}
+    fed = ("documents", "patients", "registry")
+    assert [before[topic].partitions for topic in fed] == [PARTITIONS] * 3
     ensure_topics(feed.settings)
     assert topic_facts(feed.settings) == before
     other = Settings.model_validate({**feed.settings.model_dump(), "topic_partitions": 5})
