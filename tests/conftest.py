@@ -22,6 +22,11 @@ _numbers = itertools.count(1)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Here, since options of a folder below are not known when everything is run."""
     parser.addoption("--seed", type=int, help="Seed of the system tests instead of a new one.")
+    parser.addoption(
+        "--schematron",
+        type=Path,
+        help="National schematron of the minimal structure, to hold the simulator against.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -62,6 +62,7 @@ NAMED = {
 }
 """By code, the files that have this oddity of NOTES.md, and no others."""
 
+
 @pytest.fixture(scope="module")
 def reports() -> dict[str, FileReport]:
     checker = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
