@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+from ..messages import Document
 from ..rejections import Rejection, SoftRule
 from ..times import is_earlier_day, parse_time, time_fault
 
@@ -20,8 +21,11 @@ _TIMES: Final = (
     "serviceStopTime",
     "legalAuthenticationTime",
 )
-_LENGTH_TO_THE_SECOND: Final = 19
-_LENGTH_OF_A_DAY: Final = 8
+_SIGN_AT: Final = {19: slice(14, 15), 17: slice(12, 13), 8: slice(8, 9)}
+"""Where the sign of the offset stands in literals to the second and to the minute; a day has none.
+"""
+_AT_NO_SIGN: Final = slice(0, 1)
+_SIGNS: Final = frozenset({"+", "-", ""})
 _FAULTS: Final = {
     "offset_missing": "time_offset_missing",
     "offset_malformed": "time_offset_malformed",
@@ -34,14 +38,27 @@ def offsets_written(datum: Mapping[str, Any]) -> Rejection | None:
     document = datum["document"]
     for field in _TIMES:
         literal = document[field]
-        if literal is None or len(literal) == _LENGTH_OF_A_DAY:
-            continue
-        if len(literal) == _LENGTH_TO_THE_SECOND and literal[14] in "+-":
+        if literal is None or literal[_SIGN_AT.get(len(literal), _AT_NO_SIGN)] in _SIGNS:
             continue
         fault = time_fault(literal)
         if fault is not None:
             return Rejection(_FAULTS[fault], f"document.{field}")
     return None
+
+
+def times_in_order(datum: Mapping[str, Any]) -> bool:
+    """Whether all rules below are kept as a look at the days, as text, tells: nearly always."""
+    document: Document = datum["document"]
+    created, start = document["creationTime"], document["serviceStartTime"]
+    stop, signed = document["serviceStopTime"], document["legalAuthenticationTime"]
+    traits, day = document["sourcePatientInfo"], created[:8]
+    return (
+        start[:8] <= day
+        and (traits is None or traits["birthDate"][:8] <= start[:8])
+        and (stop is None or (stop[14:] == start[14:] and stop >= start))
+        and (signed is None or signed[:8] >= day)
+        and day <= _day_after(datum["provenance"]["occurredAt"] // _MS_PER_DAY)
+    )
 
 
 def act_before_document(datum: Mapping[str, Any]) -> Rejection | None:
@@ -131,8 +148,7 @@ def _is_before(one: str, other: str) -> bool:
     return first.instant < second.instant
 
 
-SOFT_RULES_OF_TIMES: Final[tuple[SoftRule, ...]] = (
-    offsets_written,
+SOFT_RULES_OF_ORDER: Final[tuple[SoftRule, ...]] = (
     act_before_document,
     act_ends_after_start,
     act_in_lifetime,
@@ -140,4 +156,7 @@ SOFT_RULES_OF_TIMES: Final[tuple[SoftRule, ...]] = (
     signed_after_created,
     created_before_sent,
 )
+"""The soft rules on what comes after what in a deposit."""
+
+SOFT_RULES_OF_TIMES: Final[tuple[SoftRule, ...]] = (offsets_written, *SOFT_RULES_OF_ORDER)
 """The soft rules on the times of a deposit."""

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from ..rejections import SoftRule
 from .metadata import SOFT_DEPOSIT_RULES
+from .plausibility import SOFT_RULES_OF_ORDER, times_in_order
 from .speaker_forms import (
     SOFT_AUTHOR_RULES,
     SOFT_PATIENT_AUTHOR_RULES,
@@ -29,12 +30,14 @@ def not_known(_: Mapping[str, Any]) -> bool:
 
 
 _SPEAKERS: Final = SoftGroup(SOFT_SPEAKER_RULES, speakers_right)
+_OTHERS: Final = tuple(rule for rule in SOFT_DEPOSIT_RULES if rule not in SOFT_RULES_OF_ORDER)
 _AUTHORS: Final = SoftGroup((*SOFT_SPEAKER_RULES, *SOFT_AUTHOR_RULES), speakers_right)
 
 SOFT_GROUPS_OF_ALL: Final = (_SPEAKERS,)
 """On every kind of message."""
 SOFT_GROUPS_OF_DEPOSIT: Final = (
-    SoftGroup((*SOFT_DEPOSIT_RULES, *SOFT_PATIENT_AUTHOR_RULES), not_known),
+    SoftGroup((*_OTHERS, *SOFT_PATIENT_AUTHOR_RULES), not_known),
+    SoftGroup(SOFT_RULES_OF_ORDER, times_in_order),
     _AUTHORS,
 )
 """On deposits."""

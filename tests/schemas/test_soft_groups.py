@@ -1,0 +1,81 @@
+"""A group that says it is kept has no broken rule: the shorter way never lets one pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from schemas.rules import SOFT_GROUPS_OF, SOFT_RULES_OF
+
+digits = st.sampled_from(["1979", "197903", "19790328", "20240229", "20240301", "20991231", "2024"])
+clocks = st.sampled_from(["", "07", "0735", "073512"])
+offsets = st.sampled_from(["", "+0100", "-0400", "+100", "Z"])
+odd_literals = st.builds(lambda day, clock, offset: day + clock + offset, digits, clocks, offsets)
+usual = "20240301073512+0100"
+literals = st.sampled_from([usual, usual, usual, "20240301083512+0100"]) | odd_literals
+persons = st.sampled_from(
+    [
+        "1.2.250.1.71.4.2.1^801234567897",
+        "1.2.250.1.71.4.2.1^81234567890",
+        "1.2.250.1.71.4.2.1^3750100125/1453",
+        "1.2.250.1.71.4.2.1^X",
+        "1.2.250.1.213.1.4.10^279035121518989",
+        "2.999^1",
+    ]
+)
+organisations = st.sampled_from(
+    [
+        "1.2.250.1.71.4.2.2^1750100125",
+        "1.2.250.1.71.4.2.2^1330781360",
+        "1.2.250.1.71.4.2.2^801234567897",
+        "1.2.250.1.71.4.2.2^3518003502400041",
+        "2.999^1",
+    ]
+)
+authors = st.fixed_dictionaries(
+    {
+        "id": persons,
+        "name": st.none(),
+        "functionCode": st.sampled_from([None, "PCP", "nobody"]),
+        "specialtyCode": st.sampled_from([None, "G15_10/SM54", "EXP_PATIENT", "nothing"]),
+        "organisationId": st.none() | organisations,
+        "organisationName": st.none(),
+        "isDevice": st.booleans(),
+    }
+)
+documents = st.fixed_dictionaries(
+    {
+        "creationTime": literals,
+        "serviceStartTime": literals,
+        "serviceStopTime": st.none() | literals,
+        "legalAuthenticationTime": st.none() | literals,
+        "sourcePatientInfo": st.none() | st.fixed_dictionaries({"birthDate": literals}),
+        "authors": st.lists(authors, min_size=1, max_size=2),
+        "legalAuthenticatorId": persons,
+        "custodianId": st.none() | organisations,
+    }
+)
+provenances = st.fixed_dictionaries(
+    {
+        "actor": st.fixed_dictionaries(
+            {"id": persons, "organisationId": st.none() | organisations}
+        ),
+        "occurredAt": st.integers(0, 2**42),
+    }
+)
+
+
+@given(st.fixed_dictionaries({"document": documents, "provenance": provenances}))
+def test_a_group_that_is_kept_has_no_broken_rule(datum: dict[str, Any]) -> None:
+    for group in SOFT_GROUPS_OF["DepositDocument"]:
+        if group.all_kept(datum):
+            event(f"{group.all_kept.__name__} is kept")
+            assert [rule(datum) for rule in group.rules] == [None] * len(group.rules)
+
+
+def test_every_soft_rule_is_in_one_group() -> None:
+    for name, rules in SOFT_RULES_OF.items():
+        assert len(set(rules)) == len(rules)
+        assert rules == tuple(rule for group in SOFT_GROUPS_OF[name] for rule in group.rules)
