@@ -51,7 +51,8 @@ documents = st.fixed_dictionaries(
         "serviceStartTime": literals,
         "serviceStopTime": st.none() | literals,
         "legalAuthenticationTime": st.none() | literals,
-        "sourcePatientInfo": st.none() | st.fixed_dictionaries({"birthDate": literals}),
+        "sourcePatientInfo": st.none()
+        | st.fixed_dictionaries({"birthDate": st.sampled_from(["1979", "19790328"]) | literals}),
         "authors": st.lists(authors, min_size=1, max_size=2),
         "legalAuthenticatorId": persons,
         "custodianId": st.none() | organisations,
@@ -62,7 +63,7 @@ provenances = st.fixed_dictionaries(
         "actor": st.fixed_dictionaries(
             {"id": persons, "organisationId": st.none() | organisations}
         ),
-        "occurredAt": st.integers(0, 2**42),
+        "occurredAt": st.sampled_from([0, 1_709_300_000_000, 2**42]),
     }
 )
 
