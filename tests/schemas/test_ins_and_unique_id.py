@@ -83,6 +83,57 @@ def test_corsican_departments_count_as_19_and_18(first13: str) -> None:
     assert matricule_key(f"{start}2B{end}") == matricule_key(f"{start}18{end}")
 
 
+@given(FIRST_13)
+def test_a_corsican_letter_is_a_nought_less_a_million_or_two(first13: str) -> None:
+    """The other way of computing it that SPEC a.1 gives."""
+    start, end = first13[:5], first13[7:]
+    for letter, less in (("A", 1_000_000), ("B", 2_000_000)):
+        number = int(f"{start}20{end}") - less
+        assert matricule_key(f"{start}2{letter}{end}") == f"{97 - number % 97:02d}"
+
+
+@pytest.mark.parametrize("matricule", ["185052A00412356", "270112B03304275"])
+def test_corsican_matricules_keep_their_letter_and_are_no_numbers(matricule: str) -> None:
+    """TRAPS 1: the stored value keeps the letter; a digit in its place is another matricule."""
+    assert parse_ins(ins_key(INS_NIR_TEST, matricule)) == (INS_NIR_TEST, matricule)
+    assert not is_well_formed(matricule.lower())
+    assert not key_is_valid(f"{matricule[:5]}20{matricule[7:]}")
+
+
+BIRTHPLACES = st.one_of(
+    st.from_regex(r"(0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}", fullmatch=True),  # metropolitan
+    st.from_regex(r"2[AB][0-9]{3}", fullmatch=True),  # Corsica
+    st.from_regex(r"97[1-6][0-9]{2}|98[4-8][0-9]{2}", fullmatch=True),  # overseas
+    st.from_regex(r"99[0-9]{3}", fullmatch=True),  # abroad, by country
+    st.from_regex(r"9[1-6][0-9]{3}", fullmatch=True),  # Algeria, Morocco, Tunisia before
+)
+MONTHS = st.integers(1, 12) | st.integers(20, 42) | st.integers(50, 99)
+RANKS = st.integers(0, 999)
+
+
+@given(st.sampled_from("123478"), st.integers(0, 99), MONTHS, BIRTHPLACES, RANKS)
+def test_every_birth_there_is_gives_a_matricule(
+    sex: str, year: int, month: int, place: str, rank: int
+) -> None:
+    """Corsica, overseas, births abroad, pseudo months of incomplete records (SPEC a.1)."""
+    body = f"{sex}{year:02d}{month:02d}{place}{rank:03d}"
+    key = matricule_key(body)
+    assert key_is_valid(body + key)
+    assert 1 <= int(key) <= 97
+
+
+@pytest.mark.parametrize("month", ["00", "13", "19"])
+def test_other_months_are_no_births(month: str) -> None:
+    body = f"279{month}51215189"
+    assert not is_well_formed(body + matricule_key(body))
+
+
+@pytest.mark.parametrize("first", "0569")
+def test_other_first_digits_are_no_births(first: str) -> None:
+    body = f"{first}790351215189"
+    assert not is_well_formed(body + matricule_key(body))
+
+
 @given(FIRST_13, st.integers(0, 12), st.integers(1, 9))
 def test_one_wrong_digit_is_always_found(first13: str, place: int, shift: int) -> None:
     matricule = first13 + matricule_key(first13)
