@@ -147,6 +147,7 @@ def _pools(theme: str) -> tuple[list[list[Deposit]], st.SearchStrategy[Message]]
 
 
 _POOLS = {theme: _pools(theme) for theme in (ONE, LINKED, WILD)}
+operations_of_one = st.sampled_from(_operations(ONE, random.Random(ONE)))
 houses = st.builds(House, st.booleans(), st.booleans(), st.booleans())
 
 
@@ -170,6 +171,26 @@ def histories(draw: st.DrawFn, most: int = 14) -> list[Message]:
         place = at % (len(messages) + 1)
         messages.insert(place, twisted(twist, messages[at % 97 % len(messages)]))
     return messages
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> list[Message]:
+    """Documents of one person by one laboratory that replace earlier ones, and what anybody does to
+    them: whatever is refused here is refused in any order.
+    """
+    size = draw(st.integers(2, len(NUMBERS)))
+    deposits = [
+        replace(
+            draw(st.sampled_from(_POOLS[ONE][0][number - 1])),
+            by=DR_A,
+            authors=_AUTHORS[0],
+            replaces=draw(st.sampled_from([None, *range(1, number), *range(1, number)])),
+        )
+        for number in NUMBERS[:size]
+    ]
+    others = draw(st.lists(operations_of_one, max_size=10))
+    known = [m for m in others if isinstance(m, OnRecord) or m.number <= size]
+    return [*deposits, *(numbered(message, at) for at, message in enumerate(known))]
 
 
 places = st.integers(0, 10_000)

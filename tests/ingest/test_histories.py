@@ -1,7 +1,7 @@
 """Random histories through the real decisions, against a naive model that knows none of our code.
 
 Compared are the last answer to each message, every document as it ends, and what each audience
-sees. `HISTOIRE_TEST_HISTORIES=20` makes twenty times as many.
+sees. `HISTORIES_TIMES=20` makes twenty times as many.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ingest_histories import (
     histories,
     houses,
     policy_of_house,
+    versions,
 )
 from ingest_site import CLUSTER, Site
 from naive_model import (
@@ -35,9 +36,11 @@ from naive_model import (
     HIDDEN,
     HIDDEN_FROM_PARENTS,
     MASK,
+    Deposit,
     House,
     Message,
     Naive,
+    OnRecord,
 )
 
 from ingest.arrivals import Arrival, source_of
@@ -54,11 +57,11 @@ from projections.opened import open_events
 from projections.timeline.fold import PersonFold
 from projections.timeline.query import record_facts
 from schemas.events import DOCUMENT_REPLACED, DocumentStatus, Flags
-from schemas.may_do import Policy
+from schemas.may_do import DEFAULT_POLICY, Policy
 from schemas.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
 from schemas.unique_id import document_stream
 
-MANY = int(os.environ.get("HISTOIRE_TEST_HISTORIES", "1"))
+MANY = int(os.environ.get("HISTORIES_TIMES", "1"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 READERS = ("patient", "representative", "professional", "dr a", "hospital")
 BITS = {
@@ -96,7 +99,11 @@ class Memory:
 
     def write(self, messages: Sequence[Message]) -> None:
         """One batch."""
-        arrivals = [self.arrival(message) for message in messages]
+        self.write_of([(self.names, message) for message in messages])
+
+    def write_of(self, messages: Iterable[tuple[Names, Message]]) -> None:
+        """One batch, of several families."""
+        arrivals = [self.arrival(names, message) for names, message in messages]
         waiting = {number: again(arrival, number) for number, (_, arrival) in self.letters.items()}
         links = [PendingLink(to, by) for to, bys in self.known.pending.items() for by in bys]
         basis = Basis(known=self.known, bases=dict(self.bases), links=links)
@@ -121,8 +128,8 @@ class Memory:
                 )
             )
 
-    def arrival(self, message: Message) -> Arrival:
-        said = self.names.said(message)
+    def arrival(self, names: Names, message: Message) -> Arrival:
+        said = names.said(message)
         partition = feed.partition_for(said)
         read = World(self.known).read(said)
         return Arrival(source_of(CLUSTER, partition), partition, feed.feed_record(said), read)
@@ -245,7 +252,7 @@ def ended_of_system(system: System) -> Ended:
     documents = system.documents()
     successors: dict[bytes, set[int]] = {stream: set() for stream in number_of}
     for event in open_events(system.events):
-        if event.name == DOCUMENT_REPLACED:
+        if event.name == DOCUMENT_REPLACED and event.stream in number_of:
             by = number_of[document_stream(event.said["replacedBy"])]
             assert by not in successors[event.stream], "said twice"
             successors[event.stream].add(by)
@@ -318,9 +325,122 @@ def play(model: Naive, messages: Iterable[Message]) -> Naive:
 
 
 @given(messages=histories(), house=houses, data=st.data())
-@profile(250)
+@profile(200)
 def test_random_histories(messages: list[Message], house: House, data: st.DataObject) -> None:
     system = Memory(fresh_names(), policy_of_house(house))
     for batch in data.draw(cut(messages)):
         system.write(batch)
     same_as_model(system, play(Naive(house, MINORS), messages))
+
+
+@given(messages=histories(most=10), house=houses, data=st.data())
+@profile(25)
+def random_histories_on_a_store(
+    site: Site, messages: list[Message], house: House, data: st.DataObject
+) -> None:
+    system = Stored(fresh_names(), policy_of_house(house), site)
+    batches = [by_partition(system.names, batch) for batch in data.draw(cut(messages))]
+    for batch in batches:
+        system.write(batch)
+    received = [message for batch in batches for message in batch]
+    same_as_model(system, play(Naive(house, MINORS), received))
+
+
+def test_random_histories_on_a_store(site: Site) -> None:
+    """What must be read for a batch is read, and what is written is what was decided."""
+    random_histories_on_a_store(site)
+    assert site.store.verify_streams() == []
+    balance = site.balance()
+    kinds = ("accepted", "duplicate", "unchanged", "rejected")
+    assert balance["fetched"] == sum(balance[kind] for kind in kinds)
+    assert balance["events"] == len(site.events())
+
+
+# Order of arrival (DESIGN 6.6)
+
+
+def played(*batches: Sequence[Message]) -> Memory:
+    system = Memory(fresh_names(), DEFAULT_POLICY)
+    for batch in batches:
+        system.write(batch)
+    return system
+
+
+def same_end(one: Memory, other: Memory) -> None:
+    assert ended_of_system(one) == ended_of_system(other)
+    for person in PERSONS:
+        assert seen_of_system(one, person) == seen_of_system(other, person), person
+
+
+@given(messages=histories(), data=st.data())
+@profile(60)
+def test_repeated_messages_change_nothing(messages: list[Message], data: st.DataObject) -> None:
+    once = played(messages)
+    done = [at for at, answer in enumerate(once.answers) if answer in ("accepted", "unchanged")]
+    copied = data.draw(st.lists(st.sampled_from(done), max_size=6)) if done else []
+    queue, copies = list(enumerate(messages)), set[int]()
+    for at in copied:
+        first = next(place for place, (number, _) in enumerate(queue) if number == at)
+        place = data.draw(st.integers(first + 1, len(queue)))
+        queue.insert(place, (-1, messages[at]))
+    copies = {place for place, (number, _) in enumerate(queue) if number == -1}
+    again = played([message for _, message in queue])
+    same_end(once, again)
+    assert {again.answers[place] for place in copies} <= {"duplicate"}
+    assert [a for place, a in enumerate(again.answers) if place not in copies] == once.answers
+
+
+@given(messages=versions(), data=st.data())
+@profile(60)
+def test_versions_end_the_same_in_every_order_of_arrival(
+    messages: list[Message], data: st.DataObject
+) -> None:
+    """Deposits of one person by who may replace them; what is done to them comes afterwards."""
+    deposits = [message for message in messages if isinstance(message, Deposit)]
+    others = [message for message in messages if not isinstance(message, Deposit)]
+    shuffled = data.draw(st.permutations(deposits))
+    cuts = data.draw(cut(shuffled))
+    same_end(played(deposits, others), played(*cuts, others))
+
+
+@given(messages=versions(), data=st.data())
+@profile(60)
+def test_what_is_done_to_a_document_may_come_before_it(
+    messages: list[Message], data: st.DataObject
+) -> None:
+    number = data.draw(st.sampled_from([m.number for m in messages if isinstance(m, Deposit)]))
+    about = [m for m in messages if not isinstance(m, Deposit | OnRecord) and m.number == number]
+    first = [m for m in messages if isinstance(m, Deposit) and m.number == number]
+    rest = [m for m in messages if m not in about and m not in first]
+    early, late = played(about, first, rest), played(first, about, rest)
+    same_end(early, late)
+    swapped = late.answers[1 : len(about) + 1] + late.answers[:1]
+    assert early.answers == swapped + late.answers[len(about) + 1 :]
+
+
+@given(one=histories(), other=histories(), data=st.data())
+@profile(40)
+def test_families_do_not_touch_each_other(
+    one: list[Message], other: list[Message], data: st.DataObject
+) -> None:
+    """Messages of several producers on several families, interleaved in any way, in any batches."""
+    both = [
+        (names, list(messages))
+        for names, messages in ((fresh_names(), one), (fresh_names(), other))
+    ]
+    alone = []
+    for names, messages in both:
+        alone.append(Memory(names, DEFAULT_POLICY))
+        alone[-1].write(messages)
+    together = Memory(both[0][0], DEFAULT_POLICY)
+    turns = data.draw(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 4)), max_size=12))
+    batch: list[tuple[Names, Message]] = []
+    for at, count in [*turns, (0, 100), (1, 100)]:
+        names, messages = both[at]
+        batch += [(names, messages.pop(0)) for _ in range(min(count, len(messages)))]
+        if count % 2 == 0:  # else the batch goes on
+            together.write_of(batch)
+            batch = []
+    for system in alone:
+        together.names = system.names
+        same_end(together, system)
