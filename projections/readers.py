@@ -13,7 +13,7 @@ from typing import Final
 
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.habilitation import configured_matrix
-from ingest.runtime.settings import Settings
+from ingest.runtime.settings import Settings, variable
 from schemas.habilitation import Matrix, readable_types
 from schemas.identity import (
     INS_NIA,
@@ -51,12 +51,14 @@ _UNNAMED: Final = frozenset({"patient", "representative"})
 @dataclass(frozen=True, slots=True)
 class ReadingRules:
     """What the installation says of readers, on the day of reading. `matrix`: the habilitation
-    matrix, None: none is configured; `attending_sees_masked` as in `Reader`.
+    matrix, None: none is configured; `attending_sees_masked` as in `Reader`; `secret_access`:
+    secret connections are enabled.
     """
 
     today: date
     matrix: Matrix | None = None
     attending_sees_masked: bool = False
+    secret_access: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def reading_rules(settings: Settings, now: datetime) -> ReadingRules:
         now.astimezone(PARIS).date(),
         configured_matrix(settings),
         settings.attending_physician_sees_masked,
+        settings.secret_access,
     )
 
 
@@ -125,6 +128,12 @@ def reader_named(text: str, rules: ReadingRules) -> Reader | ReaderOf:
     named = named_reader(text)
     if named.kind in (ReaderKind.PATIENT, ReaderKind.REPRESENTATIVE):
         return Reader(named.kind)
+    if named.kind is ReaderKind.SECRET and not rules.secret_access:
+        raise CommandError(
+            "secret connections are not enabled here",
+            f"Set {variable('secret_access')}=true.",
+            Exit.USAGE,
+        )
     return lambda access: named.reader(access, rules)
 
 

@@ -43,9 +43,9 @@ def timeline(
     reader: Annotated[
         str,
         typer.Option(
-            help="patient, representative, professional, regulation, or"
-            " professional|author|secret|break-glass|regulation:ROOT^EXTENSION[@ORGANISATION]"
-            "[/ROLE]."
+            help="patient, representative, professional, regulation, or a WORD:ROOT^EXTENSION with"
+            " professional, author, secret, break-glass or regulation; @ORGANISATION and /ROLE may"
+            " follow."
         ),
     ] = "patient",
     archived: Annotated[

@@ -217,6 +217,15 @@ def test_a_professional_reads_by_what_the_patient_gave_him_and_by_the_matrix(
     assert shown(f"professional:{DOCTOR}") == [], "nobody knows his profession"
 
 
+@pytest.mark.parametrize(
+    "command", ["project", "timeline", "accesses", "notifications", "statistics", "replay"]
+)
+def test_help_can_be_shown(run: Any, command: str) -> None:
+    shown = run(command, "--help")
+    assert shown.exit_code == 0, shown.output
+    assert "Exit codes" in shown.output
+
+
 def test_replay_proves_and_says_so(filled: Any) -> None:
     answer = orjson.loads(filled("replay", "timeline", "--workers", "1", "--json").stdout)
     assert answer["switched"] is True

@@ -153,6 +153,13 @@ def test_patient_and_representative_are_known_at_once() -> None:
     assert reader_named("representative", RULES) == Reader(ReaderKind.REPRESENTATIVE)
 
 
+def test_secret_connections_must_be_enabled() -> None:
+    """SPEC h.3: only if the function is enabled."""
+    with pytest.raises(CommandError, match="not enabled"):
+        reader_named(f"secret:{DOCTOR}", RULES)
+    assert callable(reader_named(f"secret:{DOCTOR}", ReadingRules(TODAY, secret_access=True)))
+
+
 def test_the_rules_come_from_the_settings(tmp_path: Path) -> None:
     late = datetime(2025, 12, 31, 23, 30, tzinfo=UTC)  # the new year has begun in Paris
     settings = Settings(habilitation_file=MADE_UP_FILE, attending_physician_sees_masked=True)

@@ -72,7 +72,7 @@ def titles(
     now: datetime = NOW,
     rules: ReadingRules | None = None,
 ) -> set[str]:
-    who = reader_named(reader, rules or ReadingRules(now.date()))
+    who = reader_named(reader, rules or ReadingRules(now.date(), secret_access=True))
     return {entry.row.title for entry in timeline_of(conn, 1, who, now).current}
 
 
