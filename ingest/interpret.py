@@ -20,7 +20,7 @@ from schemas.rejections import RULES_PAGE, Rejection
 from schemas.rules import (
     RULES_OF,
     SOFT_GROUPS_OF,
-    content_right,
+    content_findings,
     ins_accepted,
     provenance_complete,
     qualified,
@@ -107,6 +107,8 @@ def interpret(record: FeedRecord, partition: Partition, context: Context) -> Int
     warnings: list[Rejection] = []
     rejection = hard_rules(record, partition, decoded, key, context)
     if rejection is None:
+        rejection = bytes_rules(datum, context, warnings)
+    if rejection is None:
         rejection = soft_rules(decoded.name, datum, context.severities, warnings)
     if rejection is not None:
         return _refused(record, rejection, datum, tuple(warnings))
@@ -122,6 +124,22 @@ def hard_rules(
         or _message_id_right(record.headers, decoded.datum["messageId"])
         or _body_right(decoded, context)
     )
+
+
+def bytes_rules(
+    datum: Mapping[str, Any], context: Context, warnings: list[Rejection]
+) -> Rejection | None:
+    """The first way in which the bytes of a deposit contradict its metadata that refuses here;
+    before it, `warnings` grows. None for a message without bytes.
+    """
+    content = datum.get("content")
+    if content is None:
+        return None
+    document, most = datum["document"], context.content_bytes_max
+    for broken in content_findings(content, document, datum["ins"], most):
+        if context.severities.judge(broken, warnings) is not None:
+            return broken
+    return None
 
 
 def soft_rules(
@@ -210,14 +228,9 @@ def _body_right(decoded: Decoded, context: Context) -> Rejection | None:
     )
     if rejection is None and context.matrix is not None and "document" in datum:
         rejection = profession_may_feed(datum, context.matrix)
-    if rejection is not None:
-        return rejection
-    if "otherOid" in datum:
+    if rejection is None and "otherOid" in datum:
         return _other_ins_right(datum, ins, context)
-    content = datum.get("content")
-    if content is None:
-        return None
-    return content_right(content, datum["document"], ins, context.content_bytes_max)
+    return rejection
 
 
 def _other_ins_right(datum: Mapping[str, Any], ins: Ins, context: Context) -> Rejection | None:

@@ -123,7 +123,7 @@ def metadata(found: CdaDocument, flags: Flags, replaces: str | None = None) -> D
         "languageCode": _needed(found.language, "language_malformed", "languageCode"),
         "title": _needed(found.title, "text_malformed", "title"),
         "comments": None,
-        "sourcePatientId": next(iter(found.local_ids), None),
+        "sourcePatientId": _source_patient(found),
         "sourcePatientInfo": _traits(found),
         "authors": _authors(found),
         "legalAuthenticatorId": signer.id,
@@ -154,6 +154,12 @@ def metadata(found: CdaDocument, flags: Flags, replaces: str | None = None) -> D
     }
     _check_replacement(document)
     return document
+
+
+def _source_patient(found: CdaDocument) -> str | None:
+    """The patient's first local identifier; the INS when there is none (SPEC a.5)."""
+    ins = None if found.ins is None else f"{found.ins.oid}^{found.ins.matricule}"
+    return next(iter(found.local_ids), ins)
 
 
 def actor_of(found: CdaDocument) -> CdaAuthor | None:

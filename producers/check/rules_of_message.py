@@ -15,6 +15,7 @@ from schemas.rejections import Rejection
 from schemas.rules import (
     RULES_OF,
     SOFT_RULES_OF,
+    content_findings,
     content_right,
     ins_accepted,
     provenance_complete,
@@ -106,6 +107,12 @@ class Judge:
         while len(found) <= len(_RECOMPUTED):
             rejection = content_right(content, document, datum["ins"], self.content_bytes_max)  # type: ignore[arg-type]  # a copy to be mended
             if rejection is None:
+                found += content_findings(  # what only warns
+                    content,
+                    document,  # type: ignore[arg-type]
+                    datum["ins"],
+                    self.content_bytes_max,
+                )
                 break
             if rejection.code not in named:
                 found.append(rejection)
