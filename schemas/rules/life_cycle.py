@@ -10,7 +10,7 @@ from .metadata import unique_id_right
 
 
 def document_operation_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """The document concerned is named well, and the reason is text."""
+    """The document concerned is named well, and the reason is text (SPEC c.1, d.1)."""
     if not optional_text_is_fit(datum["reason"], TEXT_LENGTH_MAX):
         return Rejection("text_malformed", "reason")
     return unique_id_right(datum["uniqueId"], "uniqueId")
@@ -28,7 +28,7 @@ def visibility_right(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def record_operation_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """The reason, where there is one, is text."""
+    """The reason, where there is one, is text (SPEC d.5; DESIGN 5)."""
     fit = optional_text_is_fit(datum.get("reason"), TEXT_LENGTH_MAX)
     return None if fit else Rejection("text_malformed", "reason")
 
