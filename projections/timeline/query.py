@@ -19,7 +19,7 @@ from projections.access.query import read_access
 from projections.builds import live_build
 from projections.snapshot import in_snapshot
 from schemas.may_see import Reader, ReaderKind, RecordFacts, may_see
-from schemas.valuesets import FACILITIES, type_label
+from schemas.valuesets import facility_label, type_label
 
 from .row import RecordRow, TimelineRow
 from .tables import TimelineTables, select_list
@@ -45,14 +45,14 @@ class Entry:
 
     @property
     def type_label(self) -> str:
-        """The French label of its type, the code when no list has it."""
-        return type_label(self.row.type_code) or self.row.type_code
+        """The French label its type had when it was made, the code when no list has it."""
+        return type_label(self.row.type_code, self.row.created) or self.row.type_code
 
     @property
     def sector_label(self) -> str:
-        """The French label of the place of care, the code when no list has it."""
-        listed = FACILITIES.get(self.row.facility_type)
-        return listed.label if listed else self.row.facility_type
+        """The French label the place of care had then, the code when no list has it."""
+        code = self.row.facility_type
+        return facility_label(code, self.row.created) or code
 
 
 @dataclass(frozen=True, slots=True)
