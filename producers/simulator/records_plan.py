@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, Final
 
+from .access_plan import AccessPlanner
 from .moments import DAY
 from .patients import Patient, Population
 from .planned import ACCEPTED, UNCHANGED, Expected, Planned, rejected
@@ -40,6 +41,7 @@ class RecordPlanner:
         self._rng = stream(seed, "records")
         self._ids = stream(seed, "record message ids")
         self._fates = Weighted(_SETTLED_WEIGHTS if settled else _WEIGHTS)
+        self._access = AccessPlanner(seed, calendar, settled=settled)
         self._fate_of: dict[int, str] = {}
         self._linked_at: dict[int, int] = {}
 
@@ -71,6 +73,8 @@ class RecordPlanner:
         if self._rng.random() < _ACTIVATED:
             yield make("ActivateRecord", sent, {}, ACCEPTED)
         yield from self._fate(fate, make, sent)
+        if fate == "ordinary":
+            yield from self._access.acts(make, sent)
 
     def _fate(self, fate: str, make: "_Maker", sent: int) -> Iterator[Planned]:
         at = self._after(sent)
@@ -142,7 +146,13 @@ class _Maker:
         )
 
 
-_BY_PATIENT: Final = frozenset({"ActivateRecord", "OpposeFeeding", "WithdrawOpposition"})
+_BY_PATIENT: Final = frozenset(
+    {
+        *("ActivateRecord", "OpposeFeeding", "WithdrawOpposition"),
+        *("AuthoriseAccess", "WithdrawAccess", "BlockProfessional", "UnblockProfessional"),
+        *("OpposeEmergencyAccess", "WithdrawEmergencyOpposition"),
+    }
+)
 
 
 def _declared(patient: Patient, at: int) -> dict[str, Any]:

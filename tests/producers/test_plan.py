@@ -98,6 +98,15 @@ def test_five_percent_are_life_cycle_operations() -> None:
         "RevokeIdentity",
         "LinkIns",
         "UnlinkIns",
+        "AuthoriseAccess",
+        "WithdrawAccess",
+        "DesignateAttendingPhysician",
+        "EndAttendingPhysician",
+        "BlockProfessional",
+        "UnblockProfessional",
+        "OpposeEmergencyAccess",
+        "WithdrawEmergencyOpposition",
+        "RecordAccess",
     }
 
 

@@ -82,6 +82,7 @@ class Folder:
     birth_date: str | None = None
     claimed: list[str] = field(default_factory=list)
     links: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
 
 
 def stream_of(uid: str) -> str:
@@ -159,7 +160,10 @@ class Reference:
             free = not paper.hidden and not paper.hidden_from_representatives
             return free and _is_minor([self.folders[key] for key in person], now)
         if reader.startswith("author:"):
-            return reader.removeprefix("author:") in paper.authors or not paper.masked
+            who = reader.removeprefix("author:")
+            if any(who in self.folders[key].blocked for key in person):
+                return False
+            return who in paper.authors or not paper.masked
         assert reader == "professional"
         return not paper.masked
 
@@ -344,6 +348,14 @@ def _declare(folders: Folders, key: str, datum: Mapping[str, Any]) -> None:
     folders[key].birth_date = datum["traits"]["birthDate"]
 
 
+def _block(folders: Folders, key: str, datum: Mapping[str, Any]) -> None:
+    folders[key].blocked.add(datum["professionalId"])
+
+
+def _unblock(folders: Folders, key: str, datum: Mapping[str, Any]) -> None:
+    folders[key].blocked.discard(datum["professionalId"])
+
+
 def _link(folders: Folders, key: str, datum: Mapping[str, Any]) -> None:
     other = f"{datum['otherOid']}|{datum['otherMatricule']}"
     folders[key].links.add(other)
@@ -365,4 +377,6 @@ _ON_RECORDS: Final = {
     "DeclareIdentity": _declare,
     "LinkIns": _link,
     "UnlinkIns": _unlink,
+    "BlockProfessional": _block,
+    "UnblockProfessional": _unblock,
 }
