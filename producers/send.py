@@ -11,11 +11,12 @@ from uuid import UUID
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.settings import Settings
 from schemas.cda import CdaDocument
-from schemas.messages import DOCUMENTS, Actor, Provenance, Software
+from schemas.messages import DOCUMENTS, Provenance
 from schemas.rejections import REJECTIONS, RULES_PAGE
 
 from .answers import Answer, AnswerReader, with_repair
-from .deposit import Flags, Refused, actor_of, deposit, read_document, read_file
+from .deposit import Flags, Refused, deposit, read_document, read_file
+from .provenance import provenance_of
 from .publisher import AlreadySubmitted, DocumentPublisher, QueueFull
 
 _LOOK_SECONDS: Final = 0.2
@@ -165,51 +166,9 @@ class FileSender:
             sending.message_id = submit(message, "DepositDocument", again=True)
 
     def _provenance(self, found: CdaDocument | None, request: Request) -> Provenance:
-        settings = self._settings
-        software: Software = {
-            "id": settings.sender_software_id,
-            "name": settings.sender_software_name,
-            "version": settings.sender_software_version,
-            "approval": settings.sender_software_approval,
-        }
-        return {
-            "software": software,
-            "actor": self._actor(found, request),
-            "authenticationMode": settings.sender_authentication_mode,
-            "purposeOfUse": settings.sender_purpose,
-            "channel": "DIRECT",
-            "occurredAt": int(self._clock.now() * 1000),
-        }
-
-    def _actor(self, found: CdaDocument | None, request: Request) -> Actor:
-        """Who is asked for, else who the settings name, else the author of the document."""
-        settings = self._settings
-        author = actor_of(found) if found is not None else None
-        named = "sender_actor_id" in settings.model_fields_set
-        if (
-            request.actor is None
-            and not named
-            and found is not None
-            and author is not None
-            and author.id is not None
-        ):
-            return {
-                "id": author.id,
-                "name": author.name,
-                "roleCode": profession_of(author.specialty) or settings.sender_actor_role,
-                "organisationId": request.organisation or author.organisation,
-                "organisationName": author.organisation_name,
-                "sectorCode": found.facility_type,
-            }
-        own = request.organisation is None
-        return {
-            "id": request.actor or settings.sender_actor_id,
-            "name": settings.sender_actor_name if request.actor is None else None,
-            "roleCode": settings.sender_actor_role,
-            "organisationId": request.organisation or settings.sender_organisation_id,
-            "organisationName": settings.sender_organisation_name if own else None,
-            "sectorCode": settings.sender_sector,
-        }
+        return provenance_of(
+            self._settings, found, request.actor, request.organisation, self._clock.now()
+        )
 
 
 def send_files(
@@ -239,10 +198,3 @@ def send_files(
 def queue_is_full() -> Refused:
     """The refusal of what the durable queue has no room for."""
     return Refused("queue_full", *_QUEUE_FULL)
-
-
-def profession_of(specialty: str | None) -> str | None:
-    """The profession (J65) in an author's specialty (J01): `10` of `G15_10/SM26`."""
-    if specialty is None or not specialty.startswith("G15_"):
-        return None
-    return specialty.removeprefix("G15_").partition("/")[0]

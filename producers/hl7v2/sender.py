@@ -10,8 +10,9 @@ from typing import Any, Final, cast
 from uuid import UUID, uuid5
 
 from producers.deposit import Refused, read_file
+from producers.provenance import profession_of
 from producers.publisher import QueueFull
-from producers.send import FileSender, Request, Sending, profession_of, queue_is_full
+from producers.send import FileSender, Request, Sending, queue_is_full
 from schemas.cda import CdaDocument
 from schemas.messages import Actor, Provenance
 from schemas.rejections import REJECTIONS
