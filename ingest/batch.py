@@ -23,6 +23,7 @@ from ingest.eventstore.batch import (
 from ingest.runtime.crash_points import passes
 from ingest.runtime.feed import Partition
 from ingest.runtime.lifecycle import Clock
+from schemas.messages import REGISTRY
 
 from .arrivals import Arrival, ReadPartition, partition_of_source
 from .assembly import Decided, assemble
@@ -93,7 +94,8 @@ class BatchWriter:
             after = part.cut_at_hole()
             if after is not None:
                 halted[part.partition] = hole_sentence(part.partition, part.next_offset, after)
-        written = Written([part for part in parts if part.arrivals], halted=halted)
+        read = sorted((part for part in parts if part.arrivals), key=_registry_first)
+        written = Written(read, halted=halted)
         while written.parts:
             decided = self._decide(written, gate)
             if self._append(written, decided):
@@ -187,6 +189,11 @@ class BatchWriter:
             return False
         _drop(written, frozenset(gone))
         return True
+
+
+def _registry_first(part: ReadPartition) -> bool:
+    """No order holds between topics; of one poll, what is referenced counts for what is fed."""
+    return part.partition.topic != REGISTRY
 
 
 def _drop(written: Written, sources: frozenset[str]) -> None:

@@ -17,11 +17,14 @@ from .arrivals import ReadPartition, partition_of_source
 from .batch import Written
 from .outcomes import answer_of
 from .patience import is_passing
+from .registry_entry import Kind
+from .registry_listing import STATES, RegistryListing
 from .source_freshness import SourceFreshness, labels_of
 from .state import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 
 LAG_SECONDS: Final = 1.0
 BALANCE_SECONDS: Final = 10.0
+REGISTRY_SECONDS: Final = 60.0
 
 
 class IngestionMetrics:
@@ -34,6 +37,8 @@ class IngestionMetrics:
         self._lag_due = 0.0
         self._balance_due = 0.0
         self._freshness = SourceFreshness(metrics, clock)
+        self._registry = RegistryListing(store)
+        self._registry_due = 0.0
         self._codes = set[str]()
         for topic in FEED_TOPICS:  # a series that is there before its first message has a rate
             for outcome in OUTCOMES:
@@ -131,7 +136,8 @@ class IngestionMetrics:
         self._freshness.ends(ends, next_offsets)
 
     def look_at_store(self) -> None:
-        """The balance of every source and the letters that wait, at most every ten seconds.
+        """The balance of every source and the letters that wait, at most every ten seconds; the
+        registry once a minute.
 
         Between two batches, busy or not: a feed that never rests has dead letters too.
         """
@@ -142,6 +148,7 @@ class IngestionMetrics:
         try:
             self._balance()
             self._letters()
+            self._entries(now)
         except (psycopg.Error, OSError) as error:
             # The batch waits for the store by itself; figures may be late.
             if not is_passing(error):
@@ -165,6 +172,18 @@ class IngestionMetrics:
             self._metrics.balance_messages.labels(topic, number, "fetched").set(fetched)
             self._metrics.balance_events.labels(topic, number).set(position.events)
             self._metrics.balance_holes.labels(topic, number).set(position.holes)
+
+    def _entries(self, now: float) -> None:
+        """States of entries change by the calendar too, so all are counted, once a minute."""
+        if now < self._registry_due:
+            return
+        self._registry_due = now + REGISTRY_SECONDS
+        self._registry.refresh()
+        counts = self._registry.counts(int(self._clock.now() * 1000))
+        for kind in Kind:
+            for state in STATES:
+                gauge = self._metrics.registry_entries.labels(kind.name.lower(), state)
+                gauge.set(counts[kind, state])
 
     def _letters(self) -> None:
         found = self._store.letters_waiting_by_code()

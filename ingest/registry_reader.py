@@ -11,12 +11,14 @@ from ingest.eventstore import EventStore
 from schemas.codec import decode_event
 from schemas.events import SCHEMA_OF
 
-from .decide_registry import REGISTRY_MESSAGES, streams_asked
+from .decide_registry import REGISTRY_MESSAGES, kind_of_message, streams_asked
 from .interpret import Interpreted
-from .registry_entry import KIND_STREAM, NO_ENTRY, RegistryEntry, evolve_entry
+from .registry_entry import KIND_STREAM, NO_ENTRY, Kind, RegistryEntry, evolve_entry
 
 KEPT_MAX: Final = 100_000
 _FEEDS: Final = "DepositDocument"
+_JUDGED: Final = frozenset({Kind.SOFTWARE, Kind.COMPANY})
+"""Kinds that feeding rests on, as far as they are in use."""
 Entries = dict[bytes, RegistryEntry]
 
 
@@ -36,10 +38,11 @@ class RegistryReader:
         asking = [m for m in messages if m.name == _FEEDS or m.name in REGISTRY_MESSAGES]
         if not asking:
             return {}, {}
-        kinds = self._entries(KIND_STREAM.values())
-        versions = {stream: 0 for stream in KIND_STREAM.values() if stream not in kinds}
-        changes = any(message.name in REGISTRY_MESSAGES for message in asking)
-        if not (kinds or changes or self._required):
+        told = {kind_of_message(m) for m in asking if m.name in REGISTRY_MESSAGES}
+        wanted = told | (_JUDGED if any(m.name == _FEEDS for m in asking) else frozenset())
+        kinds = self._entries(KIND_STREAM[kind] for kind in wanted)
+        versions = {KIND_STREAM[kind]: 0 for kind in wanted if KIND_STREAM[kind] not in kinds}
+        if not (kinds or told or self._required):
             return {}, versions
         asked = {stream for message in asking for stream in streams_asked(message)}
         found = self._entries(asked)

@@ -72,6 +72,10 @@ def _messages(board: Dashboard) -> None:
         series("Warnings by rule", "Rules broken by messages that were taken all the same.",
                OPERATIONS, (rate("histoire_rule_warnings_total", "topic", "rule"),
                             "{{topic}} {{rule}}")),
+        series("Registry", "Referenced software and services, certified companies, by state; a kind"
+               " without entries refuses nobody.", COUNT,
+               (f"max by (kind, state) ({on('histoire_registry_entries')})",
+                "{{kind}} {{state}}")),
         series("Balance", "Messages fetched of each topic since the beginning, by what became of"
                " them.", COUNT,
                (f"sum by (topic, kind) (max by (topic, partition, kind)"
@@ -181,6 +185,11 @@ def _producers(board: Dashboard) -> None:
         series("Answers of the feed", "Acknowledged by topic, refused by code.", OPERATIONS,
                (rate("histoire_publisher_acknowledged_total", "topic"), "{{topic}}"),
                (rate("histoire_publisher_failures_total", "code"), "refused: {{code}}")),
+        series("HL7 v2", "Messages by acknowledgement: AA taken, AE refused, AR not for this door"
+               " or not answered in time.", OPERATIONS,
+               (rate("histoire_hl7_messages_total", "acknowledgement"), "{{acknowledgement}}")),
+        series("HL7 v2 connections", "Open ones.", COUNT,
+               (f"max by (instance) ({on('histoire_hl7_connections')})", "{{instance}}")),
     ):  # fmt: skip
         board.with_panel(panel)
 

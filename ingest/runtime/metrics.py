@@ -86,6 +86,11 @@ class Metrics:
         )
         for service in SERVICES:  # a series that is there before its first fault has a rate
             self.service_faults.labels(service)
+        self.registry_entries = self._gauge(
+            "registry_entries",
+            "Entries of the registry of software, services and companies, by state.",
+            ("kind", "state"),
+        )
         self.content_bytes = self._counter(
             "content_bytes", "Document bytes written to the content store, before sealing."
         )
@@ -206,6 +211,10 @@ class Metrics:
         self.publisher_failures = self._counter(
             "publisher_failures", "Messages the feed refused for themselves, by code.", ("code",)
         )
+        self.hl7_messages = self._counter(
+            "hl7_messages", "HL7 v2 messages by their acknowledgement.", ("acknowledgement",)
+        )
+        self.hl7_connections = self._gauge("hl7_connections", "Open MLLP connections.")
 
     def _process(self) -> None:
         self.heartbeat = self._gauge(

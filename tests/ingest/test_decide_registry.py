@@ -42,6 +42,8 @@ from schemas.paris_days import begin_ms, day_exists, end_ms, last_day_of_years
 from schemas.severities import Severities
 
 OTHER = "test-autre-logiciel"
+BYTES = bytes(128) + b"DICM"
+"""The begin of a DICOM file."""
 
 
 def teleconsultation(company: str | None = COMPANY, **changes: Any) -> dict[str, Any]:
@@ -129,8 +131,8 @@ def test_what_was_deposited_can_still_be_masked_archived_and_deleted() -> None:
 
 def test_a_deposit_sent_again_stays_a_duplicate_and_bytes_are_feeding() -> None:
     world = World().given(deposit(1))
-    with_bytes = deposit(2, content=b"bytes")
-    world.given(("DepositDocument", {**deposit(2, content=b"bytes")[1], "content": None}))
+    with_bytes = deposit(2, content=BYTES)
+    world.given(("DepositDocument", {**deposit(2, content=BYTES)[1], "content": None}))
     world.given(reference(), withdraw())
     assert world.when(deposit(1))[0] == "duplicate"
     assert world.when(with_bytes)[0] == "software_withdrawn"

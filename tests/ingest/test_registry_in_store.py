@@ -1,0 +1,178 @@
+"""The registry over a real store: one transaction with its answers, and what a batch rests on."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from catalogue import Catalogue, write_to
+from eventsourcing.persistence import IntegrityError
+from feed_messages import CONTEXT, SOFTWARE, deposit
+from ingest_site import Site, answers
+from prometheus_client import CollectorRegistry
+from registry_messages import (
+    COMPANY,
+    SERVICE,
+    Message,
+    certify,
+    evaluate,
+    moment,
+    reference,
+    service,
+    withdraw,
+)
+
+from ingest.assembly import assemble
+from ingest.audit import balance_checks
+from ingest.dead_letters import Retry
+from ingest.eventstore import EventStore
+from ingest.eventstore.batch import LostRace
+from ingest.ingestion_metrics import IngestionMetrics
+from ingest.known import BasisReader
+from ingest.patience import at_once
+from ingest.registry_entry import Kind, entry_stream
+from ingest.registry_listing import RegistryListing
+from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.metrics import Metrics
+
+OTHER = "test-autre-logiciel"
+
+
+def test_what_the_registry_is_told_is_stored_in_clear_and_the_sheet_balances(site: Site) -> None:
+    assert site.write(reference(), certify(), service()) == ["accepted"] * 3
+    assert site.write(reference(), evaluate(), withdraw(OTHER)) == [
+        *("unchanged", "accepted", "registry_entry_unknown")
+    ]
+    assert site.write(deposit(1)) == ["accepted"]
+    names = [event.name for event in site.events() if event.record == 0]
+    assert sorted(names) == sorted(
+        ["registry_opened"] * 3
+        + ["software_referenced", "company_certified", "service_referenced", "service_evaluated"]
+    )
+    first = next(event for event in site.events() if event.name == "software_referenced")
+    assert site.said(first)["id"] == SOFTWARE
+    with psycopg.connect(site.settings.database_dsn.get_secret_value()) as conn:  # type: ignore[union-attr]
+        row = conn.execute("select state from event where position = %s", (first.position,))
+        assert row.fetchone() == (first.state,)
+    _, checks = balance_checks(site.store.at_one_moment(), [], at_end=False)
+    assert [check.name for check in checks if not check.holds] == []
+    assert site.balance()["events"] == len(site.events())
+
+
+def test_a_refused_deposit_passes_once_its_software_is_referenced(site: Site) -> None:
+    site.write(reference(OTHER))
+    assert site.write(deposit(1)) == ["software_unreferenced"]
+    (letter,) = site.store.letters()
+    assert letter.code == "software_unreferenced"
+    retry = Retry(site.store, CONTEXT, SystemClock(), at_once)
+    ((still,),) = retry([letter.letter])
+    assert still.answer is not None
+    assert still.answer.code == "software_unreferenced"
+    site.write(reference())
+    ((passed,),) = retry([letter.letter])
+    assert passed.answer is not None
+    assert passed.answer.status == "accepted"
+    assert "document_submitted" in site.names()
+
+
+def test_in_one_batch_the_registry_comes_first(site: Site) -> None:
+    written = site.writer().write(site.parts(deposit(1), deposit(2), reference(OTHER)))
+    assert sorted(answers(written)) == [
+        "accepted",
+        "software_unreferenced",
+        "software_unreferenced",
+    ]
+
+
+def test_messages_of_the_registry_are_applied_once_over_batches(site: Site) -> None:
+    said, back = reference(), withdraw()
+    assert site.write(said) == ["accepted"]
+    assert site.write(back, said) == ["accepted", "duplicate"]
+    assert site.write(said) == ["duplicate"]
+    assert site.write(deposit(1)) == ["software_withdrawn"]
+
+
+Told = tuple[Message, ...]
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "answer"),
+    [
+        ((), (reference(OTHER),), "software_unreferenced"),
+        ((reference(OTHER),), (reference(),), "accepted"),
+        ((reference(),), (withdraw(),), "software_withdrawn"),
+        ((reference(), withdraw()), (reference(first="20230801"),), "accepted"),
+    ],
+)
+def test_what_changes_between_reading_and_commit_is_seen_under_the_lock(
+    site: Site, before: Told, between: Told, answer: str
+) -> None:
+    """Acceptance and refusal rest on the registry alike, also on one that is not in use."""
+    for message in before:
+        site.write(message)
+    parts = site.parts(deposit(1))
+    with EventStore.open(site.settings) as other:
+        arrivals = [arrival for part in parts for arrival in part.arrivals]
+        reader = BasisReader(other, CONTEXT)
+        decided = assemble(reader.read(arrivals), arrivals)
+        site.write(*between)
+        with pytest.raises(LostRace):
+            other.append(decided.batch)
+        # What this reader kept is older than the heads it reads now.
+        assemble(reader.read(arrivals), arrivals)
+        (again,) = arrivals
+        assert again.answer is not None
+        assert (again.answer.code or again.answer.status) == answer
+        assert answers(site.writer().write(parts)) == [answer]
+
+
+def test_what_changes_elsewhere_in_the_registry_is_no_race(site: Site) -> None:
+    site.write(reference())
+    parts = site.parts(deposit(1))
+    with EventStore.open(site.settings) as other:
+        arrivals = [arrival for part in parts for arrival in part.arrivals]
+        decided = assemble(BasisReader(other, CONTEXT).read(arrivals), arrivals)
+        site.write(reference(OTHER), service())
+        assert other.append(decided.batch).last_position
+
+
+def test_the_listing_grows_with_the_log_and_is_counted(site: Site) -> None:
+    listing = RegistryListing(site.store)
+    listing.refresh()
+    assert not listing.entries
+    site.write(reference(), reference(OTHER, last="20230601"), certify(), service())
+    listing.refresh()
+    site.write(withdraw(COMPANY, "20230601", "COMPANY"))
+    listing.refresh()
+    assert listing.counts(moment("20231114")) == {
+        (Kind.SOFTWARE, "valid"): 1,
+        (Kind.SOFTWARE, "expired"): 1,
+        (Kind.SERVICE, "valid"): 1,
+        (Kind.COMPANY, "withdrawn"): 1,
+    }
+    metrics = Metrics(CollectorRegistry())
+    IngestionMetrics(metrics, site.store, SystemClock()).look_at_store()
+    labels = {"kind": "company", "state": "withdrawn"}
+    assert metrics.registry.get_sample_value("histoire_registry_entries", labels) == 1
+    labels = {"kind": "company", "state": "valid"}
+    assert metrics.registry.get_sample_value("histoire_registry_entries", labels) == 0
+
+
+def test_a_library_application_reads_the_registry_and_cannot_write_its_streams(site: Site) -> None:
+    """An analyst's catalogue, with the eventsourcing library alone."""
+    site.write(service(), evaluate(conclusion="TO_CORRECT"), reference())
+    dsn = site.settings.database_dsn
+    assert dsn is not None
+    env = {
+        "PERSISTENCE_MODULE": "ingest.eventstore.library",
+        "HISTOIRE_HOME": str(site.settings.home),
+        "HISTOIRE_DATABASE_DSN": dsn.get_secret_value(),
+        "HISTOIRE_MASTER_KEY_FILE": str(site.settings.master_key_path),
+    }
+    with Catalogue(env) as catalogue:
+        catalogue.read()
+        assert catalogue.conclusions == {SERVICE: "TO_CORRECT"}
+        site.write(withdraw(SERVICE, kind="SERVICE"))
+        catalogue.read()
+        assert catalogue.conclusions == {}
+        with pytest.raises(IntegrityError):
+            write_to(catalogue.recorder, entry_stream(Kind.SERVICE, SERVICE), 4)
