@@ -14,7 +14,7 @@ from schemas.cda.identification import Identification, read_identification
 from schemas.rejections import REJECTIONS
 from schemas.rules import content_right
 
-N1 = {
+N1: dict[str, Any] = {
     "template": "1.3.6.1.4.1.19376.1.2.20",
     "body": '<nonXMLBody><text mediaType="application/pdf" representation="B64">JVBE</text>'
     "</nonXMLBody>",
