@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from ingest.runtime.lifecycle import Clock, StopSignal
+from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 
 from .durable_queue import QueueError
@@ -78,7 +79,7 @@ class Queues:
 
 
 def open_document_publisher(
-    settings: Settings, clock: Clock, *, begin: bool = True
+    settings: Settings, clock: Clock, *, begin: bool = True, metrics: Metrics | None = None
 ) -> DocumentPublisher:
     """The publisher on the first free queue below home: two calls at once take two queues.
 
@@ -87,7 +88,9 @@ def open_document_publisher(
     for number in count(1):
         path = settings.home / "outbox" / f"queue-{number}.sqlite"
         try:
-            return DocumentPublisher(settings, path, block=True, clock=clock, begin=begin)
+            return DocumentPublisher(
+                settings, path, block=True, clock=clock, begin=begin, metrics=metrics
+            )
         except QueueError:
             if number == _QUEUES:
                 raise

@@ -13,6 +13,7 @@ ACCEPT: Final = "AA"
 ERROR: Final = "AE"
 REJECT: Final = "AR"
 """The message as such is not for this door, or can't be taken now: what it says was not judged."""
+CODES: Final = (ACCEPT, ERROR, REJECT)
 _OTHER: Final = 906
 _ESCAPES: Final = str.maketrans(
     {

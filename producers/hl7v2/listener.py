@@ -18,9 +18,11 @@ import structlog
 from hl7.mllp import InvalidBlockError, start_hl7_server
 
 from ingest.runtime.lifecycle import Clock
+from ingest.runtime.metrics import Metrics
 from producers.answers import Answer, AnswerReader
 from producers.send import Request
 
+from .acknowledgement import CODES
 from .sender import Hl7Sender, Hl7Sending
 
 log = structlog.get_logger(__name__)
@@ -107,8 +109,12 @@ class MllpListener:
         outcomes: Outcomes | None,
         request: Request,
         clock: Clock,
+        metrics: Metrics,
     ) -> None:
         """`outcomes` None: a message is acknowledged once it is queued."""
+        self._metrics = metrics
+        for code in CODES:  # there before the first message: an absent series has no rate
+            metrics.hl7_messages.labels(code)
         self._door = door
         self._sender = sender
         self._outcomes = outcomes
@@ -150,6 +156,7 @@ class MllpListener:
             writer.close()
             return
         self._free -= 1
+        self._metrics.hl7_connections.inc()
         try:
             while not self._stopping.is_set():
                 data = await self._next_block(reader)
@@ -161,6 +168,7 @@ class MllpListener:
             log.info("hl7_connection_lost", error=type(error).__name__)
         finally:
             self._free += 1
+            self._metrics.hl7_connections.dec()
             writer.close()
 
     async def _next_block(self, reader: Any) -> bytes | None:
@@ -189,12 +197,14 @@ class MllpListener:
     async def _answer(self, data: bytes) -> bytes:
         sending = await self._taken(data)
         queued = self._outcomes is None
+        verdict = sending.verdict(queued_is_enough=queued)
+        self._metrics.hl7_messages.labels(verdict.code).inc()
         answer = sending.acknowledgement(self._clock.now(), queued_is_enough=queued)
         log.info(
             "hl7_message",
             action=sending.action and str(sending.action),
             state=sending.state,
-            code=sending.fault.code if sending.fault else sending.as_json()["code"],
+            code=verdict.rule or None,
             message_id=str(sending.message_id) if sending.message_id else None,
         )
         return answer

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from prometheus_client import CollectorRegistry
 
 from ingest.runtime.console import CommandError, Exit, note, print_json
 from ingest.runtime.feed import check_topics
 from ingest.runtime.feed.types import FeedError, FeedMismatch
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import configure_logs
+from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.settings import Settings
 from producers.durable_queue import QueueError
 from producers.queues import open_document_publisher
@@ -65,6 +67,9 @@ PlainOption = Annotated[
 ]
 ConnectionsOption = Annotated[int, typer.Option(min=1, help="Connections at once, at most.")]
 IdleOption = Annotated[float, typer.Option(min=1, help="Seconds after which silence is closed.")]
+MetricsOption = Annotated[
+    int, typer.Option(min=0, max=65535, help="Port of /metrics on HISTOIRE_METRICS_HOST; 0: none.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Say the address as JSON on stdout.")]
 
 
@@ -81,6 +86,7 @@ def mllp(
     idle: IdleOption = 600.0,
     actor: ActorOption = None,
     organisation: OrganisationOption = None,
+    metrics_port: MetricsOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Listen for HL7 v2 messages over MLLP, and feed what they ask for.
@@ -107,7 +113,15 @@ def mllp(
         tls=_tls(host, tls_cert, tls_key, tls_clients, plain),
     )
     configure_logs(process="mllp", instance=settings.instance, level=settings.log_level)
-    _listen(settings, door, Request(actor=actor, organisation=organisation), as_json)
+    metrics = Metrics(CollectorRegistry())
+    endpoint = (
+        serve(metrics.registry, settings.metrics_host, metrics_port) if metrics_port else None
+    )
+    try:
+        _listen(settings, door, Request(actor=actor, organisation=organisation), metrics, as_json)
+    finally:
+        if endpoint is not None:
+            endpoint.close()
 
 
 def _tls(
@@ -139,12 +153,14 @@ def _is_own(host: str) -> bool:
         return host == "localhost"
 
 
-def _listen(settings: Settings, door: Door, request: Request, as_json: bool) -> None:
+def _listen(
+    settings: Settings, door: Door, request: Request, metrics: Metrics, as_json: bool
+) -> None:
     stop, clock = StopSignal(), SystemClock()
     outcomes = None
     with stop.installed():
         try:
-            publisher = open_document_publisher(settings, clock)
+            publisher = open_document_publisher(settings, clock, metrics=metrics)
         except QueueError as error:
             raise CommandError(str(error), "Check HISTOIRE_HOME.") from None
         try:
@@ -154,7 +170,7 @@ def _listen(settings: Settings, door: Door, request: Request, as_json: bool) -> 
             sender = Hl7Sender(settings, publisher, clock)
 
             async def listen() -> None:
-                listener = MllpListener(door, sender, outcomes, request, clock)
+                listener = MllpListener(door, sender, outcomes, request, clock, metrics)
                 await listener.serve(stop.is_set, lambda port: _ready(door, port, as_json))
 
             asyncio.run(listen())

@@ -9,15 +9,11 @@ from collections.abc import Iterator
 
 import prometheus
 import pytest
-from prometheus_client import CollectorRegistry
 from test_dashboards import panels
-from watched_system import Prometheus, Watched, eventually
+from watched_system import Prometheus, Watched, eventually, free_ports
 
 from deploy.grafana.__main__ import DASHBOARDS
 from ingest.runtime.embedded_postgres import stop_embedded
-from ingest.runtime.metrics import Metrics, serve
-from ingest.runtime.settings import Settings
-from producers.publisher import DocumentPublisher
 
 pytestmark = pytest.mark.system
 SELECTOR = re.compile(r"\b((?:histoire_|process_)\w+|up)\b(\{[^}]*\})?")
@@ -29,20 +25,18 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Watched,
     prometheus.program("prometheus")
     home = tmp_path_factory.mktemp("watched")
     system = Watched(home)
-    metrics = Metrics(CollectorRegistry())
-    settings = Settings.load(system.environ)
-    publisher = DocumentPublisher(settings, home / "queue.sqlite", metrics=metrics)
-    endpoint = serve(metrics.registry, "127.0.0.1", 0)
-    watch = Prometheus(
-        tmp_path_factory.mktemp("prometheus") / "etc", [system.port], [endpoint.port]
+    port = free_ports(1)
+    producer = system.begin(
+        *("mllp", "--port", "0", "--ack-when", "queued", "--metrics-port", str(port))
     )
+    watch = Prometheus(tmp_path_factory.mktemp("prometheus") / "etc", [system.port], [port])
     try:
         system.command("simulate", "--patients", "20", "--documents", "400", "--faults", "0.03")
         yield system, watch
     finally:
         watch.close()
-        endpoint.close()
-        publisher.close(0)
+        producer.terminate()
+        producer.wait(40)
         system.close()
         stop_embedded(home)
 

@@ -60,9 +60,7 @@ class Watched:
             "HISTOIRE_TOPIC_PARTITIONS": "4",
         }
         self.command("migrate")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "deploy", "run"], env=self.environ, stderr=subprocess.DEVNULL
-        )
+        self.process = self.begin("run")
 
     def command(self, *arguments: str) -> None:
         subprocess.run(
@@ -70,6 +68,14 @@ class Watched:
             env=self.environ,
             check=True,
             capture_output=True,
+        )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A command that goes on until it is ended."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "deploy", *arguments],
+            env=self.environ,
+            stderr=subprocess.DEVNULL,
         )
 
     def child(self, command: str) -> int:
