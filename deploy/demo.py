@@ -39,8 +39,9 @@ PATIENTS: Final = 400
 SEED_WITH_BYTES: Final = 1
 SEED_METADATA: Final = 2
 SEED_SAMPLES: Final = 3
-FAULTS: Final = "0.02"
+FAULTS: Final = "0.02,unreferenced_software=0.003"
 SAMPLES: Final = 12
+SENDER: Final = ("--publisher", "Histoire", "--product", "Histoire", "--until", "2035-12-31")
 SCREEN: Final = 15
 """Documents of the history shown, at most."""
 
@@ -108,7 +109,14 @@ def title(text: str) -> None:
 
 
 def feed(demo: Demo) -> None:
-    """2,000 documents with their bytes, 18,000 metadata only, both with faults."""
+    """2,000 documents with their bytes, 18,000 metadata only, both with faults, of software that
+    the registry knows; and a few of software that it does not.
+    """
+    title("The registry: which software may feed")
+    demo.run("simulate", "--sector", SECTORS, "--reference")
+    demo.run("registry", "reference", Settings().sender_software_id, *SENDER)
+    demo.run("ingest", "--until-idle")  # first, since no order holds between topics
+    demo.run("registry", "show", Settings().sender_software_id)
     title("Professional software feeds documents")
     practice = ("--sector", SECTORS, "--patients", str(PATIENTS), "--faults", FAULTS)
     demo.run("simulate", *practice, "--documents", "2000", "--seed", str(SEED_WITH_BYTES))

@@ -21,7 +21,7 @@ ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "histoire_relay": "histoire relay: outcomes to publish; no event, no key",
         "histoire_project": "histoire project, replay: reads events, owns the projections",
         "histoire_read": "histoire timeline, statistics: reads projections; no event, no key",
-        "histoire_audit": "histoire audit, status, document: reads everything, changes nothing",
+        "histoire_audit": "histoire audit, status, document, registry: reads all, changes nothing",
         "histoire_library": "applications of the eventsourcing library on our log",
         "histoire_erase": "destroys the key of a record and what is kept of it in clear",
         "histoire_housekeep": "removes what is past its retention; beside histoire_relay or alone",

@@ -22,7 +22,8 @@ from evidence import Counted, Evidence, Letter, Place, Stored
 
 _EVENTS: Final = """
 select e.position, e.record, e.stream, e.version, n.name, e.message_id, e.state
-from event e join event_name n on n.id = e.name where e.record <> 0 order by e.position"""
+from event e join event_name n on n.id = e.name
+where e.record <> 0 or e.message_id is not null order by e.position"""
 _AFTER_ERASURE: Final = """
 select e.position from event e join record_key k using (record)
 where e.recorded_at > k.erased_at order by 1"""
@@ -56,8 +57,12 @@ class Opener:
         return cls(identity, records)
 
     def open(self, row: tuple[Any, ...]) -> bytes | None:
-        """The plain bytes of an event row; None when its record was erased."""
+        """The plain bytes of an event row; None when its record was erased. Those of the registry,
+        which has no record, are not sealed.
+        """
         _, record, stream, version, name, _, sealed = row
+        if record == 0:
+            return bytes(sealed)
         key = self.records[record]
         if key is None:
             return None

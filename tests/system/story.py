@@ -27,6 +27,8 @@ NAMES: Final = UUID("5b0fb8a6-0d0c-4b0e-9a52-3f7b3a1c9f10")
 UID_ROOT: Final = "1.2.250.1.999.7"
 ACCEPTED: Final[Judgements] = [("ACCEPTED", None)]
 DUPLICATE: Final[Judgements] = [("DUPLICATE", None)]
+UNCHANGED: Final[Judgements] = [("UNCHANGED", None)]
+UNKNOWN: Final[Judgements] = [("REJECTED", "registry_entry_unknown")]
 CONFLICT: Final[Judgements] = [("REJECTED", "metadata_conflict")]
 MISPLACED: Final[Judgements] = [("REJECTED", "partition_mismatch")]
 EARLIER: Final = "20240105101500+0400"
@@ -99,6 +101,27 @@ class Storyteller:
         again = self._deposit("hidden", self.one, masquePs=True, invisiblePatient=True)
         yield "DepositDocument", {**again, "messageId": _id("hidden again")}, CONFLICT
         yield "DepositDocument", deposit("other's", self.other), ACCEPTED
+        yield from self._services()
+
+    def _services(self) -> Iterator[tuple[str, dict[str, Any], Judgements]]:
+        """A service of the catalogue: nobody feeds by it, so no other topic depends on it."""
+        days = {"referencedFrom": "20240101", "referencedUntil": None}
+        track = {"track": None, "certificateNumber": None}
+        referenced = self._of_service("service", publisher="P", name="N", **track, **days)
+        yield "ReferenceService", referenced, ACCEPTED
+        yield "ReferenceService", {**referenced, "messageId": _id("service again")}, UNCHANGED
+        found = {"conclusion": "COMPLIANT", "correctBefore": None, "report": None}
+        evaluated = self._of_service("evaluated", evaluatedOn="20240601", **found)
+        yield "EvaluateService", evaluated, ACCEPTED
+        yield "EvaluateService", evaluated, DUPLICATE
+        unknown = self._of_service("evaluated too", evaluatedOn="20240601", **found)
+        yield "EvaluateService", {**unknown, "id": "story-unknown"}, UNKNOWN
+        gone = {"kind": "SERVICE", "withdrawnFrom": "20250101", "reason": "R"}
+        yield "WithdrawReference", self._of_service("withdrawn", **gone), ACCEPTED
+
+    def _of_service(self, step: str, /, **said: Any) -> dict[str, Any]:
+        head = {"messageId": _id(step), "provenance": self._form["provenance"]}
+        return {**head, "id": "story-service", **said}
 
     def _deposit(self, name: str, whose: str, **document: Any) -> dict[str, Any]:
         datum = deepcopy(self._form)
@@ -161,14 +184,20 @@ class Storyteller:
             at = {"topic": answer.partition.topic, "partition": answer.partition.number}
             self._note({"line": "acked", "seq": seq, **at, "offset": answer.offset})
 
-        key = f"{datum['ins']['oid']}|{datum['ins']['matricule']}".encode()
-        topic = "patients" if "otherOid" in datum else "documents"
+        key, topic = _place(datum)
         headers = (("ce_id", message_id.encode()), ("ce_type", name.encode()))
         say(OutgoingRecord(topic, key, value, headers), done)
 
     def _note(self, line: Mapping[str, Any]) -> None:
         with self._ledger.open("ab") as file:
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _place(datum: Mapping[str, Any]) -> tuple[bytes, str]:
+    if "ins" not in datum:
+        return datum["id"].encode(), "registry"
+    key = f"{datum['ins']['oid']}|{datum['ins']['matricule']}".encode()
+    return key, "patients" if "otherOid" in datum else "documents"
 
 
 def _id(name: str) -> bytes:
