@@ -12,7 +12,19 @@ from ..messages import Document, Ins
 from ..rejections import Rejection
 from ..valuesets import SIGNATURE_TYPE
 from .agreement import CONTRADICTIONS, DIFFERENCES
-from .technical import DICOM_MIME_TYPE
+from .technical import CDA_MIME_TYPES, DICOM_MIME_TYPE
+
+__all__ = [
+    "CDA_MIME_TYPES",
+    "DICOM_MIME_TYPE",
+    "Findings",
+    "bytes_right",
+    "content_findings",
+    "content_right",
+    "dicom_right",
+    "patient_right",
+    "signature_content_right",
+]
 
 _SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _DICOM_MARK: Final = slice(128, 132)
