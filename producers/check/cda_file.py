@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -30,14 +30,11 @@ _TURNS_MAX: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class CheckedCda:
-    """What was found in a CDA. `document`: its root element, None when it can't be read.
-
-    `document` is the root of its tree also where the file holds it inside a stylesheet.
-    """
+    """What was found in a CDA; `unlooked`: what could not be looked at."""
 
     findings: list[Finding]
     unlooked: list[str]
-    document: Element | None
+    readable: bool
 
 
 def check_cda(data: bytes, judge: Judge, settings: Settings, now: float) -> CheckedCda:
@@ -46,10 +43,10 @@ def check_cda(data: bytes, judge: Judge, settings: Settings, now: float) -> Chec
     `now`: seconds since 1970, the time of the message.
     """
     found = read_cda(data)
-    document = _clinical_document(data)
+    document = clinical_document(data)
     if isinstance(found, CdaRefusal) or document is None:
         refusal = found if isinstance(found, CdaRefusal) else _UNREAD
-        return CheckedCda([remarks.refusal(refusal, judge.page)], [], None)
+        return CheckedCda([remarks.refusal(refusal, judge.page)], [], False)
     findings = judge.findings(_size_right(data, judge))
     unlooked: list[str] = []
     refusals, datum = _deposit(found, data, judge, settings, now)
@@ -62,16 +59,26 @@ def check_cda(data: bytes, judge: Judge, settings: Settings, now: float) -> Chec
         if not broken.complete:
             unlooked.append(UNLOOKED)
     placed = [_placed(finding, document, found) for finding in _once(findings)]
-    named = frozenset(finding.code for finding in findings)
-    placed += remarks.findings_of(document, found.problems, named)
-    return CheckedCda(placed, unlooked, document)
+    placed += remarks.findings_of(document, found.problems, tuple(placed))
+    return CheckedCda(placed, unlooked, True)
 
 
 _UNREAD: Final = CdaRefusal("no_clinical_document", "The file holds no ClinicalDocument.")
 
 
-def _clinical_document(data: bytes) -> Element | None:
-    """The document as the root of a tree of its own, with the lines of the file."""
+def remarks_on(data: bytes, named: Iterable[Finding]) -> list[Finding]:
+    """What should be known of a document beside the rules it breaks, which are `named`."""
+    found, document = read_cda(data), clinical_document(data)
+    if isinstance(found, CdaRefusal) or document is None:
+        return []
+    return remarks.findings_of(document, found.problems, named)
+
+
+def clinical_document(data: bytes) -> Element | None:
+    """The document as the root of a tree of its own, with the lines of the file.
+
+    Also where the file holds it inside a stylesheet; None when it can't be read.
+    """
     root = hardened_tree(data)
     if isinstance(root, CdaRefusal):
         return None

@@ -10,9 +10,16 @@ from ingest.runtime.settings import Settings
 from schemas.severities import Severities
 
 from . import remarks
-from .cda_file import MESSAGE, check_cda
-from .finding import FileReport, in_order
-from .message_file import check_message, is_message
+from .cda_file import MESSAGE, check_cda, clinical_document, remarks_on
+from .finding import FileReport, Finding, in_order
+from .message_file import (
+    NotAMessage,
+    avro_of,
+    check_message,
+    document_in,
+    is_message,
+    malformed,
+)
 from .rules_of_message import Judge
 from .schematron import Saxon, Schematron
 from .xml_schema import XmlSchema
@@ -52,10 +59,7 @@ class Checker:
 
     def check(self, name: str, data: bytes) -> FileReport:
         """All that is found in these bytes; never raises, whatever they are."""
-        if is_message(data):
-            report = check_message(name, data, self._judge)
-        else:
-            report = self._cda(name, data)
+        report = self._message(name, data) if is_message(data) else self._cda(name, data)
         return replace(report, findings=in_order(report.findings))
 
     def unreadable(self, name: str, reason: str) -> FileReport:
@@ -63,14 +67,37 @@ class Checker:
         refusal = remarks.unreadable(reason)
         return FileReport(name, "unreadable", None, (refusal,))
 
+    def _message(self, name: str, data: bytes) -> FileReport:
+        """The rules on the message; of a CDA it carries, the remarks, with the lines of the CDA."""
+        try:
+            value = avro_of(data)
+        except NotAMessage as fault:
+            return FileReport(name, "message", None, (malformed(fault, self._judge),))
+        report = check_message(name, value, self._judge)
+        content = document_in(value)
+        if content is None:
+            return report
+        inside = remarks_on(content, report.findings)
+        return replace(report, findings=(*report.findings, *inside, *self._validated(content)))
+
     def _cda(self, name: str, data: bytes) -> FileReport:
         plan = self._plan
         checked = check_cda(data, self._judge, plan.settings, plan.now)
-        if checked.document is None:
+        if not checked.readable:
             return FileReport(name, "unreadable", None, tuple(checked.findings))
-        findings = list(checked.findings)
-        for schema in self._xsds:
-            findings += schema.findings(checked.document)
-        for schematron in self._schematrons:
-            findings += schematron.findings(checked.document)
+        findings = [*checked.findings, *self._validated(data)]
         return FileReport(name, "cda", MESSAGE, tuple(findings), tuple(checked.unlooked))
+
+    def _validated(self, data: bytes) -> list[Finding]:
+        """What schemas and schematrons find in a CDA; nothing in what is none."""
+        if not self._xsds and not self._schematrons:
+            return []
+        document = clinical_document(data)
+        if document is None:
+            return []
+        findings: list[Finding] = []
+        for schema in self._xsds:
+            findings += schema.findings(document)
+        for schematron in self._schematrons:
+            findings += schematron.findings(document)
+        return findings

@@ -15,10 +15,11 @@ from typing import Any, Final
 import orjson
 
 from schemas.avro_types import Array, AvroType, Fixed, Primitive, Record, Union
-from schemas.codec import MARKER, EncodeError, decode, encode
+from schemas.codec import MARKER, Decoded, EncodeError, decode, encode
 from schemas.messages import TOPIC_OF
 from schemas.registry import registry
 from schemas.rejections import REJECTIONS, Rejection
+from schemas.rules.technical import DICOM_MIME_TYPE
 
 from .finding import FileReport, Finding
 from .rules_of_message import UNLOOKED, Judge
@@ -42,15 +43,24 @@ def is_message(data: bytes) -> bool:
     return data[:2] == MARKER or data.removeprefix(_BOM).lstrip()[:1] == b"{"
 
 
+def document_in(data: bytes) -> bytes | None:
+    """The bytes of the CDA that a message carries; None for any other."""
+    decoded = decode(data) if data[:2] == MARKER else None
+    if not isinstance(decoded, Decoded) or decoded.name != "DepositDocument":
+        return None
+    document = decoded.datum["document"]
+    content: bytes | None = decoded.datum["content"]
+    return None if document["mimeType"] == DICOM_MIME_TYPE else content
+
+
+def avro_of(data: bytes) -> bytes:
+    """The message in Avro, whichever form it has. Raises NotAMessage."""
+    return data if data[:2] == MARKER else _encoded(data)
+
+
 def check_message(file: str, data: bytes, judge: Judge) -> FileReport:
-    """All rules that this message breaks; never raises, whatever the bytes."""
-    value = data
-    if data[:2] != MARKER:
-        try:
-            value = _encoded(data)
-        except NotAMessage as fault:
-            return FileReport(file, "message", None, (_malformed(fault, judge),))
-    decoded = decode(value)
+    """All rules that this message in Avro breaks; never raises, whatever the bytes."""
+    decoded = decode(data)
     if isinstance(decoded, Rejection):
         return FileReport(file, "message", None, tuple(judge.findings([decoded])))
     if decoded.name not in TOPIC_OF:
@@ -62,7 +72,8 @@ def check_message(file: str, data: bytes, judge: Judge) -> FileReport:
     return FileReport(file, "message", decoded.name, tuple(findings), unlooked)
 
 
-def _malformed(fault: NotAMessage, judge: Judge) -> Finding:
+def malformed(fault: NotAMessage, judge: Judge) -> Finding:
+    """The finding for JSON that is no message."""
     rule = REJECTIONS["malformed"]
     return Finding(
         source="rules",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -49,6 +50,7 @@ def _load() -> Mapping[str, Remark]:
 REMARKS: Final = _load()
 """Every code a `Problem` may have."""
 
+_BETWEEN: Final = re.compile(r", | and ")
 _UNEXPLAINED: Final = Remark("", "", "warn", "Le document appelle une remarque.", "", "")
 _REFUSALS: Final[Mapping[RefusalCode, str]] = {
     "unreadable": "Le fichier ne peut pas être lu.",
@@ -66,10 +68,26 @@ _REFUSALS: Final[Mapping[RefusalCode, str]] = {
 
 
 def findings_of(
-    document: Element, problems: Iterable[Problem], named: frozenset[str]
+    document: Element, problems: Iterable[Problem], named: Iterable[Finding]
 ) -> list[Finding]:
-    """A finding for each problem, but for the codes that are `named` as broken rules already."""
-    return [_finding(document, problem) for problem in problems if problem.code not in named]
+    """A finding for each problem, but for those that `named`, of broken rules, say already.
+
+    A problem with places is said once more where one of them is named nowhere else.
+    """
+    places: dict[str, set[str | None]] = {}
+    for finding in named:
+        places.setdefault(finding.code, set()).add(finding.place)
+    return [
+        _finding(document, problem)
+        for problem in problems
+        if problem.code not in places or not _places(problem) <= places[problem.code]
+    ]
+
+
+def _places(problem: Problem) -> set[str | None]:
+    """Where the problem is, as its sentence says: `... at a, b and c.`"""
+    _, separator, said = problem.detail.rpartition(" at ")
+    return set(_BETWEEN.split(said.removesuffix("."))) if separator and "/" in said else set()
 
 
 def _finding(document: Element, problem: Problem) -> Finding:

@@ -10,13 +10,19 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samples_of_plan import documents_of, planned
 
 from ingest.interpret import Context, Refused, interpret
 from ingest.runtime.feed import FeedRecord, Partition, partition_of
+from ingest.runtime.settings import Settings
+from producers.check.checker import Checker, Plan
 from producers.check.finding import FileReport
 from producers.check.message_file import check_message
 from producers.check.rules_of_message import Judge
 from producers.check.sound import SOUND
+from producers.deposit import Flags, read_document
+from producers.deposit import deposit as deposit_of
+from producers.simulator.cda import CdaWriter
 from schemas.codec import CONTENT_BYTES_MAX, encode
 from schemas.feed_keys import feed_key
 from schemas.identity import Environment, accepted_oids
@@ -24,6 +30,7 @@ from schemas.messages import FEED_TOPICS, TOPIC_OF
 from schemas.rejections import RULES_PAGE
 from schemas.severities import AS_THE_TABLE_SAYS
 
+CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
 JUDGE = Judge("test", AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)
 CONTEXT = Context(accepted_oids("test"), dict.fromkeys(FEED_TOPICS, 1), CONTENT_BYTES_MAX)
 AUTHOR = SOUND["document"]["authors"][0]
@@ -147,6 +154,18 @@ def test_bytes_are_compared_with_all_that_is_said_of_them() -> None:
     }
 
 
+def test_a_cda_that_a_message_carries_is_looked_at_too() -> None:
+    data = CdaWriter(7).write(documents_of(planned(20))[0])
+    data = data.replace(b'<realmCode code="FR"/>', b"")
+    found = read_document(data, "test", CONTENT_BYTES_MAX)
+    datum = deposit_of(found, data, bytes(16), SOUND["provenance"], Flags())
+    report = CHECKER.check("m", encode("DepositDocument", datum))
+    assert (report.kind, report.passes(strict=False)) == ("message", True)
+    assert [f.english for f in report.findings if f.code == "item_missing"] == [
+        "Compulsory item absent: realmCode."
+    ]
+
+
 @pytest.mark.parametrize("environment", ["demo", "production"])
 def test_what_stands_in_for_an_ins_is_accepted_in_its_environment(
     environment: Environment,
@@ -188,18 +207,18 @@ def as_json(datum: Mapping[str, Any]) -> bytes:
 def test_json_says_the_same_as_avro() -> None:
     datum = deposit()
     put(datum, "document.title", "")
-    assert rejects(check_message("m", as_json(datum), JUDGE)) == rejects(checked(datum))
+    assert rejects(CHECKER.check("m", as_json(datum))) == rejects(checked(datum))
     named = {"name": "DepositDocument", "datum": datum}
-    assert rejects(check_message("m", as_json(named), JUDGE)) == rejects(checked(datum))
+    assert rejects(CHECKER.check("m", as_json(named))) == rejects(checked(datum))
 
 
 def test_json_that_is_no_message_says_which_field() -> None:
     wrong = deposit()
     wrong["document"]["size"] = "seven"
-    report = check_message("m", as_json({"name": "DepositDocument", "datum": wrong}), JUDGE)
+    report = CHECKER.check("m", as_json({"name": "DepositDocument", "datum": wrong}))
     assert rejects(report) == [("document.size", "malformed")]
     wrong["document"]["hash"] = "no hexadecimal"
-    report = check_message("m", as_json({"name": "DepositDocument", "datum": wrong}), JUDGE)
+    report = CHECKER.check("m", as_json({"name": "DepositDocument", "datum": wrong}))
     assert rejects(report) == [("hash", "malformed")]
 
 
@@ -211,11 +230,11 @@ def test_a_record_that_cannot_be_told_from_another_asks_for_its_name() -> None:
         "uniqueId": "1.2.250.1.999.1.1",
         "reason": None,
     }
-    report = check_message("m", as_json(operation), JUDGE)
+    report = CHECKER.check("m", as_json(operation))
     assert not report.passes(strict=False)
     assert "ArchiveDocument" in report.findings[0].english
     named = as_json({"name": "ArchiveDocument", "datum": operation})
-    assert check_message("m", named, JUDGE).passes(strict=False)
+    assert CHECKER.check("m", named).passes(strict=False)
 
 
 @given(st.binary(max_size=400))
@@ -234,6 +253,6 @@ def test_any_bytes_after_the_marker_get_a_report(data: bytes) -> None:
 )
 def test_any_json_gets_a_report(value: Any, name: str) -> None:
     for said in (value, {"name": name, "datum": value}):
-        report = check_message("m", b" {" + orjson.dumps(said), JUDGE)
+        report = CHECKER.check("m", b" {" + orjson.dumps(said))
         assert not report.passes(strict=False)
-        assert not check_message("m", orjson.dumps(said), JUDGE).passes(strict=False)
+        assert not CHECKER.check("m", orjson.dumps(said)).passes(strict=False)
