@@ -34,6 +34,20 @@ def optional_text_is_fit(text: str | None, length_max: int) -> bool:
     return not text or text_is_fit(text, length_max)
 
 
+def texts_are_fit(*texts: str | None) -> bool:
+    """True when none of these is white only, longer than a name may be, or holds control characters
+    (None and empty ones are fit): by one look at all of them. False says nothing: look at each.
+    """
+    together = "|".join(filter(None, texts))
+    return (
+        len(together) <= NAME_LENGTH_MAX
+        and together.isprintable()
+        # The only space that is printable is the plain one: what is white begins with it.
+        and "| " not in together
+        and together[:1] != " "
+    )
+
+
 @lru_cache(maxsize=65_536)
 def _identifier_is_fit(text: str) -> bool:
     return _IDENTIFIER.fullmatch(text) is not None

@@ -19,10 +19,10 @@ _LITERAL: Final = re.compile(
     r"(?:\.(?P<fraction>[0-9]{1,9}))?)?)?)?)?)?"
     r"(?P<offset>Z|[+-][0-9]{2,4})?"
 )
-_USUAL: Final = re.compile(
-    r"([0-9]{8})(?:(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?([+-][0-9]{4}))?"
-)
+_USUAL_FORM: Final = r"([0-9]{8})(?:(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?([+-][0-9]{4}))?"
 """A day, or a day with minutes or seconds and an offset: nearly every literal there is."""
+_USUAL: Final = re.compile(_USUAL_FORM)
+_FOUR_USUAL: Final = re.compile(" ".join([_USUAL_FORM] * 4))
 _PRECISIONS: Final[tuple[Precision, ...]] = ("year", "month", "day", "hour", "minute", "second")
 _LENGTH_MAX: Final = 29
 _PARIS: Final = ZoneInfo("Europe/Paris")
@@ -130,6 +130,32 @@ def time_exists(literal: str) -> bool:
         return parse_time(literal) is not None
     day, offset = match.groups()
     return _day_exists(day) and (offset is None or _offset_exists(offset))
+
+
+def four_times_exist(first: str, second: str, third: str, fourth: str) -> bool:
+    """True when `time_exists` says so of each, by one look, in half the time of four. False says
+    nothing: ask for each.
+    """
+    match = _FOUR_USUAL.fullmatch(f"{first} {second} {third} {fourth}")
+    if match is None:
+        return False
+    day, offset, day2, offset2, day3, offset3, day4, offset4 = match.groups()
+    return (
+        _is_usual_day(day)
+        and (day2 == day or _is_usual_day(day2))
+        and (day3 in (day, day2) or _is_usual_day(day3))
+        and (day4 in (day, day2) or _is_usual_day(day4))
+        and (offset is None or _offset_exists(offset))
+        and (offset2 in (None, offset) or _offset_exists(offset2))
+        and (offset3 in (None, offset) or _offset_exists(offset3))
+        and (offset4 in (None, offset) or _offset_exists(offset4))
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _is_usual_day(digits: str) -> bool:
+    """A day of the calendar so far from its ends that no offset leads beyond them."""
+    return "0002" <= digits[:4] <= "9998" and _day_exists(digits)
 
 
 @lru_cache(maxsize=65_536)

@@ -7,7 +7,12 @@ from typing import Any, Final, Literal
 from ..identity import is_well_formed, key_is_valid
 from ..messages import Ins, Traits
 from ..rejections import Rejection
-from ..text_forms import NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit
+from ..text_forms import (
+    NAME_LENGTH_MAX,
+    optional_text_is_fit,
+    text_is_fit,
+    texts_are_fit,
+)
 from ..times import time_exists
 from ..valuesets import GENDERS
 
@@ -32,6 +37,7 @@ _OPTIONAL_TRAITS: Final[tuple[Literal["usedName", "usedGivenName"], ...]] = (
     "usedName",
     "usedGivenName",
 )
+_BIRTH_PLACE_LENGTH: Final = 5
 _BIRTH_PLACE: Final = re.compile(r"[0-9][0-9AB][0-9]{3}")
 
 
@@ -58,19 +64,36 @@ def traits_right(traits: Traits | None, at: str) -> Rejection | None:
     """
     if traits is None:
         return None
+    rejection = _names_right(traits, at)
+    if rejection is not None:
+        return rejection
+    if traits["sex"] not in GENDERS:
+        return Rejection("traits_malformed", at + "sex")
+    if not time_exists(traits["birthDate"]):
+        return Rejection("traits_malformed", at + "birthDate")
+    place = traits["birthPlace"]
+    if place is not None and not _is_birth_place(place):
+        return Rejection("traits_malformed", at + "birthPlace")
+    return None
+
+
+def _is_birth_place(place: str) -> bool:
+    # Digits first: letters stand in places of Corsica only.
+    digits = len(place) == _BIRTH_PLACE_LENGTH and place.isdigit() and place.isascii()
+    return digits or _BIRTH_PLACE.fullmatch(place) is not None
+
+
+def _names_right(traits: Traits, at: str) -> Rejection | None:
+    name, given, all_given = traits["birthName"], traits["birthGivenName"], traits["givenNames"]
+    used, used_given = traits["usedName"], traits["usedGivenName"]
+    if name and given and all_given and texts_are_fit(name, given, all_given, used, used_given):
+        return None
     for field in _COMPULSORY_TRAITS:
         if not text_is_fit(traits[field], NAME_LENGTH_MAX):
             return Rejection("traits_malformed", at + field)
     for trait in _OPTIONAL_TRAITS:
         if not optional_text_is_fit(traits[trait], NAME_LENGTH_MAX):
             return Rejection("traits_malformed", at + trait)
-    if traits["sex"] not in GENDERS:
-        return Rejection("traits_malformed", at + "sex")
-    if not time_exists(traits["birthDate"]):
-        return Rejection("traits_malformed", at + "birthDate")
-    place = traits["birthPlace"]
-    if place is not None and _BIRTH_PLACE.fullmatch(place) is None:
-        return Rejection("traits_malformed", at + "birthPlace")
     return None
 
 

@@ -14,7 +14,7 @@ from ..text_forms import (
     optional_text_is_fit,
     text_is_fit,
 )
-from ..times import is_earlier_day, time_exists
+from ..times import four_times_exist, is_earlier_day, time_exists
 from ..unique_id import canonical_unique_id, unique_id_is_well_formed
 from ..valuesets import (
     CLASS_OF_TYPE,
@@ -93,6 +93,10 @@ def times_readable(document: Document) -> Rejection | None:
     """Creation, act and signature are HL7 literals of times that exist (SPEC c.2, TRAPS 8-10)."""
     creation, start = document["creationTime"], document["serviceStartTime"]
     stop, signed = document["serviceStopTime"], document["legalAuthenticationTime"]
+    if four_times_exist(
+        start, creation, start if stop is None else stop, creation if signed is None else signed
+    ):
+        return None
     if not time_exists(start):
         return Rejection("time_malformed", "document.serviceStartTime")
     if creation != start and not time_exists(creation):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from schemas.times import (
     ClinicalTime,
     day_as_written,
+    four_times_exist,
     is_earlier_day,
     local_day,
     parse_time,
@@ -193,6 +194,11 @@ def test_an_offset_never_moves_the_local_day() -> None:
     assert local_day(early) == local_day(plain) is not None
 
 
+_LITERALS = st.sampled_from(
+    ["20240101073512+0100", "202401010735+0100", "20240101", "20240230", "00010101", "2024", ""]
+) | st.text("0123456789+-.Z ", max_size=20)
+
+
 @given(
     st.from_regex(r"[0-9]{4}[01][0-9][0-3][0-9][0-2][0-9][0-6][0-9][0-6][0-9][+-][01][0-9]{3}")
     | st.text("0123456789+-.Z", max_size=20)
@@ -202,6 +208,24 @@ def test_an_offset_never_moves_the_local_day() -> None:
 @example("20230229000000+0100")
 def test_the_fast_question_has_the_same_answer(literal: str) -> None:
     assert time_exists(literal) == (parse_time(literal) is not None)
+
+
+@given(st.lists(_LITERALS, min_size=4, max_size=4))
+@example(["20240101073512+0100", "20240101", "20240101", "202401010735+0100"])
+@example(["20240101", "20240101 20240101", "", "20240101"])
+@example(["00010101", "20240101", "20240101", "20240101"])
+@example(["20240101", "20240101", "20230229", "20240101"])
+@example(["20240101", "20240101", "20240101", "20240101073512+9900"])
+def test_four_times_exist_only_if_each_does(literals: list[str]) -> None:
+    first, second, third, fourth = literals
+    if four_times_exist(first, second, third, fourth):
+        assert all(map(time_exists, literals))
+
+
+def test_four_usual_times_are_known_by_one_look() -> None:
+    assert four_times_exist(
+        "20240101073512+0100", "202401010735+0100", "20231231", "20240101073512-0400"
+    )
 
 
 # Two literals of one time: what a producer wrote in the metadata and in the document
