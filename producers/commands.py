@@ -5,6 +5,7 @@ import typer
 from .check.command import register_check
 from .hl7v2.commands import register_hl7
 from .outcomes_command import register_outcomes
+from .record.command import register_record
 from .send_command import register_send
 from .simulate_command import register_simulate
 
@@ -14,5 +15,6 @@ def register(app: typer.Typer) -> None:
     register_simulate(app)
     register_send(app)
     register_outcomes(app)
+    register_record(app)
     register_check(app)
     register_hl7(app)

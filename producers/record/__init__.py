@@ -1,0 +1,1 @@
+"""`histoire record`: what a person, a professional or software of identity says of a record."""

@@ -1,0 +1,212 @@
+"""`histoire record ACT`: one message on a record, from the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+import typer
+from rich.text import Text
+
+from ingest.runtime.console import CommandError, Exit, out, print_json
+from ingest.runtime.feed.types import FeedMismatch
+from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.settings import Settings
+from producers.answers import place_of_rule
+from producers.durable_queue import QueueError
+from producers.provenance import provenance_of
+from producers.publisher import QueueFull
+from producers.speaker import fault_of_speaker
+from schemas.identity import INS_NIR_DEMO, INS_NIR_TEST, InsError, parse_ins
+from schemas.messages import Ins
+from schemas.paris_days import day_exists, end_ms
+from schemas.rejections import Rejection
+
+from .acts import Act, Because, Misused, Mode, Said, Speaker, fault_of, message_of, speaking
+from .sending import Spoken, speak
+
+_GOOD: Final = frozenset({"acknowledged", "accepted", "duplicate", "unchanged"})
+_QUEUED: Final = "It is sent by the next `histoire record` or `histoire send`."
+
+
+def _day(text: str) -> str:
+    return text.replace("-", "") if len(text) == 10 else text
+
+
+ActArgument = Annotated[Act, typer.Argument(help="What is said.", show_default=False)]
+HolderArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[HOLDER]",
+        help="Who gets or loses access: a professional or an organisation, root^extension.",
+    ),
+]
+InsOption = Annotated[
+    str,
+    typer.Option(
+        "--ins", help="Whose record: `-` reads OID|MATRICULE from standard input; test OIDs only."
+    ),
+]
+ByOption = Annotated[
+    Speaker | None,
+    typer.Option("--by", help="Who says so. Default: as HISTOIRE_SENDER_ACTOR_ROLE says."),
+]
+RoleOption = Annotated[
+    str | None,
+    typer.Option(help="Profession of a professional (J65). Default: HISTOIRE_SENDER_ACTOR_ROLE."),
+]
+ActorOption = Annotated[
+    str | None,
+    typer.Option(help="Who answers for it, root^extension. Default: HISTOIRE_SENDER_ACTOR_ID."),
+]
+OrganisationOption = Annotated[
+    str | None, typer.Option(help="The organisation acted for, root^extension.")
+]
+NameOption = Annotated[str | None, typer.Option("--name", help="Name of HOLDER, for display.")]
+ReasonOption = Annotated[
+    str | None, typer.Option(help="Why, in words; others see it in the list of processes.")
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(
+        "--until", parser=_day, metavar="DAY", help="Last day of access; six months without it."
+    ),
+]
+BecauseOption = Annotated[Because | None, typer.Option(help="Why it closes: person-asked.")]
+OnOption = Annotated[
+    str | None, typer.Option("--on", parser=_day, metavar="DAY", help="Day of the closure.")
+]
+ModeOption = Annotated[
+    Mode | None, typer.Option(help="Grounds of an access, or the emergency access opposed.")
+]
+MotiveOption = Annotated[str | None, typer.Option(help="Why the glass was broken.")]
+DocumentOption = Annotated[
+    list[str] | None, typer.Option("--document", help="uniqueId of a document that was read.")
+]
+RefusedOption = Annotated[bool, typer.Option("--refused", help="The access was not given.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for what became of it.")]
+TimeoutOption = Annotated[
+    float, typer.Option(min=0.1, help="Seconds to wait for the feed, and for the outcome.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def record(
+    act: ActArgument,
+    ins: InsOption,
+    holder: HolderArgument = None,
+    by: ByOption = None,
+    actor: ActorOption = None,
+    role: RoleOption = None,
+    organisation: OrganisationOption = None,
+    name: NameOption = None,
+    reason: ReasonOption = None,
+    until: UntilOption = None,
+    because: BecauseOption = None,
+    on: OnOption = None,
+    mode: ModeOption = None,
+    motive: MotiveOption = None,
+    documents: DocumentOption = None,
+    refused: RefusedOption = False,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 30.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Say something of a record: open, close, oppose, authorise, block, trace an access...
+
+    Only the patient and his representative block, take an opposition to emergency access back and
+    activate. A professional declares an authorisation, after the patient's consent, for himself or
+    his organisation. Death and errors of identity are told by professionals and machines.
+    The message is on disk before the feed is connected to.
+    Exit codes: 0 on the feed (with --wait: accepted, duplicate or unchanged); 1 refused or
+    rejected; 2 wrong arguments or settings; 4 the feed is away, or did not answer in time; 5 a
+    topic does not exist: queued in both cases; 130 interrupted: queued as well.
+    """
+    settings, clock = Settings.load(), SystemClock()
+    fault = fault_of_speaker(settings, actor, organisation)
+    if fault is not None:
+        raise CommandError(fault, "Nothing was sent.", Exit.USAGE)
+    if by is Speaker.REPRESENTATIVE and actor is None:
+        raise CommandError("a representative needs --actor", "Name him.", Exit.USAGE)
+    said = Said(
+        *(holder, name, reason, None if until is None else _end_of(until), because, on, mode),
+        *(motive, tuple(documents or ()), refused),
+    )
+    who = _ins(ins)
+    provenance = provenance_of(settings, None, actor, organisation, clock.now())
+    try:
+        speaker = speaking(by, provenance["actor"], who, role)
+        message, datum = message_of(act, said, who, {**provenance, "actor": speaker})
+    except Misused as error:
+        raise CommandError(str(error), "See histoire record --help.", Exit.USAGE) from None
+    rejection = fault_of(message, datum, settings.environment)
+    if rejection is not None:
+        raise _refused(rejection)
+    try:
+        spoken = speak(settings, clock, message, datum, timeout, wait=wait)
+    except (QueueError, QueueFull) as error:
+        raise CommandError(str(error), "Check HISTOIRE_HOME.") from None
+    print_json(spoken.as_json()) if as_json else _show(act, spoken)
+    _end(spoken, wait=wait)
+
+
+def _ins(given: str) -> Ins:
+    """The INS of the option, or of the first line of standard input for `-`. Never repeated."""
+    text = sys.stdin.readline().strip() if given == "-" else given
+    try:
+        oid, matricule = parse_ins(text)
+    except InsError as error:
+        raise CommandError(str(error), "Give OID|MATRICULE.", Exit.USAGE) from None
+    if given != "-" and oid not in (INS_NIR_TEST, INS_NIR_DEMO):
+        raise CommandError(
+            "an INS of a real person must not stand on a command line",
+            "Give --ins - and write it to standard input.",
+            Exit.USAGE,
+        )
+    return {"oid": oid, "matricule": matricule, "status": "QUALIFIEE"}
+
+
+def _end_of(day: str) -> int:
+    if not day_exists(day):
+        raise CommandError("--until is no day", "Give YYYY-MM-DD.", Exit.USAGE)
+    return end_ms(day)
+
+
+def _refused(rejection: Rejection) -> CommandError:
+    rule = rejection.rule
+    place = place_of_rule(rule.rule_id, rejection.code, rejection.path)
+    return CommandError(f"{place}: {rule.english}", rule.repair)
+
+
+def _show(act: Act, spoken: Spoken) -> None:
+    colour = "green" if spoken.state in _GOOD else "yellow" if spoken.state == "queued" else "red"
+    parts = [f" {act} message {spoken.message_id}"]
+    if spoken.offset is not None:
+        parts.append(f" patients/{spoken.partition}/{spoken.offset}")
+    if spoken.answer is not None:
+        parts += [f"\n          {line}" for line in spoken.answer.explained()]
+    out().print(Text.assemble((f"{spoken.state:<12}", colour), *parts))
+
+
+def _end(spoken: Spoken, *, wait: bool) -> None:
+    if spoken.state == "queued":
+        why = f": {spoken.feed_error}" if spoken.feed_error is not None else ""
+        halted = isinstance(spoken.feed_error, FeedMismatch)
+        raise CommandError(
+            f"the message is not acknowledged yet and stays in the queue{why}",
+            _QUEUED,
+            Exit.HALTED if halted else Exit.UNAVAILABLE,
+        )
+    if spoken.state not in _GOOD:
+        raise typer.Exit(Exit.FAILED)
+    if wait and spoken.answer is None:
+        raise CommandError(
+            "the message is on the feed and has no outcome yet",
+            "Is `histoire run` or `histoire ingest` with `histoire relay` at work?",
+            Exit.UNAVAILABLE,
+        )
+
+
+def register_record(app: typer.Typer) -> None:
+    """Add `record` to the application."""
+    app.command("record")(record)

@@ -1,0 +1,267 @@
+"""`histoire record`: each act as a message, refused before it is sent, or really answered."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+import pytest
+
+from deploy.cli import run
+from ingest.runtime.console import Exit
+from ingest.runtime.feed import ensure_topics
+from ingest.runtime.settings import Settings
+from producers.record.acts import Act, Because, Misused, Mode, Said, Speaker, message_of, speaking
+from schemas import access_messages
+from schemas.codec import encode
+from schemas.messages import Actor, Ins, Provenance
+
+ANNA = "1.2.250.1.213.1.4.10|279035121518989"
+BRUNO = "1.2.250.1.213.1.4.10|124018852493334"
+DR_A = "1.2.250.1.71.4.2.1^801234567897"
+LAB = "1.2.250.1.71.4.2.2^1750100125"
+INS: Ins = {
+    "oid": "1.2.250.1.213.1.4.10",
+    "matricule": "279035121518989",
+    "status": "QUALIFIEE",
+}
+ACTOR: Actor = {
+    "id": DR_A,
+    "name": "DURANT",
+    "roleCode": "10",
+    "organisationId": LAB,
+    "organisationName": "Labo",
+    "sectorCode": "SA25",
+}
+PROVENANCE: Provenance = {
+    "software": {"id": "lgc-1", "name": "LGC", "version": "1", "approval": None},
+    "actor": ACTOR,
+    "authenticationMode": "DIRECTE",
+    "purposeOfUse": "normal",
+    "channel": "DIRECT",
+    "occurredAt": 1_700_000_000_000,
+}
+HELD = {"authorise", "withdraw", "block", "unblock", "attending", "end-attending"}
+OF_ACCESS = HELD | {"oppose-emergency", "allow-emergency", "access"}
+
+
+def said_by(act: Act, **changes: Any) -> Said:
+    return Said(holder=DR_A if act in HELD else None, **changes)
+
+
+@pytest.mark.parametrize("act", Act)
+def test_every_act_is_a_message_of_its_schema(act: Act) -> None:
+    name, datum = message_of(act, said_by(act), INS, PROVENANCE)
+    encode(name, {**datum, "messageId": b"\0" * 16})  # raises for a field too many or too few
+    assert hasattr(access_messages, name) == (act in OF_ACCESS)
+
+
+OPTIONS: dict[str, Any] = {
+    "name": "Dr A",
+    "until": 1,
+    "because": Because.DEATH,
+    "on": "20240101",
+    "mode": Mode.BREAK_GLASS,
+    "motive": "x",
+    "documents": ("1.2.3",),
+    "refused": True,
+    "reason": "x",
+}
+TAKES = {
+    "name": {"authorise", "block", "attending"},
+    "until": {"authorise"},
+    "because": {"close"},
+    "on": {"close"},
+    "mode": {"oppose-emergency", "allow-emergency", "access"},
+    "motive": {"access"},
+    "documents": {"access"},
+    "refused": {"access"},
+    "reason": {act.value for act in Act} - {"activate", "access"},
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("act", Act)
+def test_an_option_that_does_not_go_with_the_act_is_refused(act: Act, option: str) -> None:
+    said = said_by(act, **{option: OPTIONS[option]})
+    if act in TAKES[option]:
+        _, datum = message_of(act, said, INS, PROVENANCE)
+        assert datum != message_of(act, said_by(act), INS, PROVENANCE)[1] or act in (
+            "oppose-emergency",
+            "allow-emergency",
+        )
+    else:
+        with pytest.raises(Misused):
+            message_of(act, said, INS, PROVENANCE)
+
+
+@pytest.mark.parametrize("act", sorted(HELD))
+def test_acts_about_somebody_name_him(act: str) -> None:
+    with pytest.raises(Misused):
+        message_of(Act(act), Said(), INS, PROVENANCE)
+
+
+def test_enumerations_are_those_of_the_messages() -> None:
+    modes = get_args(access_messages.RecordAccess.__annotations__["mode"])
+    assert {mode.name for mode in Mode} == set(modes)
+    for mode in (Mode.NORMAL, Mode.SECRET):
+        with pytest.raises(Misused):
+            message_of(Act.OPPOSE_EMERGENCY, Said(mode=mode), INS, PROVENANCE)
+
+
+def test_who_speaks_is_named_as_ingestion_expects() -> None:
+    assert speaking(Speaker.PROFESSIONAL, ACTOR, INS) == ACTOR
+    assert speaking(Speaker.MACHINE, ACTOR, INS) == {**ACTOR, "roleCode": "AUTOMATE"}
+    patient = speaking(Speaker.PATIENT, ACTOR, INS)
+    assert (patient["id"], patient["roleCode"]) == (ANNA.replace("|", "^"), "PATIENT")
+    assert patient["organisationId"] is None
+    representative = speaking(Speaker.REPRESENTATIVE, ACTOR, INS)
+    assert (representative["id"], representative["roleCode"]) == (DR_A, "REPRESENTANT")
+    machine: Actor = {**ACTOR, "roleCode": "AUTOMATE"}
+    assert speaking(None, machine, INS) == machine
+    assert speaking(Speaker.PROFESSIONAL, machine, INS, "21")["roleCode"] == "21"
+    with pytest.raises(Misused):
+        speaking(Speaker.PROFESSIONAL, machine, INS)
+    with pytest.raises(Misused):
+        speaking(Speaker.PATIENT, ACTOR, INS, "10")
+
+
+# The command
+
+
+Command = Callable[..., tuple[int, dict[str, Any], str]]
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    environment = {
+        "HISTOIRE_DATABASE_DSN": database,
+        "HISTOIRE_HOME": str(tmp_path / "home"),
+        "HISTOIRE_TOPIC_PARTITIONS": "2",
+        "HISTOIRE_METRICS_PORT": "0",
+        "HISTOIRE_SENDER_ACTOR_ID": DR_A,
+        "HISTOIRE_SENDER_ACTOR_ROLE": "10",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings.load(environment)
+
+
+@pytest.fixture
+def record(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Exit code, the object of `--json`, and stderr of one call."""
+
+    def call(*arguments: str, ins: str = ANNA) -> tuple[int, dict[str, Any], str]:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "stdin", io.StringIO(ins + "\n"))
+        code = run(["record", *arguments, "--ins", "-", "--json"])
+        out, err = capsys.readouterr()
+        return code, orjson.loads(out) if out.strip() else {}, err
+
+    return call
+
+
+@contextmanager
+def running(command: str) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.cli", command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=dict(os.environ),
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        assert process.wait(30) in (0, 130)
+
+
+def test_a_life_of_access_answered_by_real_ingestion(settings: Settings, record: Command) -> None:
+    assert run(["migrate"]) == 0
+    ensure_topics(settings)
+    with running("ingest"), running("relay"):
+
+        def told(*arguments: str) -> tuple[str, str | None]:
+            code, said, _ = record(*arguments, "--wait")
+            assert code == (Exit.FAILED if said["state"] == "rejected" else Exit.OK)
+            return said["state"], said["code"]
+
+        assert told("open") == ("accepted", None)
+        assert told("open") == ("unchanged", None)
+        assert told("authorise", DR_A, "--until", "2099-12-31") == ("accepted", None)
+        assert told("block", DR_A) == ("rejected", "not_entitled_on_record")
+        assert told("block", DR_A, "--by", "patient") == ("accepted", None)
+        assert told("authorise", DR_A) == ("rejected", "professional_blocked")
+        assert told("access", "--mode", "break-glass", "--motive", "Inconscient") == (
+            "rejected",
+            "professional_blocked",
+        )
+        assert told("unblock", DR_A, "--by", "patient") == ("accepted", None)
+        assert told("oppose-emergency", "--by", "patient") == ("accepted", None)
+        assert told("access", "--mode", "break-glass", "--motive", "x", "--refused") == (
+            "accepted",
+            None,
+        )
+        assert told("access", "--document", "1.2.3") == ("accepted", None)
+        assert told("close", "--because", "death", "--by", "machine") == ("accepted", None)
+        assert told("open", "--by", "patient") == ("rejected", "not_entitled_on_record")
+
+
+def test_a_feed_that_is_away_leaves_the_message_in_the_queue(
+    settings: Settings, record: Command
+) -> None:
+    code, said, err = record("open")
+    assert (code, said["state"]) == (Exit.HALTED, "queued")
+    assert "stays in the queue" in err
+    ensure_topics(settings)
+    code, said, _ = record("oppose", "--by", "patient")
+    assert (code, said["state"]) == (Exit.OK, "acknowledged")
+    assert said["offset"] == 1, "the one that was queued went first"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (("block",), Exit.USAGE, "HOLDER"),
+        (("open", DR_A), Exit.USAGE, "HOLDER does not go with open"),
+        (("authorise", DR_A, "--until", "2099-02-30"), Exit.USAGE, "--until"),
+        (("open", "--by", "representative"), Exit.USAGE, "--actor"),
+        (("open", "--actor", "me"), Exit.USAGE, "--actor"),
+        (("block", "Dr A", "--by", "patient"), Exit.FAILED, "holder_malformed"),
+        (("access", "--mode", "break-glass"), Exit.FAILED, "motive_missing"),
+        (("authorise", DR_A, "--until", "2001-01-01"), Exit.FAILED, "access_time_wrong"),
+    ],
+)
+def test_what_would_be_refused_is_not_sent(
+    record: Command, settings: Settings, arguments: tuple[str, ...], code: int, word: str
+) -> None:
+    found, said, err = record(*arguments)
+    assert (found, said) == (code, {})
+    assert word in err
+    assert not (settings.home / "outbox").exists()
+
+
+@pytest.mark.parametrize(
+    "ins", ["", "279035121518989", "1.2.250.1.213.1.4.10|279035121518988", "x" * 5000]
+)
+def test_an_ins_that_is_none_is_refused_and_not_repeated(record: Command, ins: str) -> None:
+    code, _, err = record("open", ins=ins)
+    assert code == Exit.USAGE
+    assert not ins or ins not in err
+
+
+def test_a_real_ins_stands_on_no_command_line(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = BRUNO.replace("4.10|", "4.8|")
+    assert run(["record", "open", "--ins", real]) == Exit.USAGE
+    assert real not in capsys.readouterr().err
