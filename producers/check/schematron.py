@@ -118,7 +118,8 @@ class Saxon:
 
 
 def _transpiler() -> str:
-    return resources.files("producers.check").joinpath("schxslt2", "transpile.xsl").read_text()
+    program = resources.files("producers.check").joinpath("schxslt2", "transpile.xsl")
+    return program.read_text("utf-8")
 
 
 def _based(root: Element, file: Path) -> Element:
