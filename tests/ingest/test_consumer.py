@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from feed_messages import (
 from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
-from ingest.arrivals import source_of
+from ingest.arrivals import Arrival, read_partition, source_of
 from ingest.batch import BatchWriter
 from ingest.consumer import Consumer
 from ingest.eventstore import EventStore
@@ -145,6 +146,42 @@ def test_two_consumers_of_one_group_store_everything_once(site: Site) -> None:
     balance = site.balance()
     assert (balance["fetched"], balance["accepted"], balance["duplicate"]) == (320, 320, 0)
     assert site.store.verify_streams() == []
+
+
+def test_what_another_owner_left_of_a_lost_batch_is_read_again(site: Site) -> None:
+    """Fenced out of its own batch, a consumer goes on where the store stands, not where it had
+    read to: what the other owner did not write would be passed over.
+    """
+    site.publish(deposit(1), deposit(2), deposit(3))
+
+    class Overtaken(RejectionLimit):
+        """Between our decision and our commit another owner writes the first message."""
+
+        overtaken = False
+
+        def check(self, arrivals: Sequence[Arrival]) -> None:
+            if not self.overtaken:
+                self.overtaken = True
+                other = site.poller(group="other")
+                polled = other.poll(5, 1, 1024 * 1024)
+                parts = [read_partition(part, other.cluster_id, CONTEXT) for part in polled]
+                assert sum(len(part.arrivals) for part in parts) == 1
+                assert not site.writer().write(parts).lost
+                other.close()
+
+    poller = site.poller()
+    consumer = site.consumer(poller, rejections=Overtaken(2000, 0.5))
+    lost = None
+    while lost is None:
+        lost = consumer.run_once()
+    assert [part.partition for part in lost.lost] == sorted(
+        poller.owned() & {lost.lost[0].partition}
+    )
+    consumer.run(StopSignal(), until_idle=True)
+    poller.close()
+    balance = site.balance()
+    assert (balance["fetched"], balance["accepted"], balance["duplicate"]) == (3, 3, 0)
+    assert site.names().count("document_submitted") == 3
 
 
 def test_a_database_that_goes_away_again_and_again_is_waited_for(site: Site) -> None:

@@ -1,0 +1,111 @@
+"""What a decision rests on is checked again at commit, also where it brought no event.
+
+Each test has another process write at the worst moment, just before the append.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from feed_messages import BRUNO, CLARA, deposit, record_message, unique_id
+from ingest_site import Message, Site, answers
+
+from ingest.arrivals import ReadPartition
+from ingest.eventstore import EventStore
+from ingest.eventstore.batch import AppendBatch, Appended
+
+
+class Raced(EventStore):
+    """A store on which something else happens once, just before an append."""
+
+    before: Callable[[], None] | None = None
+
+    def append(self, batch: AppendBatch) -> Appended:
+        if self.before is not None:
+            before, self.before = self.before, None
+            before()
+        return super().append(batch)
+
+
+@pytest.fixture
+def raced(site: Site) -> Iterator[Raced]:
+    with Raced.open(site.settings) as store:
+        yield store
+
+
+def elsewhere(site: Site, *messages: Message) -> list[ReadPartition]:
+    """The same messages as another process reads them, from sources of its own."""
+    other = Site(site.settings, site.store)
+    parts = other.parts(*messages)
+    for part in parts:
+        part.source = f"elsewhere/{part.partition.topic}/{part.partition.number}"
+        site.store.insert_source(part.source, "topic", 0)
+        for arrival in part.arrivals:
+            arrival.source = part.source
+    return parts
+
+
+def decided_again(site: Site, raced: Raced, ours: Message, theirs: Message) -> list[str]:
+    """The answer to our message when theirs is committed between its decision and its commit."""
+    parts = site.parts(ours)
+
+    def quicker() -> None:
+        assert answers(site.writer().write(elsewhere(site, theirs))) == ["accepted"]
+
+    raced.before = quicker
+    written = site.writer(raced).write(parts)
+    assert written.races == 1, "decided on what is no longer true"
+    assert site.store.verify_streams() == []
+    return answers(written)
+
+
+UNCHANGED = [
+    ("WithdrawOpposition", [], "OpposeFeeding"),
+    ("OpposeFeeding", ["OpposeFeeding"], "WithdrawOpposition"),
+    ("OpenRecord", ["OpenRecord"], "CloseRecord"),
+    ("CloseRecord", ["CloseRecord"], "OpenRecord"),
+    ("RevokeIdentity", ["RevokeIdentity"], "DeclareIdentity"),
+]
+
+
+@pytest.mark.parametrize(("ours", "given", "theirs"), UNCHANGED, ids=[row[0] for row in UNCHANGED])
+def test_unchanged_is_an_answer_to_the_record_as_it_is_at_commit(
+    site: Site, raced: Raced, ours: str, given: list[str], theirs: str
+) -> None:
+    """An opposition withdrawn at the same time as it is made would else stand for ever."""
+    site.write(*(record_message(name) for name in given))
+    assert site.write(record_message(ours)) == ["unchanged"]
+    again = decided_again(site, raced, record_message(ours), record_message(theirs))
+    assert again == ["accepted"]
+
+
+BOTH_OPEN = [deposit(8), deposit(9, matricule=BRUNO)]
+"""Else the streams of the records are new, which is a race of its own."""
+
+
+def test_a_waiting_version_is_joined_by_a_link_made_meanwhile(site: Site, raced: Raced) -> None:
+    site.write(*BOTH_OPEN, deposit(2, replaces=unique_id(1)))
+    ours = deposit(1, matricule=BRUNO)
+    assert decided_again(site, raced, ours, record_message("LinkIns")) == ["accepted"]
+    assert site.names()[-1] == "document_replaced"
+
+
+def test_a_waiting_version_is_not_joined_once_the_link_is_undone(site: Site, raced: Raced) -> None:
+    site.write(*BOTH_OPEN, deposit(2, replaces=unique_id(1)))
+    site.write(record_message("LinkIns"))
+    ours = deposit(1, matricule=BRUNO)
+    assert decided_again(site, raced, ours, record_message("UnlinkIns")) == ["accepted"]
+    assert "document_replaced" not in site.names()
+
+
+def test_a_third_record_joined_meanwhile_counts_for_a_waiting_version(
+    site: Site, raced: Raced
+) -> None:
+    """The record of the document that comes is not named by the link that joins it to the other."""
+    site.write(*BOTH_OPEN, deposit(2, replaces=unique_id(1)))
+    site.write(record_message("LinkIns", matricule=BRUNO, otherMatricule=CLARA))
+    ours = deposit(1, matricule=BRUNO)
+    link = record_message("LinkIns", otherMatricule=CLARA)
+    assert decided_again(site, raced, ours, link) == ["accepted"]
+    assert site.names()[-1] == "document_replaced"
