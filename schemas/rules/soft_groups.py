@@ -11,7 +11,6 @@ from .metadata import SOFT_DEPOSIT_RULES
 from .plausibility import SOFT_RULES_OF_ORDER, times_in_order
 from .speaker_forms import (
     SOFT_AUTHOR_RULES,
-    SOFT_PATIENT_AUTHOR_RULES,
     SOFT_SPEAKER_RULES,
     speakers_right,
 )
@@ -36,7 +35,7 @@ _AUTHORS: Final = SoftGroup((*SOFT_SPEAKER_RULES, *SOFT_AUTHOR_RULES), speakers_
 SOFT_GROUPS_OF_ALL: Final = (_SPEAKERS,)
 """On every kind of message."""
 SOFT_GROUPS_OF_DEPOSIT: Final = (
-    SoftGroup((*_OTHERS, *SOFT_PATIENT_AUTHOR_RULES), not_known),
+    SoftGroup(_OTHERS, not_known),
     SoftGroup(SOFT_RULES_OF_ORDER, times_in_order),
     _AUTHORS,
 )

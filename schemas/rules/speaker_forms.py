@@ -26,7 +26,9 @@ EXP_PATIENT: Final = "EXP_PATIENT"
 Found = Mapping[str, Rejection]
 """What is broken, by code: the first place of each."""
 _NOTHING: Final[Found] = {}
-_RIGHT: Final[set[tuple[object, ...]]] = set()
+_OF_PATIENT: Final[Found] = {}
+"""Nothing either, but an author is a patient, whose INS is still to be looked at."""
+_KNOWN: Final[dict[tuple[object, ...], Found]] = {}
 _INS_START: Final = "1.2.250.1.213.1.4."
 _PERSONAL: Final = (f"{PERSON_ROOT}^8", f"{PERSON_ROOT}^0", _INS_START)
 
@@ -56,25 +58,31 @@ def _found(datum: Mapping[str, Any]) -> Found:
 
 
 def speakers_right(datum: Mapping[str, Any]) -> bool:
-    """Whether none of the rules on forms and codes is broken that `_found` looks at."""
-    return not _found(datum)
+    """True: no rule of this module is broken. False says nothing: an author may be a patient."""
+    return _found(datum) is _NOTHING
 
 
 def _looked_at(actor: Actor, document: Document | None) -> Found:
     key: tuple[object, ...] = (actor["id"], actor["organisationId"])
     if document is not None:
         key += (document["legalAuthenticatorId"], document["custodianId"])
-        key += tuple(tuple(author.values()) for author in document["authors"])
-    if key in _RIGHT:
-        return _NOTHING
+        for author in document["authors"]:
+            key += tuple(author.values())
+    found = _KNOWN.get(key)
+    return _judged(actor, document, key) if found is None else found
+
+
+def _judged(actor: Actor, document: Document | None, key: tuple[object, ...]) -> Found:
     found: dict[str, Rejection] = {}
     for code, path in _faults(actor, document):
         found.setdefault(code, Rejection(code, path))
-    if not found:
-        if len(_RIGHT) >= REMEMBERED_MAX:
-            _RIGHT.clear()
-        _RIGHT.add(key)
-    return found
+    if document is not None and any(_is_patient(author["id"]) for author in document["authors"]):
+        # Not remembered: each patient writes of himself only.
+        return found or _OF_PATIENT
+    if len(_KNOWN) >= REMEMBERED_MAX:
+        _KNOWN.clear()
+    remembered = _KNOWN[key] = found or _NOTHING
+    return remembered
 
 
 def _faults(actor: Actor, document: Document | None) -> Iterator[tuple[str, str]]:
@@ -209,8 +217,6 @@ SOFT_AUTHOR_RULES: Final[tuple[SoftRule, ...]] = (
     specialty_known,
     device_is_no_person,
     patient_author_right,
+    patient_author_is_the_patient,
 )
 """On deposits, beside those."""
-
-SOFT_PATIENT_AUTHOR_RULES: Final[tuple[SoftRule, ...]] = (patient_author_is_the_patient,)
-"""On deposits: an author against the patient of the message."""
