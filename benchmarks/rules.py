@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ingest.interpret import Context, hard_rules, interpret, soft_rules
 from ingest.runtime.feed import FeedRecord, Partition, partition_of
@@ -20,8 +20,9 @@ from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
 from schemas.feed_keys import feed_key
 from schemas.identity import accepted_oids
 from schemas.messages import FEED_TOPICS, TOPIC_OF
-from schemas.rejections import Rejection, SoftRule
-from schemas.rules import RULES_OF, SOFT_RULES_OF
+from schemas.rejections import Rejection
+from schemas.rules import RULES_OF, SOFT_GROUPS_OF
+from schemas.rules.soft_groups import not_known
 
 from .cpu import Meter
 from .harness import Benchmark, BenchmarkError, Ratio, Run, Variant, run_between
@@ -51,22 +52,24 @@ class Message(NamedTuple):
 
 Work = Callable[[Message], object]
 Part = Callable[[Decoded], object]
+Look = Callable[[Mapping[str, Any]], object]
 Parts = Mapping[str, Part]
 
 
 class RulesOfMessages:
-    """Measures on the simulator's mix. `runs`: how many runs of `MESSAGES` will be asked for."""
+    """Measures on the simulator's mix. `runs`: how many will be asked for, of so many messages."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int, messages: int = MESSAGES) -> None:
+        self._messages = messages
         self.context = Context(
             accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX
         )
-        source = simulated(SEED, (runs + 1) * MESSAGES, content=False)
+        source = simulated(SEED, (runs + 1) * messages, content=False)
         self._records: Iterator[FeedRecord] = (
             FeedRecord(offset, -1, 0, m.record.key, m.record.value, m.record.headers)
             for offset, m in enumerate(source)
         )
-        for message in self._fresh(MESSAGES):
+        for message in self._fresh(messages):
             found = interpret(message.record, message.partition, self.context)
             if hasattr(found, "rejection"):
                 raise BenchmarkError(f"a simulated message is refused: {found.rejection.code}")
@@ -100,7 +103,7 @@ class RulesOfMessages:
         gc.disable()
         try:
             begin = meter.mark()
-            for _ in range(MESSAGES // FEW):
+            for _ in range(self._messages // FEW):
                 messages = self._fresh(FEW)
                 at, used = time.perf_counter(), time.thread_time()
                 for message in messages:
@@ -109,14 +112,18 @@ class RulesOfMessages:
                 seconds += time.perf_counter() - at
                 for name, rule in parts.items():
                     said[name] += _spent(rule, [m.decoded for m in messages])
-            other = run_between(begin, meter.mark(), MESSAGES).other
+            other = run_between(begin, meter.mark(), self._messages).other
         finally:
             gc.enable()
         spent = sum(batches)
-        facts = {"µs a message": _micros(spent), "µs when undisturbed": _undisturbed(batches)}
-        dear = {name: _micros(of_part) for name, of_part in sorted(said.items(), key=_dearest)}
-        facts |= {name: micros for name, micros in dear.items() if micros >= WORTH_TELLING}
-        return Run(MESSAGES, seconds, {"python": spent}, other, facts=facts)
+        micros = 1e6 / self._messages
+        facts = {
+            "µs a message": round(spent * micros, 2),
+            "µs when undisturbed": _undisturbed(batches),
+        }
+        dear = {name: round(part * micros, 2) for name, part in sorted(said.items(), key=_dearest)}
+        facts |= {name: figure for name, figure in dear.items() if figure >= WORTH_TELLING}
+        return Run(self._messages, seconds, {"python": spent}, other, facts=facts)
 
     def _fresh(self, count: int) -> list[Message]:
         found = [_message(record) for record in islice(self._records, count)]
@@ -157,26 +164,26 @@ def _dearest(part: tuple[str, float]) -> float:
     return -part[1]
 
 
-def _micros(seconds: float) -> float:
-    return round(seconds / MESSAGES * 1e6, 2)
-
-
 def hard_parts() -> dict[str, Part]:
     """The rules on the fields of each kind of message, apart."""
     return {name: partial(_of_kinds, frozenset({name}), rule) for name, rule in RULES_OF.items()}
 
 
 def soft_parts() -> dict[str, Part]:
-    """Every soft rule apart."""
-    found: dict[str, Part] = {}
-    for rule in {rule: None for rules in SOFT_RULES_OF.values() for rule in rules}:
-        kinds = frozenset(name for name, rules in SOFT_RULES_OF.items() if rule in rules)
-        found[getattr(rule, "__name__", repr(rule))] = partial(_of_kinds, kinds, rule)
-    return found
+    """The look at each group of soft rules, and every rule of those that have none."""
+    kinds: dict[Look, set[str]] = {}
+    for name, groups in SOFT_GROUPS_OF.items():
+        for group in groups:
+            for look in group.rules if group.all_kept is not_known else (group.all_kept,):
+                kinds.setdefault(look, set()).add(name)
+    return {
+        getattr(look, "__name__", repr(look)): partial(_of_kinds, frozenset(names), look)
+        for look, names in kinds.items()
+    }
 
 
-def _of_kinds(names: frozenset[str], rule: SoftRule, decoded: Decoded) -> object:
-    return decoded.name in names and rule(decoded.datum)
+def _of_kinds(names: frozenset[str], look: Look, decoded: Decoded) -> object:
+    return decoded.name in names and look(decoded.datum)
 
 
 def benchmark_rules(rounds: int) -> Benchmark:
