@@ -102,6 +102,11 @@ def test_dead_letters(site: Site, command: Callable[..., Result]) -> None:
     first, second = (
         letter["letter"] for letter in lines(command("dead-letters", "list", "--json"))
     )
+    newest = lines(command("dead-letters", "list", "--limit", "1", "--json"))
+    assert [letter["letter"] for letter in newest] == [second]
+    assert len(lines(command("dead-letters", "list", "--since", "2020-01-01", "--json"))) == 2
+    assert lines(command("dead-letters", "list", "--since", "2999-01-01", "--json")) == []
+    assert fault(command("dead-letters", "list", "--since", "soon")).code == Exit.USAGE
     shown = command("dead-letters", "show", str(first))
     assert "target_unknown" in shown.stdout
     assert ANNA not in shown.stdout
