@@ -27,8 +27,8 @@ from ..valuesets import (
     TYPE_CODES,
     TYPE_CODES_DMP,
 )
-from .coded_lists import SOFT_RULES_OF_LISTS, lists_fit
-from .plausibility import SOFT_RULES_OF_TIMES
+from .coded_lists import SOFT_RULES_OF_LISTS, event_codes_known, lists_fit
+from .plausibility import SOFT_RULES_OF_TIMES, offsets_written
 from .technical import technical_entry_right
 
 __all__ = ["lists_fit"]
@@ -38,6 +38,15 @@ _PATIENT_SETTING: Final = "EXP_PATIENT"
 _PATIENT_TYPES: Final = tuple(f"DOCPAT{number:02}" for number in range(1, 11))
 _LANGUAGE: Final = "fr-FR"
 _ENDS: Final = tuple((field, ends) for field, ends in ENDS.items() if ends)
+_LOOKED_AT: Final = frozenset(
+    {
+        _PATIENT_SETTING,
+        SIGNATURE_TYPE,
+        *_PATIENT_TYPES,
+        *(code for _, ends in _ENDS for code in ends),
+    }
+)
+"""Codes that some rule below asks more about."""
 
 
 def unique_id_right(unique_id: str, path: str) -> Rejection | None:
@@ -188,6 +197,26 @@ def patient_settings_right(datum: Mapping[str, Any]) -> Rejection | None:
     if not facility and document["typeCode"] in _PATIENT_TYPES:
         return Rejection("patient_settings_contradict", "document.healthcareFacilityTypeCode")
     return None
+
+
+def plain_metadata(datum: Mapping[str, Any]) -> bool:
+    """Whether one look tells that no rule above is broken, nor one on offsets and event codes."""
+    document: Document = datum["document"]
+    facility, setting = document["healthcareFacilityTypeCode"], document["practiceSettingCode"]
+    unique_id = document["uniqueId"]
+    return (
+        document["confidentialityCode"] == "N"
+        and document["languageCode"] == _LANGUAGE
+        and bool(document["sourcePatientId"])
+        and len(unique_id) <= _XDS_ID_LENGTH_MAX
+        and unique_id.replace(".", "").isdigit()
+        and document["typeCode"] not in _LOOKED_AT
+        and document["formatCode"] not in _LOOKED_AT
+        and facility not in _LOOKED_AT
+        and setting not in _LOOKED_AT
+        and offsets_written(datum) is None
+        and event_codes_known(datum) is None
+    )
 
 
 SOFT_DEPOSIT_RULES: Final[tuple[SoftRule, ...]] = (

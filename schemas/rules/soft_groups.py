@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from ..rejections import SoftRule
-from .metadata import SOFT_DEPOSIT_RULES
+from .metadata import SOFT_DEPOSIT_RULES, plain_metadata
 from .plausibility import SOFT_RULES_OF_ORDER, times_in_order
 from .speaker_forms import (
     SOFT_AUTHOR_RULES,
@@ -29,13 +29,13 @@ def not_known(_: Mapping[str, Any]) -> bool:
 
 
 _SPEAKERS: Final = SoftGroup(SOFT_SPEAKER_RULES, speakers_right)
-_OTHERS: Final = tuple(rule for rule in SOFT_DEPOSIT_RULES if rule not in SOFT_RULES_OF_ORDER)
+_METADATA: Final = tuple(rule for rule in SOFT_DEPOSIT_RULES if rule not in SOFT_RULES_OF_ORDER)
 _AUTHORS: Final = SoftGroup((*SOFT_SPEAKER_RULES, *SOFT_AUTHOR_RULES), speakers_right)
 
 SOFT_GROUPS_OF_ALL: Final = (_SPEAKERS,)
 """On every kind of message."""
 SOFT_GROUPS_OF_DEPOSIT: Final = (
-    SoftGroup(_OTHERS, not_known),
+    SoftGroup(_METADATA, plain_metadata),
     SoftGroup(SOFT_RULES_OF_ORDER, times_in_order),
     _AUTHORS,
 )

@@ -45,8 +45,35 @@ authors = st.fixed_dictionaries(
         "isDevice": st.booleans(),
     }
 )
+codes = {
+    "uniqueId": ["1.2.250.1.999.1", "1.2.250.1.999.1^42", "urn:oid:1.2.3"],
+    "typeCode": ["11502-2", "ATTEST-VITALE", "DOCPAT04", "E1762"],
+    "formatCode": ["urn:ihe:lab:xd-lab:2008", "urn:asip:ci-sis:sap:2012"],
+    "languageCode": ["fr-FR", "en-US", "art"],
+    "sourcePatientId": ["1.2.3^4", "", None],
+    "healthcareFacilityTypeCode": ["SA25", "SA11", "EXP_PATIENT"],
+    "practiceSettingCode": ["AMBULATOIRE", "EXP_PATIENT"],
+    "confidentialityCode": ["N", "R"],
+}
+events = st.sampled_from(
+    [
+        {"code": "18725-2", "system": "2.16.840.1.113883.6.1"},
+        {"code": "HBQK002", "system": "1.2.250.1.213.2.5"},
+        {"code": "XYZ", "system": "1.2.250.1.213.2.5"},
+        {"code": "1", "system": "1.2.3"},
+    ]
+)
+
+
+def usually(values: list[Any]) -> st.SearchStrategy[Any]:
+    """The first of these values most of the time: else no document would be right in all."""
+    return st.just(values[0]) | st.just(values[0]) | st.sampled_from(values)
+
+
 documents = st.fixed_dictionaries(
     {
+        **{field: usually(values) for field, values in codes.items()},
+        "eventCodeList": st.just([]) | st.lists(events, max_size=2),
         "creationTime": literals,
         "serviceStartTime": literals,
         "serviceStopTime": st.none() | literals,
