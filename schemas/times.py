@@ -29,12 +29,6 @@ _PARIS: Final = ZoneInfo("Europe/Paris")
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # local arithmetic, see _micros
 _OFFSET_MAX: Final = 14 * 60
 _MICROS_PER_MINUTE: Final = 60_000_000
-_MICROS_OF: Final[dict[Precision, int]] = {
-    "hour": 60 * _MICROS_PER_MINUTE,
-    "minute": _MICROS_PER_MINUTE,
-    "second": 1_000_000,
-}
-"""How long a time of day lasts that is known to this precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,37 +81,6 @@ def local_day(time: ClinicalTime) -> date | None:
         return None
     digits = time.literal
     return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
-
-
-def day_as_written(literal: str) -> str:
-    """The digits of year, month and day of a well-formed literal, as many as it has."""
-    digits = literal[:8]
-    return digits if digits.isdigit() else digits.partition("+")[0].partition("-")[0].rstrip("Z")
-
-
-def is_earlier_day(one: str, other: str) -> bool:
-    """True when the day (month, year) that `one` names is over before that of `other` begins.
-
-    As written, zones left alone. Both are well-formed literals.
-    """
-    first, second = day_as_written(one), day_as_written(other)
-    shared = min(len(first), len(second))
-    return first[:shared] < second[:shared]
-
-
-def same_time(one: str, other: str) -> bool:
-    """True when both literals can mean one time: an instant, or a calendar date, to the lesser of
-    their precisions. False when one of them is no time.
-    """
-    first, second = parse_time(one), parse_time(other)
-    if first is None or second is None:
-        return False
-    if first.instant is None or second.instant is None:
-        return not is_earlier_day(one, other) and not is_earlier_day(other, one)
-    coarse, fine = sorted((first, second), key=lambda time: -_MICROS_OF[time.precision])
-    step = _MICROS_OF[coarse.precision]
-    begin = coarse.sort_key // 1_000_000 * 1_000_000
-    return begin <= fine.sort_key < begin + step
 
 
 def time_exists(literal: str) -> bool:

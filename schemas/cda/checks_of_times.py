@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ..times import ClinicalTime, TimeFault, local_day, parse_time, time_fault
+from ..time_order import is_before, is_earlier_day
+from ..times import TimeFault, time_exists, time_fault
 from .document import CdaDocument, Problem
 from .elements import Element, Places, header_elements, local_name
 
@@ -33,45 +34,29 @@ def _forms(header: Element, found: CdaDocument) -> Iterator[Problem]:
 
 
 def _order(header: Element, found: CdaDocument) -> Iterator[Problem]:
-    created = _time(found.creation_time)
-    started = _time(found.service_start)
     signer = found.legal_authenticator
-    if _day_before(_time(signer.time if signer else None), created):
+    created, started = _readable(found.creation_time), _readable(found.service_start)
+    stopped, born = _readable(found.service_stop), _readable(found.birth_time)
+    signed = _readable(signer.time if signer else None)
+    if _earlier_day(signed, created):
         yield Problem("signed_before_created", "The signature is older than the document.")
-    if _day_before(created, started):
+    if _earlier_day(created, started):
         yield Problem("act_after_document", "The act starts after the document was created.")
-    if _before(_time(found.service_stop), started):
+    if stopped is not None and started is not None and is_before(stopped, started):
         yield Problem("act_ends_before_start", "The act ends before it starts.")
-    born = _time(found.birth_time)
-    if _day_before(created, born):
+    if _earlier_day(created, born):
         yield Problem("document_before_birth", "The document is older than the patient.")
-    if _day_before(started, born):
+    if _earlier_day(started, born):
         yield Problem("act_before_birth", "The act is older than the patient.")
 
 
-def _time(literal: str | None) -> ClinicalTime | None:
-    return parse_time(literal) if literal else None
+def _readable(literal: str | None) -> str | None:
+    return literal if literal and time_exists(literal) else None
 
 
-def _before(first: ClinicalTime | None, second: ClinicalTime | None) -> bool:
-    """True when both are known instants, offset and all, and the first is earlier."""
-    if first is None or second is None:
-        return False
-    if first.offset_minutes is None or second.offset_minutes is None:
-        return False
-    if first.instant is None or second.instant is None:
-        return False
-    return first.instant < second.instant
-
-
-def _day_before(first: ClinicalTime | None, second: ClinicalTime | None) -> bool:
-    """True when both have a calendar day and the first is an earlier one, zones left alone.
-
-    Hours are not compared: documents are signed and acts begun minutes apart, in either order.
-    """
-    one = local_day(first) if first is not None else None
-    other = local_day(second) if second is not None else None
-    return one is not None and other is not None and one < other
+def _earlier_day(one: str | None, other: str | None) -> bool:
+    """Hours are not compared: one signs and begins minutes apart, in either order."""
+    return one is not None and other is not None and is_earlier_day(one, other)
 
 
 TIME_CHECKS: Final[tuple[Check, ...]] = (_forms, _order)

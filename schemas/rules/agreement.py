@@ -10,7 +10,8 @@ from typing import Final, Literal
 from ..cda.identification import Identification
 from ..messages import Document
 from ..rejections import Rejection
-from ..times import same_time, time_exists
+from ..time_order import same_time
+from ..times import time_exists
 from ..unique_id import canonical_unique_id
 from ..valuesets import UNREFERENCED_FORMAT, formats_of
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from ..messages import Document
 from ..rejections import Rejection, SoftRule
-from ..times import is_earlier_day, parse_time, time_fault
+from ..time_order import is_before, is_earlier_day
+from ..times import time_fault
 
 _MS_PER_DAY: Final = 86_400_000
 _TIMES: Final = (
@@ -77,7 +78,7 @@ def act_ends_after_start(datum: Mapping[str, Any]) -> Rejection | None:
     stop, start = document["serviceStopTime"], document["serviceStartTime"]
     if stop is None or (stop[14:] == start[14:] and stop >= start):
         return None
-    if _is_before(stop, start):
+    if is_before(stop, start):
         return Rejection("act_ends_before_start", "document.serviceStopTime")
     return None
 
@@ -134,18 +135,6 @@ def _day_after(days: int) -> str:
     except OverflowError:
         day = date.max
     return f"{day.year:04}{day:%m%d}"
-
-
-def _is_before(one: str, other: str) -> bool:
-    """As instants when both have their offset, else as days."""
-    first, second = parse_time(one), parse_time(other)
-    if first is None or second is None:
-        return False
-    if first.offset_minutes is None or second.offset_minutes is None:
-        return is_earlier_day(one, other)
-    if first.instant is None or second.instant is None:
-        return is_earlier_day(one, other)
-    return first.instant < second.instant
 
 
 SOFT_RULES_OF_ORDER: Final[tuple[SoftRule, ...]] = (

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from ..rejections import SoftRule
-from .metadata import SOFT_DEPOSIT_RULES, plain_metadata
 from .plausibility import SOFT_RULES_OF_ORDER, times_in_order
+from .soft_metadata import SOFT_DEPOSIT_RULES, plain_metadata
 from .speaker_forms import (
     SOFT_AUTHOR_RULES,
     SOFT_SPEAKER_RULES,

@@ -16,7 +16,7 @@ from schemas.identity import accepted_oids
 from schemas.rejections import Rejection
 from schemas.rules import RULES_OF, SOFT_RULES_OF, ins_accepted
 from schemas.rules.content import content_findings
-from schemas.rules.metadata import SOFT_DEPOSIT_RULES
+from schemas.rules.soft_metadata import SOFT_DEPOSIT_RULES
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "cda"
 pytestmark = [

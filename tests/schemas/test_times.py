@@ -9,14 +9,12 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from schemas.time_order import day_as_written, is_earlier_day, same_time
 from schemas.times import (
     ClinicalTime,
-    day_as_written,
     four_times_exist,
-    is_earlier_day,
     local_day,
     parse_time,
-    same_time,
     time_exists,
     time_fault,
 )
