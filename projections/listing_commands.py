@@ -56,7 +56,7 @@ def notifications(
             str(notice.person),
             f"{notice.rule} {notice.rule_version}",
             notice.audience,
-            type_label(notice.type_code) or notice.type_code,
+            type_label(notice.type_code) or notice.type_code or "-",
             str(notice.position),
             "due" if notice.published_at is None else f"{notice.published_at:%Y-%m-%d %H:%M:%S}",
         )
@@ -118,7 +118,7 @@ def _notice(notice: Notice) -> dict[str, Any]:
         "person": notice.person,
         "lineage": notice.lineage.hex,
         "audience": notice.audience,
-        "typeCode": notice.type_code,
+        "typeCode": notice.type_code or None,
         "position": notice.position,
         "recordedAt": notice.recorded_at,
         "publishedAt": notice.published_at,

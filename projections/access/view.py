@@ -65,15 +65,12 @@ def accesses_of(
 
 def may_know(reader: Reader, facts: Iterable[RecordFacts], now: datetime) -> bool:
     """Whether this reader is told of accesses at all: the patient; a representative while the
-    person is a minor and no record is closed to him (SPEC h.3, d.5). Nobody else.
+    person is a minor and not every record is closed to him (SPEC h.3, d.5). Nobody else.
     """
     if reader.kind is ReaderKind.PATIENT:
         return True
-    known = list(facts)
-    return (
-        reader.kind is ReaderKind.REPRESENTATIVE
-        and any(is_minor(each.birth_date, now) for each in known)
-        and not any(each.closed for each in known)
+    return reader.kind is ReaderKind.REPRESENTATIVE and any(
+        is_minor(each.birth_date, now) and not each.closed for each in facts
     )
 
 
@@ -84,12 +81,11 @@ def _read(cursor: Cursor, record: int, reader: Reader, now: datetime, limit: int
         return SeenAccess(build.position)
     tables = AccessTables(build.number)
     access = read_access(cursor, record, now)
-    traces = tables.traces_of(
-        cursor,
-        records_of_person(cursor, tables, record),
-        limit,
-        secret=reader.kind is ReaderKind.PATIENT,
-    )
+    is_patient = reader.kind is ReaderKind.PATIENT
+    closed = {number for number, each in facts.items() if each.closed}
+    records = records_of_person(cursor, tables, record)
+    told = [number for number in records if is_patient or number not in closed]
+    traces = tables.traces_of(cursor, told, limit, secret=is_patient)
     visible = {entry.row.unique_id: entry for entry in (*timeline.current, *timeline.archived)}
     return SeenAccess(
         build.position,

@@ -5,7 +5,7 @@ Its rows are facts of their own (somebody was told), so it is never rebuilt from
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from projections.projection import Comparison, EventLog
 from schemas import events as names
 from schemas.unique_id import document_stream
 
-from .rule import TAKES, PersonRule, Trigger
+from .rule import TAKES, PersonRule, Trigger, access_lineage
 from .tables import NotificationTables
 
 Cursor = psycopg.Cursor[Any]
@@ -109,6 +109,7 @@ def _load(
                 streams.add(document_stream(replaces))
     candidates = tables.load(cursor, streams, new)
     lineages = streams | {candidate.content_lineage for candidate in candidates}
+    lineages |= {access_lineage(e) for e in events if e.name == names.RECORD_ACCESSED}
     announced = tables.announced(cursor, lineages)
     for candidate in candidates:
         state = states.get(members.get(candidate.record, candidate.record))
@@ -128,13 +129,14 @@ def _store(
     tables.write_keys(cursor, (key for state in states for key in state.new_keys))
     triggers = [trigger for state in states for trigger in state.triggers]
     if triggers:
-        tables.write_due(cursor, _active(triggers, tables.applies_after(cursor)))
+        after = tables.applies_after(cursor, events[0].position - 1)
+        tables.write_due(cursor, _active(triggers, after))
     moved = {e.record for e in events if e.name in (names.RECORD_OPENED, names.RECORD_CLOSED)}
     if moved:
         closed = {record for state in states for record in state.closed}
         tables.set_closed(cursor, sorted(moved), sorted(closed & moved))
 
 
-def _active(triggers: Iterable[Trigger], applies_after: int) -> Iterator[Trigger]:
-    """Before a version of the rule is activated, keys are used up and nobody is told."""
-    return (trigger for trigger in triggers if trigger.position > applies_after)
+def _active(triggers: Iterable[Trigger], after: Mapping[str, int]) -> Iterator[Trigger]:
+    """Before a version of a rule is activated, keys are used up and nobody is told."""
+    return (trigger for trigger in triggers if trigger.position > after[trigger.rule])

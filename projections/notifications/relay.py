@@ -43,7 +43,9 @@ class NotificationRefused(FeedError):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A row of the outbox. `lineage`: 16 bytes, hexadecimal on the feed."""
+    """A row of the outbox. `lineage`: 16 bytes, hexadecimal on the feed. `type_code`: empty when it
+    is about no document.
+    """
 
     notification_id: UUID
     rule: str
@@ -164,7 +166,7 @@ def _outgoing(notice: Notice) -> OutgoingRecord:
             "person": notice.person,
             "lineage": notice.lineage.hex,
             "audience": notice.audience,
-            "typeCode": notice.type_code,
+            "typeCode": notice.type_code or None,
             "position": notice.position,
             "recordedAt": moment,
         },

@@ -1,14 +1,17 @@
-"""The rule `document_visible`: tell the patient of each document that becomes visible to him, once.
+"""The rules: tell the patient of each document that becomes visible to him, and of break-glass.
 
-Pure. Once for ever per *content lineage*, the run of versions that differ by visibility flags only:
-hide, show, hide, show announces once, and so does a replacement that only changes flags (TRAPS 12,
-13, 18). A real new version is a content lineage of its own and is announced.
+Pure. `document_visible`: once for ever per *content lineage*, the run of versions that differ by
+visibility flags only: hide, show, hide, show announces once, and so does a replacement that only
+changes flags (TRAPS 12, 13, 18). A real new version is a content lineage of its own, announced.
 
 Never announced: technical documents (TRAPS 25); a document that came after its replacement; one
 replaced or deleted while it was hidden; one shown while its record is closed (nobody reads there,
 SPEC d.5; shown again after the record is opened, it is). Announced all the same: old documents of
 the historical channel, since they are new to the patient (TRAPS 10: novelty is the position in the
 log; SPEC d.6), and archived ones, which he sees apart. An opposition hides nothing from him.
+
+`emergency_access`: once for each time the glass was broken and the record shown (SPEC h.3), to the
+patient and nobody else. Ordinary, secret and refused accesses are in the list of accesses only.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ from schemas.unique_id import document_stream
 
 RULE: Final = "document_visible"
 RULE_VERSION: Final = 1
+EMERGENCY: Final = "emergency_access"
+EMERGENCY_VERSION: Final = 1
+RULES: Final = ((RULE, RULE_VERSION), (EMERGENCY, EMERGENCY_VERSION))
 AUDIENCE: Final = "PATIENT"
 _NAMESPACE: Final = UUID("6f5f3b1e-9c55-5a0b-8a31-7a1f1f0d4c2e")
 _PATIENT: Final = Reader(ReaderKind.PATIENT)
@@ -38,6 +44,7 @@ TAKES: Final = frozenset(
         names.DOCUMENT_REPLACED,
         names.DOCUMENT_VISIBILITY_CHANGED,
         names.DOCUMENT_DELETED,
+        names.RECORD_ACCESSED,
         names.RECORD_OPENED,
         names.RECORD_CLOSED,
         names.RECORD_LINKED,
@@ -63,7 +70,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Somebody is to be told. `lineage`: the content lineage, 16 bytes."""
+    """Somebody is to be told. `lineage`: the content lineage, or the access; 16 bytes. `type_code`:
+    empty for an access.
+    """
 
     record: int
     person: int
@@ -71,18 +80,20 @@ class Trigger:
     type_code: str
     position: int
     recorded_at: datetime
+    rule: str = RULE
+    rule_version: int = RULE_VERSION
 
     @property
     def notification_id(self) -> UUID:
         """The same for ever for the same rule, lineage and audience."""
-        return uuid5(_NAMESPACE, f"{RULE}|{self.lineage.hex()}|{AUDIENCE}")
+        return uuid5(_NAMESPACE, f"{self.rule}|{self.lineage.hex()}|{AUDIENCE}")
 
 
 @dataclass(slots=True)
 class PersonRule:
-    """The rule's state for one person. `announced`: content lineages that had their turn.
+    """The rules' state for one person. `announced`: lineages and accesses that had their turn.
 
-    `triggers`, `new_keys` (record, lineage) and `changed` are what events add to it.
+    `triggers`, `new_keys` (record, lineage, rule) and `changed` are what events add to it.
     """
 
     person: int
@@ -91,7 +102,7 @@ class PersonRule:
     closed: set[int] = field(default_factory=set)
     announced: set[bytes] = field(default_factory=set)
     triggers: list[Trigger] = field(default_factory=list)
-    new_keys: list[tuple[int, bytes]] = field(default_factory=list)
+    new_keys: list[tuple[int, bytes, str]] = field(default_factory=list)
     changed: set[bytes] = field(default_factory=set)
 
     def hold(self, candidate: Candidate) -> None:
@@ -110,6 +121,8 @@ class PersonRule:
             self.closed.discard(event.record)
         elif event.name == names.DOCUMENT_SUBMITTED:
             self._submitted(event)
+        elif event.name == names.RECORD_ACCESSED:
+            self._accessed(event)
         elif event.name in TAKES:
             self._changed(event)
 
@@ -170,10 +183,28 @@ class PersonRule:
             )
         )
 
-    def _key(self, record: int, lineage: bytes) -> None:
+    def _accessed(self, event: OpenedEvent) -> None:
+        access = access_lineage(event)
+        broken = event.said["mode"] == "BREAK_GLASS" and event.said["outcome"] == "GRANTED"
+        if not broken or access in self.announced:
+            return
+        self._key(event.record, access, EMERGENCY)
+        self.triggers.append(
+            Trigger(
+                *(event.record, self.person, access, "", event.position, event.recorded_at),
+                *(EMERGENCY, EMERGENCY_VERSION),
+            )
+        )
+
+    def _key(self, record: int, lineage: bytes, rule: str = RULE) -> None:
         if lineage not in self.announced:
             self.announced.add(lineage)
-            self.new_keys.append((record, lineage))
+            self.new_keys.append((record, lineage, rule))
+
+
+def access_lineage(event: OpenedEvent) -> bytes:
+    """16 bytes that name this access and no other, nor any document."""
+    return uuid5(_NAMESPACE, f"{event.stream.hex()}|{event.position}").bytes
 
 
 def new_candidate(event: OpenedEvent) -> Candidate:

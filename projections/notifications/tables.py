@@ -13,7 +13,7 @@ from ingest.runtime.arrays import Int8Array, UuidArray
 from projections.copy_rows import copy_rows, microseconds, sized, text
 from projections.persons import PersonTables
 
-from .rule import AUDIENCE, RULE, RULE_VERSION, Candidate, Trigger
+from .rule import AUDIENCE, RULES, Candidate, Trigger
 
 Cursor = psycopg.Cursor[Any]
 
@@ -46,7 +46,7 @@ class NotificationTables:
 
     @property
     def key(self) -> str:
-        """Keys used up: (rule, lineage, audience). A lineage is a stream, so of one record."""
+        """Keys used up: (rule, lineage, audience). A lineage is of one record and of one rule."""
         return f"{self.prefix}_key"
 
     @property
@@ -98,7 +98,10 @@ class NotificationTables:
             f"create table {self.closed} (record bigint primary key)",
             f"create table {self.rule} (rule text, version integer, applies_after bigint not null,"
             " primary key (rule, version))",
-            f"insert into {self.rule} values ('{RULE}', {RULE_VERSION}, 0)",
+            *(
+                f"insert into {self.rule} values ('{rule}', {version}, 0)"
+                for rule, version in RULES
+            ),
             *self.persons.tables(),
         ]
 
@@ -120,10 +123,10 @@ class NotificationTables:
         return [Candidate(*row) for row in rows]
 
     def announced(self, cursor: Cursor, lineages: Iterable[bytes]) -> set[bytes]:
-        """Those of these content lineages that had their turn."""
+        """Those of these lineages and accesses that had their turn."""
         query = (
             f"select uuid_send(lineage) from {self.key} where lineage = any(%b::uuid[])"
-            f" and rule = '{RULE}' and audience = '{AUDIENCE}'"
+            f" and audience = '{AUDIENCE}'"
         )
         rows = cursor.execute(query, (UuidArray.of(lineages),), prepare=True).fetchall()
         return {lineage for (lineage,) in rows}
@@ -153,11 +156,11 @@ class NotificationTables:
         )
         copy_rows(cursor, self.candidate, COLUMNS, map(_encoded, candidates))
 
-    def write_keys(self, cursor: Cursor, keys: Iterable[tuple[int, bytes]]) -> None:
-        """These keys (record, lineage) are used up."""
+    def write_keys(self, cursor: Cursor, keys: Iterable[tuple[int, bytes, str]]) -> None:
+        """These keys (record, lineage, rule) are used up."""
         rows = (
-            _KEY(4, 16, lineage, 8, record) + text(RULE) + text(AUDIENCE)
-            for record, lineage in keys
+            _KEY(4, 16, lineage, 8, record) + text(rule) + text(AUDIENCE)
+            for record, lineage, rule in keys
         )
         copy_rows(cursor, self.key, ("lineage", "record", "rule", "audience"), rows)
 
@@ -165,15 +168,23 @@ class NotificationTables:
         """These notifications are due."""
         copy_rows(cursor, self.outbox, _OUTBOX_COLUMNS, map(_encoded_trigger, triggers))
 
-    def applies_after(self, cursor: Cursor) -> int:
-        """The position after which this version of the rule announces."""
-        row = cursor.execute(
-            f"select applies_after from {self.rule} where rule = %s and version = %s",
-            (RULE, RULE_VERSION),
-        ).fetchone()
-        if row is None:
-            raise LookupError(f"rule {RULE} version {RULE_VERSION} was never activated")
-        return int(row[0])
+    def applies_after(self, cursor: Cursor, before: int) -> dict[str, int]:
+        """The position after which each rule announces, in its present version.
+
+        One that these tables do not know yet is activated now: it announces nothing of the past,
+        what came up to the position `before`.
+        """
+        cursor.executemany(
+            f"insert into {self.rule} values (%s, %s, %s) on conflict do nothing",
+            [(rule, version, before) for rule, version in RULES],
+        )
+        known = {
+            (rule, version): after
+            for rule, version, after in cursor.execute(
+                f"select rule, version, applies_after from {self.rule}"
+            ).fetchall()
+        }
+        return {rule: known[rule, version] for rule, version in RULES}
 
     def forget(self, cursor: Cursor, records: Sequence[int]) -> None:
         """Nothing is left of these records but links, which name nobody."""
@@ -197,10 +208,10 @@ def _encoded(row: Candidate) -> bytes:
 def _encoded_trigger(row: Trigger) -> bytes:
     return (
         _TRIGGER(
-            10, 16, row.notification_id.bytes, 2, RULE_VERSION, 8, row.record, 8, row.person,
+            10, 16, row.notification_id.bytes, 2, row.rule_version, 8, row.record, 8, row.person,
             16, row.lineage, 8, row.position, 8, microseconds(row.recorded_at),
         )
-        + text(RULE)
+        + text(row.rule)
         + text(AUDIENCE)
         + text(row.type_code)
     )  # fmt: skip

@@ -267,6 +267,21 @@ def test_a_representative_is_told_nothing_once_the_person_is_of_age_or_the_recor
     assert len(seen(conn, PATIENT).traces) == 6
 
 
+def test_accesses_to_a_wrong_identity_go_with_it(
+    world: World, conn: psycopg.Connection[Any]
+) -> None:
+    """A record closed as an error of identity hides its own; the person's other one stays."""
+    world.log.opened(2)
+    world.log.accessed(OTHER, 2, accessedAt=day(7))
+    world.log.linked(1, 2)
+    with_accesses(world)
+    assert len(seen(conn, REPRESENTATIVE).traces) == 6
+    world.log.closed(2, "IDENTITY_ERROR")
+    world.project()
+    assert len(seen(conn, REPRESENTATIVE).traces) == 5
+    assert len(seen(conn, PATIENT).traces) == 7
+
+
 def test_who_may_read_is_told_until_it_ends(world: World, conn: psycopg.Connection[Any]) -> None:
     world.log.authorised(DOCTOR, JULY)
     world.log.authorised(CLINIC, JULY + timedelta(days=1))
