@@ -45,7 +45,7 @@ authors = st.fixed_dictionaries(
         "isDevice": st.booleans(),
     }
 )
-codes = {
+codes: dict[str, list[Any]] = {
     "uniqueId": ["1.2.250.1.999.1", "1.2.250.1.999.1^42", "urn:oid:1.2.3"],
     "typeCode": ["11502-2", "ATTEST-VITALE", "DOCPAT04", "E1762"],
     "formatCode": ["urn:ihe:lab:xd-lab:2008", "urn:asip:ci-sis:sap:2012"],
@@ -83,25 +83,6 @@ documents = st.fixed_dictionaries(
         "authors": st.lists(authors, min_size=1, max_size=2),
         "legalAuthenticatorId": persons,
         "custodianId": st.none() | organisations,
-        "uniqueId": st.sampled_from(["2.25.1", "urn:oid:2.25.1", "2.25.1^2", f"2.{'1' * 64}"]),
-        "typeCode": st.sampled_from(["11502-2", "DOCPAT01", "E1762", "nothing"]),
-        "classCode": st.sampled_from(["10", "11", "90"]),
-        "formatCode": st.sampled_from(["urn:ihe:lab:xd-lab:2008", "nothing"]),
-        "mimeType": st.sampled_from(["text/xml", "application/dicom"]),
-        "languageCode": st.sampled_from(["fr-FR", "fr-FR", "art", "en-GB"]),
-        "healthcareFacilityTypeCode": st.sampled_from(["SA25", "SA29", "EXP_PATIENT"]),
-        "practiceSettingCode": st.sampled_from(["AMBULATOIRE", "EXP_PATIENT"]),
-        "confidentialityCode": st.sampled_from(["N", "N", "R"]),
-        "sourcePatientId": st.sampled_from([None, "", "2.999^1", "2.999^1"]),
-        "eventCodeList": st.lists(
-            st.fixed_dictionaries(
-                {
-                    "code": st.sampled_from(["18718-7", "HBLD057", "?"]),
-                    "system": st.sampled_from([None, "2.16.840.1.113883.6.1", "2.999"]),
-                }
-            ),
-            max_size=2,
-        ),
     }
 )
 provenances = st.fixed_dictionaries(
