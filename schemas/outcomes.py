@@ -61,7 +61,7 @@ class Notification(TypedDict):
     person: int
     lineage: str
     audience: Literal["PATIENT", "REPRESENTATIVE"]
-    typeCode: str
+    typeCode: str | None
     position: int
     recordedAt: int
 

@@ -21,6 +21,8 @@ RESOLVED_AS_IS: Final[frozenset[Step]] = frozenset(
         # No sentences, no link, no warnings: the reader looks the sentences up by their code.
         ("Outcome", 1),
         ("OutcomeBatch", 1),
+        # Every notification was of a document, whose type it says.
+        ("Notification", 1),
     }
 )
 """Steps for which plain Avro resolution (defaults, aliases, promotions) says it all."""

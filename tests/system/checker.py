@@ -338,7 +338,7 @@ def notifications(case: Case, now: datetime) -> Findings:
         effect = (trigger.rule, trigger.lineage, trigger.audience)
         if told.setdefault(effect, trigger.notification_id) != trigger.notification_id:
             yield Finding("I2", "doubled", f"lineage {trigger.lineage}", "notified under two ids")
-    lineages = {lineage for _, lineage, _ in told}
+    lineages = {lineage for rule, lineage, _ in told if rule == "document_visible"}
     right = {
         lineage.replace("-", ""): case.reference.never_closed(key)
         for lineage, key in case.reference.told.items()
@@ -347,6 +347,25 @@ def notifications(case: Case, now: datetime) -> Findings:
         yield Finding("I7", "notified", f"lineage {lineage}", "the patient was not told of it")
     for lineage in sorted(lineages - right.keys()):
         yield Finding("I7", "notified", f"lineage {lineage}", "told of what he never saw")
+    yield from emergencies(case)
+
+
+def emergencies(case: Case) -> Findings:
+    """I7. The patient was told once of each time the glass was broken, and nobody else was."""
+    told = {
+        (trigger.record, trigger.lineage)
+        for trigger in case.evidence.notified
+        if trigger.rule == "emergency_access" and trigger.audience == "PATIENT"
+    }
+    counted = Counter(record for record, _ in told)
+    for key, times in case.reference.broken.items():
+        record = case.evidence.records.get(key)
+        found = counted.pop(record, 0) if record is not None else 0
+        if found != times:
+            detail = f"the glass was broken {times} times, told {found} times"
+            yield Finding("I7", "notified", f"record {record}", detail)
+    for record in counted:
+        yield Finding("I7", "notified", f"record {record}", "told of an access that was not")
 
 
 def rebuilt(case: Case, now: datetime) -> Findings:

@@ -10,7 +10,7 @@ nobody's (they lie on different partitions); it takes them key after key.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -93,7 +93,8 @@ def stream_of(uid: str) -> str:
 class Reference:
     """Made of all messages of a run, in any order.
 
-    `told`: lineages of which the patient is told, as they are known then, with the key.
+    `told`: lineages of which the patient is told, as they are known then, with the key. `broken`:
+    how often the glass was broken and the record shown, by key.
     """
 
     def __init__(self, messages: Iterable[Decided]) -> None:
@@ -101,6 +102,7 @@ class Reference:
         self.folders: dict[str, Folder] = defaultdict(Folder)
         self.unexplained: list[tuple[Fed, str]] = []
         self.told: dict[str, str] = {}
+        self.broken: Counter[str] = Counter()
         self._announced: set[str] = set()
         self._waiting: dict[str, list[Decided]] = defaultdict(list)
         self._replacing: dict[str, list[str]] = defaultdict(list)
@@ -187,6 +189,8 @@ class Reference:
                 self._operate(message)
             else:  # it waited, as a dead letter or within its batch
                 self._waiting[uid].append(message)
+        elif schema == "RecordAccess":
+            self.broken[key] += (datum["mode"], datum["outcome"]) == ("BREAK_GLASS", "GRANTED")
         else:
             _ON_RECORDS.get(schema, _nothing)(self.folders, key, datum)
 

@@ -177,6 +177,17 @@ def notified_of_nothing(evidence: Evidence) -> None:
     evidence.notified.append(told)
 
 
+def break_glass_not_told(evidence: Evidence) -> None:
+    datum = {**dict(evidence.fed[1].datum or {}), "mode": "BREAK_GLASS", "outcome": "GRANTED"}
+    made = replace(evidence.fed[1], place=place(8), schema="RecordAccess", datum=datum)
+    evidence.fed.append(made)
+    evidence.answered.append(replace(evidence.answered[0], place=place(8)))
+
+
+def told_of_an_access_that_was_not(evidence: Evidence) -> None:
+    evidence.notified.append(Notified("id", "emergency_access", 1, "0" * 32, "PATIENT"))
+
+
 def invented_event(evidence: Evidence) -> None:
     one = Stored(8, 1, stream_of("1.2.3"), 1, "document_submitted", message_id(77), {}, "0")
     evidence.stored.append(one)
@@ -276,6 +287,8 @@ NAMED: list[tuple[Damage, str, str, str]] = [
     (adult_shown_to_representative, "I7", "shown", "record 1 for representative"),
     (not_notified, "I7", "notified", f"lineage {stream_of(D2).replace('-', '')}"),
     (notified_of_nothing, "I7", "notified", f"lineage {'0' * 32}"),
+    (break_glass_not_told, "I7", "notified", "record 1"),
+    (told_of_an_access_that_was_not, "I7", "notified", "record 1"),
     (invented_event, "I3", "invented", "position 8"),
     (invented_record, "I3", "invented", "documents/0/6"),
     (invented_outcome, "I3", "invented", "documents/0/99"),
