@@ -232,6 +232,8 @@ def _check_codes(found: CdaDocument) -> None:
         ),
         (found.confidentiality, frozenset(_LEVELS), "text_malformed", "confidentialityCode"),
     )
+    if type_code is not None and valuesets.is_listed_outside_dmp(type_code):
+        raise refused("type_not_in_dmp", "document.typeCode")
     for code, allowed, rejection, field in checks:
         if code not in allowed:
             raise refused(rejection, f"document.{field}")

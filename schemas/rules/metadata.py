@@ -19,8 +19,8 @@ from ..valuesets import (
     FORMAT_CODES_DMP,
     MIME_TYPES,
     PRACTICE_SETTING_CODES_DMP,
-    TYPE_CODES,
     TYPE_CODES_DMP,
+    is_listed_outside_dmp,
 )
 from .coded_lists import lists_fit
 from .technical import technical_entry_right
@@ -50,9 +50,8 @@ def type_right(document: Document) -> Rejection | None:
     type_code = document["typeCode"]
     if type_code in TYPE_CODES_DMP:
         return None
-    if type_code in TYPE_CODES:
-        return Rejection("type_not_in_dmp", "document.typeCode")
-    return Rejection("type_unknown", "document.typeCode")
+    code = "type_not_in_dmp" if is_listed_outside_dmp(type_code) else "type_unknown"
+    return Rejection(code, "document.typeCode")
 
 
 def codes_known(document: Document) -> Rejection | None:

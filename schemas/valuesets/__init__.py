@@ -143,6 +143,11 @@ def is_dmp_type(type_code: str) -> bool:
     return type_code in TYPE_CODES_DMP
 
 
+def is_listed_outside_dmp(type_code: str) -> bool:
+    """True when the CI-SIS has this type (J07) and the DMP takes no document of it (J66)."""
+    return type_code in TYPE_CODES and type_code not in TYPE_CODES_DMP
+
+
 def format_of(
     template_roots: tuple[str, ...],
     type_code: str | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -168,6 +169,10 @@ def test_wrong_key_of_the_ins_and_missing_ins(files: list[Path]) -> None:
     with pytest.raises(Refused) as refusal:
         read_document(data, "test", 100)
     assert refusal.value.code == "too_large"
+    exported = re.sub(rb'<code code="[^"]+"', b'<code code="EXPORT_DUI"', data, count=1)
+    with pytest.raises(Refused) as refusal:
+        read_document(exported, "test", 10**7)
+    assert refusal.value.code == "type_not_in_dmp"
 
 
 def test_missing_file_is_refused_in_words(sender: FileSender, tmp_path: Path) -> None:
