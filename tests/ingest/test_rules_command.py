@@ -35,9 +35,10 @@ def test_every_rule_is_listed_once_with_its_severity() -> None:
     assert all(facts["severity"] == REJECTIONS[facts["code"]].severity for facts in listed)
     shown = run("--lang", "fr")
     assert shown.exit_code == 0
+    words = " ".join(shown.stdout.split())  # long sentences go on below
     for rule in REJECTIONS.values():
-        assert rule.rule_id in shown.stdout
-        assert rule.french in shown.stdout
+        assert rule.rule_id in words
+        assert rule.french in words
 
 
 def test_the_severity_is_the_one_of_this_installation(monkeypatch: pytest.MonkeyPatch) -> None:
