@@ -167,6 +167,7 @@ class BatchWriter:
             written.last_position = 0
         else:
             written.last_position = appended.last_position
+            self._reader.appended()
         written.letters, written.names = decided.letters, decided.names
         written.contents = len(batch.contents)
         written.content_bytes = sum(len(content.data) for content in batch.contents)

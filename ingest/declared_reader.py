@@ -41,6 +41,31 @@ class DeclaredReader:
                 found[record] = declared
         return found
 
+    def appended(
+        self,
+        before: Mapping[int, int],
+        heads: Mapping[int, RecordHead],
+        declared: Mapping[int, Declared],
+    ) -> None:
+        """A batch is committed that left these heads, of records that had these versions before.
+
+        `declared`: on those of them for which it was asked. What nobody asked for stays as it was
+        remembered at the version before: a declaration always asks.
+        """
+        for record, head in heads.items():
+            version = before[record]
+            if head.version == version or not may_be_declared(*head):
+                continue
+            if record in declared:
+                self._remember(record, head.version, declared[record])
+            elif version == 0 or self._known.get(record, _NOTHING)[0] == version:
+                self._remember(record, head.version, self._known.get(record, _NOTHING)[1])
+
+    def _remember(self, record: int, version: int, declared: Declared | None) -> None:
+        if len(self._known) >= REMEMBERED_MAX:
+            self._known.clear()
+        self._known[record] = (version, declared)
+
     def _read(self, versions: Mapping[int, int]) -> None:
         folded = dict.fromkeys(versions, _NOTHING[1])
         for event, said in self._store.reading.said(versions, (IDENTITY_DECLARED,)):

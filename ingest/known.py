@@ -55,6 +55,7 @@ class BasisReader:
         self._context = context
         self._registry = RegistryReader(store, required=context.registry_required)
         self._declared = DeclaredReader(store)
+        self._latest: Basis | None = None
         self._author_hash = lru_cache(maxsize=65_536)(store.author_hash)
 
     def read(self, arrivals: Sequence[Arrival]) -> Basis:
@@ -72,7 +73,18 @@ class BasisReader:
         self._load_versions(basis, messages)
         self._load_declared(basis, messages)
         self._load_registry(basis, messages)
+        self._latest = basis
         return basis
+
+    def appended(self) -> None:
+        """What was decided on the basis read last is committed, whole: what it says of declared
+        identities need not be read again.
+        """
+        if self._latest is not None:
+            known, bases = self._latest.known, self._latest.bases
+            before = {record: bases.get(record_stream(record), 0) for record in known.records}
+            self._declared.appended(before, known.records, known.declared)
+            self._latest = None
 
     def _load_registry(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
         """Whether software and companies may feed, and what the registry is told."""

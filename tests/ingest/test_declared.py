@@ -201,6 +201,36 @@ def test_what_was_declared_is_read_again_from_the_store(site: Site) -> None:
     assert site.names().count(REVOKED) == 1
 
 
+def test_what_a_writer_declared_itself_it_does_not_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[frozenset[int]]()
+    said = site.store.reading.said
+
+    def counted(records: Any, names: Any) -> Any:
+        asked.append(frozenset(records))
+        return said(records, names)
+
+    monkeypatch.setattr(site.store.reading, "said", counted)
+    writer = site.writer()
+
+    def write(*messages: Message) -> list[str]:
+        return answers(writer.write(site.parts(*messages)))
+
+    opened = record_message("OpenRecord"), declare(asked=5), record_message("ActivateRecord")
+    assert write(*opened) == ["accepted"] * 3
+    assert write(document_of(1, TRAITS), document_of(2, RENAMED)) == ["accepted", "traits_differ"]
+    assert write(record_message("OpposeFeeding")) == ["accepted"]
+    assert write(record_message("WithdrawOpposition")) == ["accepted"]
+    assert write(document_of(3, RENAMED), document_of(4, TRAITS)) == ["traits_differ", "accepted"]
+    assert write(document_of(5, RENAMED, matricule=BRUNO)) == ["accepted"]
+    assert write(record_message("ActivateRecord", matricule=BRUNO)) == ["accepted"]
+    assert write(document_of(6, TRAITS, matricule=BRUNO)) == ["accepted"]
+    assert asked == []
+    assert site.write(document_of(7, RENAMED)) == ["traits_differ"]
+    assert asked == [frozenset({1})]
+
+
 def test_two_declarations_in_one_batch(site: Site) -> None:
     batch = declare(asked=5), declare(RENAMED, 5), declare(SPELT, 6), declare(SPELT, 6)
     assert site.write(*batch) == ["accepted"] * 4
