@@ -12,6 +12,7 @@ from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import OUTCOMES, Metrics
 from schemas.messages import FEED_TOPICS
+from schemas.rejections import REJECTIONS
 
 from .arrivals import ReadPartition, partition_of_source
 from .batch import Written
@@ -43,6 +44,9 @@ class IngestionMetrics:
         for topic in FEED_TOPICS:  # a series that is there before its first message has a rate
             for outcome in OUTCOMES:
                 metrics.messages.labels(topic, outcome, "")
+            for rule in REJECTIONS.values():
+                if rule.severity == "warn" or rule.changeable:
+                    metrics.rule_warnings.labels(topic, rule.rule_id)
 
     def fetched(self, parts: Sequence[ReadPartition], seconds: float) -> None:
         """These were polled and read, in so many seconds."""
