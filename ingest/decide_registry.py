@@ -26,14 +26,18 @@ from .registry_entry import (
     REGISTRY_RECORD,
     Kind,
     RegistryEntry,
+    company_stream,
     cut_at,
     entry_stream,
     period_said,
+    software_stream,
 )
 from .state import ACCEPTED, UNCHANGED, Decision, Event, Known
 
 TELECONSULTATION: Final = "SA64"
 """Code of J61 of a téléconsultation company (SPEC g)."""
+_WITH_SYSTEM: Final = f"{TELECONSULTATION}^"
+"""The same as the VIHF may write it, with the OID of its system after it (SPEC e.8)."""
 SERVICE_YEARS: Final = 2
 """How long a service is referenced when nothing else is said."""
 
@@ -141,11 +145,10 @@ def streams_asked(message: Interpreted) -> tuple[bytes, ...]:
     """The entries on which it rests whether this message may feed, or that it is about."""
     if message.name in REGISTRY_MESSAGES:
         return (entry_stream(kind_of_message(message), message.datum["id"]),)
-    software = entry_stream(Kind.SOFTWARE, message.software_id)
     company = company_of(message.datum)
     if company is None:
-        return (software,)
-    return (software, entry_stream(Kind.COMPANY, company))
+        return (software_stream(message.software_id),)
+    return (software_stream(message.software_id), company_stream(company))
 
 
 def company_of(datum: Mapping[str, Any]) -> str | None:
@@ -153,9 +156,13 @@ def company_of(datum: Mapping[str, Any]) -> str | None:
 
     It says so itself (VIHF, Secteur_Activite) or its document does (healthcareFacilityType).
     """
-    actor, document = datum["provenance"]["actor"], datum["document"]
-    sector = (actor["sectorCode"] or "").partition("^")[0]
-    if TELECONSULTATION not in (sector, document["healthcareFacilityTypeCode"]):
+    actor = datum["provenance"]["actor"]
+    sector = actor["sectorCode"]
+    if (
+        datum["document"]["healthcareFacilityTypeCode"] != TELECONSULTATION
+        and sector != TELECONSULTATION
+        and not (sector and sector.startswith(_WITH_SYSTEM))
+    ):
         return None
     return actor["organisationId"] or ""
 
@@ -181,8 +188,8 @@ def may_feed(known: Known, message: Interpreted, warnings: list[Rejection]) -> R
     """
     asked = known.registry_required
     if asked or _SOFTWARES in known.registry:
-        stream = entry_stream(Kind.SOFTWARE, message.software_id)
-        state = known.registry.get(stream, NO_ENTRY).state_at(message.received_ms)
+        entry = known.registry.get(software_stream(message.software_id), NO_ENTRY)
+        state = entry.state_at(message.received_ms)
         if state != "valid":
             broken = Rejection(_OF_SOFTWARE[state], "provenance.software.id")
             if known.severities.judge(broken, warnings) is not None:
@@ -198,7 +205,7 @@ def _company_may_feed(
     company = company_of(message.datum)
     if company is None:
         return None
-    entry = known.registry.get(entry_stream(Kind.COMPANY, company), NO_ENTRY)
+    entry = known.registry.get(company_stream(company), NO_ENTRY)
     state = entry.state_at(message.received_ms)
     if state == "valid":
         return None

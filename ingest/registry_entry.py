@@ -101,10 +101,21 @@ KIND_OF: Final[Mapping[str, Kind]] = {
 REGISTRY_EVENTS: Final = frozenset({*KIND_OF, REGISTRY_OPENED})
 
 
-@lru_cache(maxsize=65_536)
 def entry_stream(kind: Kind, name: str) -> bytes:
     """The stream of an entry: uuid5 of our constant and kind and id."""
     return _uuid5(f"{kind.name}|{name}")
+
+
+@lru_cache(maxsize=65_536)
+def software_stream(name: str) -> bytes:
+    """That of a software: asked for with every deposit, and hashing an enum member is slow."""
+    return entry_stream(Kind.SOFTWARE, name)
+
+
+@lru_cache(maxsize=4096)
+def company_stream(name: str) -> bytes:
+    """That of a company."""
+    return entry_stream(Kind.COMPANY, name)
 
 
 def _uuid5(name: str) -> bytes:
