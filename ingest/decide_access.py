@@ -106,17 +106,23 @@ def _block(case: _Case) -> _Said:
     """The block, and the end of what the holder had: undoing it must not give that back."""
     if case.holder in case.facts.blocked:
         return []
-    said = [(names.PROFESSIONAL_BLOCKED, _holder(case, named=True))]
+    return [(names.PROFESSIONAL_BLOCKED, _holder(case, named=True)), *_taken(case)]
+
+
+def _unblock(case: _Case) -> _Said:
+    """What the holder had under another INS, linked since the block, ends with it too."""
+    if case.holder not in case.facts.blocked:
+        return []
+    return [(names.PROFESSIONAL_UNBLOCKED, _holder(case)), *_taken(case)]
+
+
+def _taken(case: _Case) -> list[tuple[str, Mapping[str, Any]]]:
+    said: list[tuple[str, Mapping[str, Any]]] = []
     if case.holder in case.facts.authorised:
         said.append((names.ACCESS_WITHDRAWN, _holder(case)))
     if case.holder == case.facts.attending:
         said.append((names.ATTENDING_PHYSICIAN_ENDED, _holder(case)))
     return said
-
-
-def _unblock(case: _Case) -> _Said:
-    blocked = case.holder in case.facts.blocked
-    return [(names.PROFESSIONAL_UNBLOCKED, _holder(case))] if blocked else []
 
 
 def _designate(case: _Case) -> _Said:
