@@ -10,12 +10,14 @@ from ingest.eventstore.batch import (
     HeadChange,
     NewContent,
     NewEvent,
+    NewReference,
 )
 from schemas.codec import encode
 from schemas.events import SCHEMA_OF
 from schemas.rejections import Rejection
 
 from .arrivals import Answer, Arrival
+from .companions import references_of
 from .decide import apply_decision, decide
 from .decide_document import TARGET_UNKNOWN
 from .interpret import Interpreted, Refused
@@ -109,7 +111,10 @@ class Assembly:
         if decision.keeps_content and read.content is not None:
             record = known.refs[read.ins].record
             out.contents.append(NewContent(record, read.datum["document"]["sha256"], read.content))
-        if decision.is_new:
+        if decision.is_new and read.stream is not None:
+            record = known.refs[read.ins].record
+            for reference in references_of(record, read.datum["document"]):
+                out.references.append(NewReference(reference, read.stream))
             self._document_came(read.stream)
 
     def _append(

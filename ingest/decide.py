@@ -7,6 +7,7 @@ it.
 from schemas.events import DOCUMENT_SUBMITTED, IDENTITY_DECLARED, RECORD_LINKED, RECORD_UNLINKED
 from schemas.rejections import Rejection
 
+from .companions import references_of
 from .decide_access import decide_access
 from .decide_deposit import decide_deposit
 from .decide_document import decide_document_operation
@@ -63,6 +64,8 @@ def _apply_event(known: Known, message: Interpreted, event: Event, keeps_content
     if name == DOCUMENT_SUBMITTED:
         known.documents[stream] = submit(event, known.author_hash, keeps_content)
         known.submitted[stream] = Submitted(event.record, event.datum)
+        for reference in references_of(event.record, event.datum["document"]):
+            known.referring.setdefault(reference, {})[stream] = None
         return
     if name in RECORD_EVENTS:
         known.records[event.record] = evolve_record(known.record_head(event.record), event)

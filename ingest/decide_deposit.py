@@ -18,6 +18,7 @@ from schemas.may_do import Operation, actor_kind, may_do
 from schemas.rejections import Rejection
 from schemas.unique_id import canonical_unique_id
 
+from .companions import companions_follow, references_of
 from .decide_registry import may_feed
 from .declared import traits_differ
 from .evolve import flags_of_deposit
@@ -168,6 +169,8 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
             return Rejection("chain_too_long", "document.uniqueId")
         records = tuple(sorted({*records, *known.person(record)}))
         events += _replaced_by_waiting(known, message, record, waiting, events)
+    if references_of(record, datum["document"]):
+        events += companions_follow(known, datum, stream, events)
     return Decision(
         ACCEPTED,
         tuple(events),

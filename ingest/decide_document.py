@@ -18,6 +18,7 @@ from schemas.events import (
 from schemas.may_do import ActorKind, Operation, actor_kind, may_do
 from schemas.rejections import Rejection
 
+from .companions import companions_follow
 from .evolve import FLAG_OF
 from .inherited_mask import InheritedMask
 from .interpret import Interpreted
@@ -63,6 +64,8 @@ def decide_document_operation(known: Known, message: Interpreted) -> Decision | 
     if message.name == "ChangeVisibility" and _passes_too_far(known, message):
         return Rejection("chain_too_long", "uniqueId")
     events = _OPERATIONS[message.name](known, message, state)
+    if events and message.name != "ChangeVisibility":
+        events += companions_follow(known, message.datum, message.stream, events)
     status = ACCEPTED if events else UNCHANGED
     records = _rests_on(known, message.stream, record)
     return Decision(status, tuple(events), applies=True, records=records)

@@ -7,6 +7,7 @@ batch needs them, which is rare.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import PendingLink, WaitingLetter
@@ -16,6 +17,7 @@ from schemas.unique_id import document_stream
 
 from .access_facts import FACT_EVENTS, Said
 from .arrivals import Arrival, read_letters
+from .companions import references_of
 from .declared_reader import DeclaredReader
 from .interpret import Context, Interpreted
 from .record_entitlement import needs_access_facts
@@ -69,6 +71,7 @@ class BasisReader:
         self._load_waiting(basis, messages)
         messages += _interpreted(basis.letters)
         self._load_documents(basis, messages)
+        self._load_companions(basis, messages)
         self._load_persons(basis, messages)
         self._load_versions(basis, messages)
         self._load_declared(basis, messages)
@@ -149,6 +152,35 @@ class BasisReader:
         self._load_submitted(basis, bys | {stream for stream in again if stream is not None})
         asked = {m.stream for m in messages if m.stream and _asks_for_successors(m)}
         self._load_lines(basis, bys | asked)
+
+    def _load_companions(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """Documents of imaging that name a study or accession of one that comes or changes status,
+        then the reports of the KOS among them.
+        """
+        known = basis.known
+        changed = {m.stream for m in messages if m.stream and m.name in _CHANGE_STATUS}
+        self._load_submitted(basis, changed & known.documents.keys())
+        firsts = [known.submitted[stream] for stream in changed & known.submitted.keys()]
+        asked = _references(firsts) | _references(
+            Submitted(known.refs[m.ins].record, m.datum) for m in messages if m.submitted
+        )
+        for _ in ("those that serve", "what they serve"):
+            new = asked - known.referring.keys()
+            if not new:
+                return
+            asked = self._load_referring(basis, new)
+
+    def _load_referring(self, basis: Basis, references: set[str]) -> set[str]:
+        """Documents that refer to these; what else these refer to."""
+        known, hashed = basis.known, self._store.secrets.reference
+        named = {hashed(reference): reference for reference in references}
+        known.referring.update((reference, {}) for reference in references)
+        for reference, stream in self._store.reading.referring(named):
+            known.referring[named[reference]][stream] = None
+        streams = {stream for reference in references for stream in known.referring[reference]}
+        self._load_heads(basis, streams)
+        self._load_submitted(basis, streams)
+        return _references(known.submitted[stream] for stream in streams)
 
     def _load_lines(self, basis: Basis, streams: Iterable[bytes]) -> None:
         """All successors of these documents, direct or not."""
@@ -244,6 +276,19 @@ class BasisReader:
 
 def _interpreted(arrivals: Sequence[Arrival]) -> list[Interpreted]:
     return [arrival.read for arrival in arrivals if isinstance(arrival.read, Interpreted)]
+
+
+def _references(firsts: Iterable[Submitted]) -> set[str]:
+    """Studies and accessions that these documents name; none of erased ones."""
+    return {
+        reference
+        for first in firsts
+        if first.datum is not None
+        for reference in references_of(first.record, first.datum["document"])
+    }
+
+
+_CHANGE_STATUS: Final = frozenset({"ArchiveDocument", "UnarchiveDocument", "DeleteDocument"})
 
 
 def _asks_for_successors(message: Interpreted) -> bool:

@@ -145,7 +145,8 @@ class Known:
     by record, the events on who has access, of those records for which they are asked. `in_batch`:
     how many of these the batch itself added.
     `severities`: how strict the rules are here. `registry`: the entries asked for, by stream;
-    `registry_required`: it is asked for every kind, also for one without any entry.
+    `registry_required`: it is asked for every kind, also for one without any entry. `referring`:
+    documents of imaging by study and accession, of those references that are asked for.
     """
 
     author_hash: AuthorHash
@@ -164,6 +165,7 @@ class Known:
     in_batch: int = 0
     registry: dict[bytes, RegistryEntry] = field(default_factory=dict)
     registry_required: bool = False
+    referring: dict[str, dict[bytes, None]] = field(default_factory=dict)
 
     def record_head(self, record: int) -> RecordHead:
         """The state of a record; `NO_RECORD` when it has no event."""

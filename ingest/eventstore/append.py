@@ -89,6 +89,9 @@ ON CONFLICT DO NOTHING"""
 _UNLINK: Final = b"""
 DELETE FROM pending_link l USING unnest(%b::uuid[], %b::uuid[]) u(target, by)
 WHERE l.target = u.target AND l.by = u.by"""
+_REFER: Final = b"""
+INSERT INTO document_reference (reference, stream) SELECT * FROM unnest(%b::uuid[], %b::uuid[])
+ON CONFLICT DO NOTHING"""
 _COPY: Final = (
     "COPY event (position, recorded_at, record, stream, version, name, message_id, state)"
     " FROM STDIN (FORMAT BINARY)"
@@ -221,6 +224,16 @@ def write_links(cursor: Cursor, batch: AppendBatch) -> None:
             )
             if cursor.execute(statement, columns, prepare=True).rowcount < len(links):
                 raise LostRace("a pending link changed since it was read")
+
+
+def write_references(cursor: Cursor, batch: AppendBatch, reference: Callable[[str], bytes]) -> None:
+    """What documents of imaging refer to can be looked up, by keyed hashes only."""
+    if batch.references:
+        columns = (
+            UuidArray.of(reference(new.reference) for new in batch.references),
+            UuidArray.of(new.stream for new in batch.references),
+        )
+        cursor.execute(_REFER, columns, prepare=True)
 
 
 def copy_events(cursor: Cursor, ends: Sequence[bytes], before: int, microseconds: int) -> None:

@@ -99,6 +99,14 @@ class PendingLink:
 
 
 @dataclass(frozen=True, slots=True)
+class NewReference:
+    """A new document of imaging refers to this study or accession. Stored as a keyed hash."""
+
+    reference: str
+    stream: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NewContent:
     """Bytes of a document, sealed and written before the batch's transaction begins."""
 
@@ -162,6 +170,7 @@ class AppendBatch:
     heads: list[HeadChange] = field(default_factory=list)
     applied: list[AppliedMessage] = field(default_factory=list)
     contents: list[NewContent] = field(default_factory=list)
+    references: list[NewReference] = field(default_factory=list)
     pending_links: list[PendingLink] = field(default_factory=list)
     resolved_links: list[PendingLink] = field(default_factory=list)
     dead_letters: list[NewDeadLetter] = field(default_factory=list)

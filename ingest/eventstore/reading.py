@@ -83,6 +83,9 @@ FROM unnest(%b::uuid[]) u(id) JOIN applied_message a ON a.message_id = u.id"""
 _LINKS: Final = b"""
 SELECT uuid_send(l.target), uuid_send(l.by)
 FROM unnest(%b::uuid[]) u(id) JOIN pending_link l ON l.target = u.id"""
+_REFERRING: Final = b"""
+SELECT uuid_send(r.reference), uuid_send(r.stream)
+FROM unnest(%b::uuid[]) u(id) JOIN document_reference r ON r.reference = u.id"""
 _TIME: Final = b"""
 SELECT position, recorded_at FROM event WHERE position >= %b::bigint ORDER BY position LIMIT 1"""
 NO_LIMIT: Final = 2**63 - 1
@@ -114,6 +117,10 @@ class Reading:
         """Replacements that wait for one of these documents."""
         rows = self._session.rows(_LINKS, (UuidArray.of(set(targets)),))
         return [PendingLink(target, by) for target, by in rows]
+
+    def referring(self, references: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+        """Reference and stream of the documents of imaging that refer to one of these hashes."""
+        return self._session.rows(_REFERRING, (UuidArray.of(set(references)),))
 
     def read_after(self, position: int, limit: int) -> list[RecordedEvent]:
         """The next events after a position, in order. Positions may have holes."""

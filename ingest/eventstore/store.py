@@ -32,6 +32,7 @@ from .append import (
     write_applied,
     write_heads,
     write_links,
+    write_references,
 )
 from .auditing import Auditing, StoreCounts, StoreMoment, StreamMismatch
 from .batch import (
@@ -202,6 +203,7 @@ class EventStore:
                 decide_letters(cursor, batch.decided_letters, answer.recorded_at)
                 write_outcomes(cursor, batch.outcomes, answer.recorded_at)
                 write_links(cursor, batch)
+                write_references(cursor, batch, self.secrets.reference)
                 passes("batch_written")
         except database.UnknownCommit as error:
             raise UnknownCommit(str(error)) from error

@@ -67,6 +67,12 @@ class StoreSecrets:
         """
         return blake2b(key, digest_size=16, key=self.identity).digest()
 
+    def reference(self, identifier: str) -> bytes:
+        """16 bytes for the identifier of an imaging study or an accession."""
+        return blake2b(
+            identifier.encode(), digest_size=16, key=self.author, person=b"reference"
+        ).digest()
+
     def author_hash(self, identifier: str) -> int:
         """A signed 64-bit number for the identifier of an author or organisation."""
         digest = blake2b(identifier.encode(), digest_size=8, key=self.author).digest()

@@ -15,6 +15,7 @@ from naive_model import (
     HIDDEN,
     HIDDEN_FROM_PARENTS,
     IDENTITY_ERROR,
+    IMAGING,
     KOS,
     MASK,
     REPORT,
@@ -65,8 +66,13 @@ WHATS = ("open", "close", "oppose", "withdraw", "revoke", "declare")
 
 # Drawing: one draw is one message out of a pool, so that examples are made and shrunk fast
 
-ONE, LINKED, WILD = "one person", "linked records", "anything"
-_PERSONS = {ONE: ("anna",), LINKED: ("anna", "anna", "bruno"), WILD: ("anna", "anna", *PERSONS)}
+ONE, LINKED, WILD, IMAGED = "one person", "linked records", "anything", "imaging"
+_PERSONS = {
+    ONE: ("anna",),
+    IMAGED: ("anna",),
+    LINKED: ("anna", "anna", "bruno"),
+    WILD: ("anna", "anna", *PERSONS),
+}
 _AUTHORS = (
     (("dr a", "lab"),),
     (("dr b", "hospital"), ("dr a", "lab")),
@@ -76,6 +82,7 @@ _AUTHORS = (
 _SPEAKERS = {
     ONE: (DR_A, DR_A, PATIENTS[0], PATIENTS[0], DR_B, STRANGER, MACHINE, MOTHER),
     LINKED: (DR_A, DR_A, PATIENTS[0], PATIENTS[1], DR_B),
+    IMAGED: (DR_A,),
     WILD: (DR_A, DR_B, STRANGER, MACHINE, MOTHER, *PATIENTS),
 }
 
@@ -89,8 +96,11 @@ def _deposits(theme: str, number: int, made: random.Random) -> list[Deposit]:
 def _deposit(theme: str, number: int, made: random.Random) -> Deposit:
     """Bytes go with a KOS only: those of others would have to be a CDA. A signature is hidden."""
     kind = made.choices((REPORT, KOS, SIGNATURE), (8, 1, 1))[0]
+    study = None
+    if theme == IMAGED and kind != SIGNATURE:
+        kind, study = made.choice((IMAGING, IMAGING, KOS)), made.choice(("1", "1", "1", "2"))
     by, authors = DR_A, _AUTHORS[0]
-    if theme != LINKED and made.random() < 0.4:
+    if theme in (ONE, WILD) and made.random() < 0.4:
         by = made.choice((MACHINE, STRANGER, PATIENTS[0]))
         authors = made.choice(_AUTHORS)
     others = [n for n in NUMBERS if n != number]
@@ -101,6 +111,7 @@ def _deposit(theme: str, number: int, made: random.Random) -> Deposit:
         flags=frozenset({MASK, HIDDEN}) if kind == SIGNATURE else flags,
         flags_only=made.random() < 0.3,
         kind=kind,
+        study=study,
         brought=kind == KOS and made.random() < 0.5,
     )
 
@@ -111,7 +122,7 @@ def _operations(theme: str, made: random.Random) -> list[Change | Shelve]:
         by = made.choice(_SPEAKERS[theme])
         whose = by.who if by.kind == "patient" and made.random() < 0.8 else None
         about = (0, made.choice(NUMBERS), whose or made.choice(_PERSONS[theme]), by)
-        if made.random() < 0.5:
+        if made.random() < (0.2 if theme == IMAGED else 0.5):
             named = {MASK} if by.kind in ("patient", "representative") else set()
             named |= set(made.choices(FLAGS, k=0 if named else made.choice((1, 2))))
             on = frozenset(flag for flag in named if made.random() < 0.6)
@@ -130,7 +141,7 @@ def _on_records(theme: str, made: random.Random) -> list[OnRecord]:
         asked = made.randrange(5) if what == "declare" else 0
         person = made.choice(_PERSONS[theme])
         found.append(OnRecord(0, person, what, motive=motive, asked=asked))
-    if theme != ONE:
+    if theme in (LINKED, WILD):
         pairs = itertools.permutations(sorted(set(_PERSONS[theme])), 2)
         both = [OnRecord(0, *pair) for pair in ((a, w, b) for a, b in pairs for w in LINKS)]
         found += both * (80 // len(both))
@@ -141,12 +152,13 @@ def _pools(theme: str) -> tuple[list[list[Deposit]], st.SearchStrategy[Message]]
     made = random.Random(theme)
     deposits = [_deposits(theme, number, made) for number in NUMBERS]
     operations = st.sampled_from(_operations(theme, made))
-    if theme == ONE:
+    if theme in (ONE, IMAGED):
         return deposits, st.one_of(*[operations] * 5, st.sampled_from(_on_records(theme, made)))
     return deposits, st.one_of(*[operations] * 2, st.sampled_from(_on_records(theme, made)))
 
 
-_POOLS = {theme: _pools(theme) for theme in (ONE, LINKED, WILD)}
+THEMES = (ONE, LINKED, WILD, IMAGED)
+_POOLS = {theme: _pools(theme) for theme in THEMES}
 operations_of_one = st.sampled_from(_operations(ONE, random.Random(ONE)))
 houses = st.builds(House, st.booleans(), st.booleans(), st.booleans())
 
@@ -154,7 +166,7 @@ houses = st.builds(House, st.booleans(), st.booleans(), st.booleans())
 @st.composite
 def histories(draw: st.DrawFn, most: int = 14) -> list[Message]:
     """Messages in their order of receipt: out of order, some again, some twisted."""
-    theme = draw(st.sampled_from((ONE, LINKED, WILD)))
+    theme = draw(st.sampled_from(THEMES))
     pools, pool = _POOLS[theme]
     size = draw(st.integers(2, len(NUMBERS)))
     deposits = [draw(st.sampled_from(one)) for one in pools[:size]]
@@ -294,6 +306,8 @@ class Names:
         if message.replaces is not None:
             changes["replaces"] = self.unique_id(message.replaces)
         changes |= CODES.get(message.kind, {})
+        if message.kind in (KOS, IMAGING):
+            changes["referenceIdList"] = self._references(message)
         return feed.deposit(
             self.number(message.number),
             matricule=self.matricule(message.person),
@@ -302,6 +316,14 @@ class Names:
             visibility_only=message.flags_only,
             **changes,
         )
+
+    def _references(self, message: Deposit) -> list[dict[str, Any]]:
+        """Without a study in common: one of its own."""
+        study = message.study or f"9.{message.number}"
+        return [
+            {"value": f"1.2.3.{self.base}.{study}", "authority": feed.ROOT, "typeCode": code}
+            for code in REFERENCES
+        ]
 
     def _author(self, who: str, organisation: str | None) -> dict[str, Any]:
         author = dict(feed.document(0)["authors"][0])
@@ -333,16 +355,18 @@ CODES: dict[str, dict[str, Any]] = {
         "classCode": "31",
         "formatCode": "1.2.840.10008.5.1.4.1.1.88.59",
         "mimeType": "application/dicom",
-        "referenceIdList": [
-            {"value": "1.2.250.1.999.8.1", "authority": None, "typeCode": code}
-            for code in (
-                "urn:ihe:iti:xds:2013:accession",
-                "urn:ihe:iti:xds:2013:order",
-                "urn:ihe:iti:xds:2016:studyInstanceUID",
-            )
-        ],
+    },
+    IMAGING: {
+        "typeCode": "18748-4",
+        "classCode": "31",
+        "formatCode": "urn:ihe:iti:xds-sd:pdf:2008",
     },
 }
+REFERENCES = (
+    "urn:ihe:iti:xds:2013:accession",
+    "urn:ihe:iti:xds:2013:order",
+    "urn:ihe:iti:xds:2016:studyInstanceUID",
+)
 SCHEMAS = {
     "open": "OpenRecord",
     "close": "CloseRecord",

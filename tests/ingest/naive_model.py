@@ -210,6 +210,7 @@ class Naive:
         for other in list(self.papers.values()):
             if other.first.replaces == new.number and other is not paper:
                 self.replace_late(paper, other)
+        self.kos_follow(paper, just_came=True)
         return "accepted"
 
     def again(self, new: Deposit, paper: Paper) -> str:
@@ -259,6 +260,8 @@ class Naive:
             paper.shelf = DELETED
         elif not self.is_replaced(paper):
             paper.shelf = {"archive": ARCHIVED, "unarchive": CURRENT}[message.what]
+        if isinstance(message, Shelve) and self.picture() != before:
+            self.kos_follow(paper)
         return "unchanged" if self.picture() == before else "accepted"
 
     def change(self, message: Change, paper: Paper) -> None:
@@ -296,6 +299,25 @@ class Naive:
         """By a document of the same person: once a link is undone, it is current again."""
         successors = [self.papers[number].first.person for number in paper.replaced_by]
         return any(self.same(paper.first.person, person) for person in successors)
+
+    def kos_follow(self, changed: Paper, just_came: bool = False) -> None:
+        """A KOS is what the reports of its study are (SPEC g, TRAPS 25): deleted when all of them
+        are that are not replaced, archived when none of them is current.
+        """
+        if changed.first.study is None:
+            return
+        study = [p for p in self.papers.values() if p.first.study == changed.first.study]
+        for kos in study:
+            if kos.first.kind != KOS or (kos is changed and not just_came):
+                continue
+            if kos.shelf == DELETED or self.is_replaced(kos):
+                continue
+            reports = [paper for paper in study if paper.first.kind == IMAGING]
+            shelves = {p.shelf for p in reports if p.shelf == DELETED or not self.is_replaced(p)}
+            for shelf in (CURRENT, ARCHIVED, DELETED):
+                if shelf in shelves:
+                    kos.shelf = shelf
+                    break
 
     # Rights
 
