@@ -92,6 +92,26 @@ def variations(avro: AvroFolder, deposit: dict[str, Any]) -> Iterator[Message]:
     yield from _of_form(make)
 
 
+def acts(avro: AvroFolder, deposit: dict[str, Any]) -> Iterator[Message]:
+    """What is said of his record, well and badly, in words that name him; topic `patients`."""
+    make = _Maker(avro, deposit)
+    at = deposit["provenance"]["occurredAt"]
+    words = f"{GIVEN} {FAMILY} {MATRICULE}"
+    holder = {"professionalId": deposit["provenance"]["actor"]["id"], "reason": words}
+    named = {**holder, "professionalName": words}
+    access = {"action": "READ", "outcome": "GRANTED", "accessedAt": at, "motive": words}
+    for mode in ("NORMAL", "BREAK_GLASS", "SECRET"):
+        yield make.operation("RecordAccess", {**access, "mode": mode, "documentIds": ["1.2.3"]})
+    broken = {**access, "mode": "BREAK_GLASS", "documentIds": [MATRICULE, FAMILY]}
+    yield make.operation("RecordAccess", broken)
+    yield make.operation("AuthoriseAccess", {**named, "until": None})
+    yield make.operation("AuthoriseAccess", {**named, "until": 1})
+    yield make.operation("BlockProfessional", named)
+    yield make.operation("BlockProfessional", {**named, "professionalId": words})
+    yield make.operation("DesignateAttendingPhysician", {**named, "professionalId": KEY})
+    yield make.operation("OpposeEmergencyAccess", {"access": "REGULATION", "reason": words})
+
+
 def _of_bytes(make: _Maker, deposit: dict[str, Any]) -> Iterator[Message]:
     bomb = f'<!DOCTYPE a [<!ENTITY b "{FAMILY} {MATRICULE}">]><a>&b;</a>'.encode()
     yield make.deposit(bomb, uniqueId=f"{UID_ROOT}.20")

@@ -15,7 +15,7 @@ import pytest
 from answers import Terminal, scrape, terminal
 from avro_folder import AvroFolder
 from feed_reading import ANSWERS, FEED, EmbeddedFeed, Feed
-from marked_patient import KEY, SECRETS, disguised, found_in, variations
+from marked_patient import KEY, SECRETS, acts, disguised, found_in, variations
 from processes import installed, wait_until
 from system_under_load import SMALL, System, free_port, migrated
 
@@ -100,10 +100,11 @@ def publish_variations(system: System) -> int:
     publisher = open_publisher(
         Settings.load(system.installation.environ()), client_id="a-strange-software"
     )
-    messages = list(variations(avro, deposit))
+    messages = [("documents", message) for message in variations(avro, deposit)]
+    messages += [("patients", message) for message in acts(avro, deposit)]
     try:
-        for key, value, headers in messages:
-            record = OutgoingRecord("documents", key, value, headers)
+        for topic, (key, value, headers) in messages:
+            record = OutgoingRecord(topic, key, value, headers)
             publisher.publish(record, lambda answer: None)
         assert publisher.flush(30)
     finally:
@@ -137,6 +138,8 @@ def use_everything(system: System, asked: Terminal, folder: Path) -> None:
     assert [found for done in said for found in found_in(done.out.encode())] == []
     shown = asked.run("timeline", "--ins", "-", "--json", given=f"{KEY}\n")
     assert found_in(shown.out.encode()), "his own timeline names him: the marks can be found"
+    accesses = asked.run("accesses", "--ins", "-", "--json", given=f"{KEY}\n")
+    assert found_in(accesses.out.encode()), "he reads why his record was opened"
     uid = shown.lines()[0]["days"][0]["documents"][0]["uniqueId"]
     out = str(folder / "given-back.xml")
     assert asked.run("document", "-", "--out", out, given=f"{uid}\n").code == 0
