@@ -68,7 +68,24 @@ _DOCUMENT: Final = {
     "eventCodeList": [],
     "referenceIdList": [],
 }
+_ENTRY: Final = {
+    "id": "1.2.250.1.999.1.1",
+    "kind": "SOFTWARE",
+    "publisher": "Publisher",
+    "product": "Product",
+    "name": "Service",
+    "company": "Company",
+    "certificateNumber": "1",
+    "referencedFrom": "20240102",
+    "certifiedFrom": "20240102",
+    "certifiedUntil": "99981231",
+    "evaluatedOn": "20240102",
+    "withdrawnFrom": "20240102",
+    "reason": "Reason",
+}
+"""Fields of the messages of the topic `registry`, which are alike in all of them."""
 SOUND: Final[Mapping[str, Any]] = {
+    **_ENTRY,
     "provenance": {
         "software": {"id": "software", "name": "Software", "version": "1", "approval": None},
         "actor": {
