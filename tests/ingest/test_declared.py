@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 from deciding import World, author_hash
-from feed_messages import ANNA, BRUNO, OID, TRAITS, deposit, record_message
+from feed_messages import ANNA, BRUNO, CONTEXT, OID, TRAITS, deposit, record_message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_site import Message, Site, answers
 
+from ingest.dead_letters import Retry, waiting
 from ingest.decide import decide
 from ingest.declared import may_be_declared
 from ingest.evolve import _RECORD, evolve_record
+from ingest.outcomes import answer_of
+from ingest.runtime.lifecycle import SystemClock
 from ingest.state import Decision, Event, Known, RecordHead
 from schemas.events import IDENTITY_DECLARED, RecordState
 from schemas.identity import matricule_key
@@ -252,6 +255,25 @@ def test_a_declaration_that_comes_between_reading_and_writing_is_seen(site: Site
 
     written = late.write(parts, meanwhile)
     assert (written.races, answers(written)) == (1, ["identity_revoked"])
+
+
+def test_a_document_of_other_traits_is_filed_once_the_identity_is_corrected(site: Site) -> None:
+    """The dead letter is the human's work list (SPEC a.4)."""
+    assert site.write(declare(asked=5), document_of(1, RENAMED)) == ["accepted", "traits_differ"]
+
+    def retry() -> list[str | None]:
+        again = Retry(site.store, CONTEXT, SystemClock())
+        done = again([letter.letter for letter in waiting(site.store)])
+        given = (answer_of(arrival) for part in done for arrival in part)
+        return [answer.code or answer.status for answer in given]
+
+    assert retry() == ["traits_differ"]
+    assert site.write(declare(RENAMED, 5)) == ["accepted"]
+    assert retry() == ["identity_revoked"]
+    assert site.write(declare(RENAMED, 6)) == ["accepted"]
+    assert retry() == ["accepted"]
+    assert site.balance()["events"] == len(site.events())
+    assert site.store.verify_streams() == []
 
 
 def test_an_erased_record_has_nothing_declared_and_takes_nothing(site: Site) -> None:
