@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import psycopg
 import pytest
 from catalogue import Catalogue, write_to
+from deciding import World
 from eventsourcing.persistence import IntegrityError
-from feed_messages import CONTEXT, SOFTWARE, deposit
+from feed_messages import CONTEXT, SOFTWARE, deposit, feed_record, partition_for
 from ingest_site import Site, answers
 from prometheus_client import CollectorRegistry
 from registry_messages import (
@@ -21,12 +24,14 @@ from registry_messages import (
     withdraw,
 )
 
+from ingest.arrivals import Arrival
 from ingest.assembly import assemble
 from ingest.audit import balance_checks
 from ingest.dead_letters import Retry
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import LostRace
 from ingest.ingestion_metrics import IngestionMetrics
+from ingest.interpret import interpret
 from ingest.known import BasisReader
 from ingest.patience import at_once
 from ingest.registry_entry import Kind, entry_stream
@@ -123,6 +128,55 @@ def test_what_changes_between_reading_and_commit_is_seen_under_the_lock(
         assert again.answer is not None
         assert (again.answer.code or again.answer.status) == answer
         assert answers(site.writer().write(parts)) == [answer]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_answers_do_not_depend_on_batches_nor_on_what_is_kept(site: Site, seed: int) -> None:
+    """The same messages one by one without a store, and in random batches by two readers that take
+    turns, so that each has missed what the other wrote.
+    """
+    rng = random.Random(seed)
+    messages = [_random_message(rng, number) for number in range(80)]
+    world = World()
+    expected = [world.when(message)[0] for message in messages]
+    assert len(set(expected)) > 4
+    found = list[str]()
+    with EventStore.open(site.settings) as other:
+        readers = [(store, BasisReader(store, CONTEXT)) for store in (site.store, other)]
+        while len(found) < len(messages):
+            store, reader = rng.choice(readers)
+            batch = messages[len(found) : len(found) + rng.randint(1, 9)]
+            arrivals = [_arrival(message) for message in batch]
+            store.append(assemble(reader.read(arrivals), arrivals).batch)
+            found += [a.answer.code or a.answer.status for a in arrivals if a.answer]
+    assert found == expected
+    assert site.store.verify_streams() == []
+
+
+def _random_message(rng: random.Random, number: int) -> Message:
+    name = rng.choice([SOFTWARE, OTHER])
+    day = f"2023{rng.randint(9, 12):02}{rng.randint(1, 28):02}"
+    match rng.randint(0, 6):
+        case 0:
+            return reference(name, first=day, last=rng.choice([None, day, "20241231"]))
+        case 1:
+            return withdraw(name, day)
+        case 2:
+            kind, entry = rng.choice([("SERVICE", SERVICE), ("COMPANY", COMPANY)])
+            return withdraw(entry, day, kind)
+        case 3:
+            return rng.choice([certify(first=day), service(first=day), evaluate(day=day)])
+    schema, datum = deposit(number if rng.random() < 0.9 else 0)
+    if rng.random() < 0.3:
+        datum["provenance"]["actor"] |= {"sectorCode": "SA64", "organisationId": COMPANY}
+    datum["provenance"]["software"]["id"] = name
+    return schema, datum
+
+
+def _arrival(message: Message) -> Arrival:
+    partition, record = partition_for(message), feed_record(message)
+    read = interpret(record, partition, CONTEXT)
+    return Arrival("test", partition, record, read)
 
 
 def test_what_changes_elsewhere_in_the_registry_is_no_race(site: Site) -> None:
