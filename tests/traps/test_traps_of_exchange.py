@@ -114,10 +114,15 @@ class TestTrap20:
         content = dicom(b"TRACE-OF-ANNA")
         site.write(deposit(1, content=content))
         (record,) = {event.record for event in site.events()}
+        files = [path for path in Path(site.settings.content_url).rglob("*") if path.is_file()]
+        assert files
+        assert all(str(record) in path.parts for path in files)
         assert site.store.erase(record)
         events = site.store.read_record(record)
         assert len(events) == 2
         assert all(event.state is None for event in events)
+        kept = Path(site.settings.content_url) / "record" / str(record)
+        assert not [path for path in kept.rglob("*") if path.is_file()]
         with pytest.raises(ContentErased):
             site.store.content(record, hashlib.sha256(content).digest())
         assert site.write(deposit(1), deposit(2)) == ["unique_id_used", "record_erased"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from feed_messages import (
     DR_A,
+    DR_B,
     HOSPITAL,
     LAB,
+    actor,
     deposit,
     mask,
     operation,
@@ -107,10 +109,14 @@ class TestTrap14:
 
     def test_any_of_several_authors_may_and_so_may_his_organisation(self) -> None:
         first = deposit(1)[1]["document"]["authors"][0]
-        second = {**first, "id": "1.2.250.1.71.4.2.1^899999999994", "organisationId": HOSPITAL}
-        space = Space()
-        space.say(deposit(1, authors=[first, second]))
-        assert space.say(deposit(2, by=stranger(), replaces=unique_id(1))) == ["accepted"]
+        second = {**first, "id": DR_B, "organisationId": None}
+        third = {**first, "id": "1.2.250.1.71.4.2.1^811111111111", "organisationId": HOSPITAL}
+        for number, by in enumerate(
+            (actor(DR_B, "10", None), actor("1.2.250.1.71.4.2.1^822222222222", "10", HOSPITAL))
+        ):
+            space = Space()
+            space.say(deposit(1, authors=[first, second, third]))
+            assert space.say(deposit(2, by=by, replaces=unique_id(1))) == ["accepted"], number
 
 
 class TestTrap15:
