@@ -60,6 +60,10 @@ class QueueError(Exception):
     """The queue's file can't be used; the sentence says why."""
 
 
+class AlreadyQueued(QueueError):
+    """A message with this id is in the queue: it waits, or was answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
     """A message to be queued. `unique_id`: the document it is about, if it is about one."""
@@ -106,7 +110,7 @@ class DurableQueue:
             raise QueueError(f"{path} can't be used as a queue: {error}") from error
 
     def add(self, messages: Iterable[QueuedMessage], now: float, *, again: bool = False) -> None:
-        """The messages are in the queue, or none is. Raises QueueError for a known message id.
+        """The messages are in the queue, or none is. Raises AlreadyQueued for a known message id.
 
         `again`: one that was answered before goes to the end of the queue, under the same id.
         """
@@ -128,7 +132,9 @@ class DurableQueue:
                         rows,
                     )
             except sqlite3.IntegrityError as error:
-                raise QueueError("a message with this id is in the queue already") from error
+                raise AlreadyQueued("a message with this id is in the queue already") from error
+            except sqlite3.Error as error:  # the disk is full or gone: nothing was kept
+                raise QueueError(f"the queue can't be written: {error}") from error
 
     def waiting_after(self, seq: int, count: int) -> list[tuple[int, OutgoingRecord]]:
         """Up to `count` messages, or some 16 MiB, to send after `seq`, in order of submission."""

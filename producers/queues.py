@@ -39,10 +39,22 @@ class Earlier:
 class Queues:
     """Every queue that no other process has. Nothing is sent before `begin`. Close it."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Open them. Raises QueueError when there is none for this call."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        metrics: Metrics | None = None,
+        block: bool = True,
+    ) -> None:
+        """Open them. Raises QueueError when there is none for this call.
+
+        `metrics`, `block`: of the queue of this call, as for DocumentPublisher.
+        """
         self._clock = clock
-        self.own = open_document_publisher(settings, clock, begin=False)
+        self.own = open_document_publisher(
+            settings, clock, begin=False, metrics=metrics, block=block
+        )
         self._all = [self.own, *_left_behind(settings, clock)]
         self._waited = [(publisher, publisher.waiting()) for publisher in self._all]
 
@@ -79,7 +91,12 @@ class Queues:
 
 
 def open_document_publisher(
-    settings: Settings, clock: Clock, *, begin: bool = True, metrics: Metrics | None = None
+    settings: Settings,
+    clock: Clock,
+    *,
+    begin: bool = True,
+    metrics: Metrics | None = None,
+    block: bool = True,
 ) -> DocumentPublisher:
     """The publisher on the first free queue below home: two calls at once take two queues.
 
@@ -89,7 +106,7 @@ def open_document_publisher(
         path = settings.home / "outbox" / f"queue-{number}.sqlite"
         try:
             return DocumentPublisher(
-                settings, path, block=True, clock=clock, begin=begin, metrics=metrics
+                settings, path, block=block, clock=clock, begin=begin, metrics=metrics
             )
         except QueueError:
             if number == _QUEUES:

@@ -17,6 +17,7 @@ SENTENCES_0357: Final = {
     199: "Other HL7 error",
     200: "Unsupported message type",
     201: "Unsupported event code",
+    202: "Unsupported processing id",
     203: "Unsupported version id",
     207: "Application error",
 }

@@ -19,14 +19,15 @@ from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.settings import Settings
 from producers.durable_queue import QueueError
-from producers.queues import open_document_publisher
+from producers.queues import Queues
 from producers.send import Request
 from producers.send_call import answers_to_come
 from producers.send_command import ActorOption, OrganisationOption
 from producers.speaker import fault_of_speaker
 from schemas.messages import DOCUMENTS, OUTCOMES
 
-from .listener import MLLP_OVERHEAD_BYTES, Door, MllpListener, Outcomes, tls_context
+from .listener import MLLP_OVERHEAD_BYTES, Door, MllpListener, tls_context
+from .outcomes import Outcomes
 from .sender import Hl7Sender
 
 PORT: Final = 2575
@@ -92,10 +93,12 @@ def mllp(
     """Listen for HL7 v2 messages over MLLP, and feed what they ask for.
 
     Every message gets an ACK: AA, or AE/AR with the error of table 0357 and the code 9xx of table
-    0533. A message that comes again changes nothing. Health data: TLS is asked for on every
-    address but this machine's own. Ends on SIGTERM or Ctrl-C, once what it holds is answered.
-    Exit codes: 0 ended; 2 wrong arguments or settings; 4 the feed or the address is away; 5 a
-    topic does not exist.
+    0533; AR: not now, or not at this door. MSH-15 and MSH-16 are followed: with NE in MSH-16 the
+    answer is CA, CE or CR once the message is kept. A message that comes again changes nothing.
+    What earlier calls left in a queue is sent too. Health data: TLS is asked for on every address
+    but this machine's own. Ends on SIGTERM or Ctrl-C, once what it holds is answered.
+    Exit codes: 0 ended; 2 wrong arguments or settings; 4 the feed or the address is away, the
+    queue can't be written, or outcomes can't be read any more; 5 a topic does not exist.
     """
     settings = Settings.load()
     fault = fault_of_speaker(settings, actor, organisation)
@@ -157,39 +160,47 @@ def _listen(
     settings: Settings, door: Door, request: Request, metrics: Metrics, as_json: bool
 ) -> None:
     stop, clock = StopSignal(), SystemClock()
-    outcomes = None
     with stop.installed():
         try:
-            publisher = open_document_publisher(settings, clock, metrics=metrics)
+            queues = Queues(settings, clock, metrics=metrics, block=False)
         except QueueError as error:
             raise CommandError(str(error), "Check HISTOIRE_HOME.") from None
+        outcomes = None
         try:
             if door.answer_seconds:
                 check_topics(settings, [DOCUMENTS, OUTCOMES])
                 outcomes = Outcomes(answers_to_come(settings, clock, "histoire-mllp"))
-            sender = Hl7Sender(settings, publisher, clock)
-
-            async def listen() -> None:
-                listener = MllpListener(door, sender, outcomes, request, clock, metrics)
-                await listener.serve(stop.is_set, lambda port: _ready(door, port, as_json))
-
-            asyncio.run(listen())
-            if not stop.is_set():
-                raise CommandError("outcomes can't be read any more", None, Exit.UNAVAILABLE)
+            queues.begin()
+            sender = Hl7Sender(settings, queues.own, clock)
+            try:
+                _serve(MllpListener(door, sender, outcomes, request, clock, metrics), stop, as_json)
+            finally:
+                queues.flush(_CLOSE_SECONDS, StopSignal())
         except FeedError as error:
             halted = isinstance(error, FeedMismatch)
             code = Exit.HALTED if halted else Exit.UNAVAILABLE
             raise CommandError(str(error), "Or acknowledge with --ack-when queued.", code) from None
         except OSError as error:
             raise CommandError(
-                f"can't listen there: {error.strerror}",
+                f"can't listen there: {error.strerror or type(error).__name__}",
                 "Check --host and --port.",
                 Exit.UNAVAILABLE,
             ) from None
         finally:
             if outcomes is not None:
                 outcomes.close()
-            publisher.close(_CLOSE_SECONDS)
+            queues.close()
+
+
+def _serve(listener: MllpListener, stop: StopSignal, as_json: bool) -> None:
+    """Until it is asked to stop. Raises CommandError when it ends by itself."""
+    asyncio.run(listener.serve(stop.is_set, lambda port: _ready(listener.door, port, as_json)))
+    if listener.fault is not None:
+        raise CommandError(
+            listener.fault,
+            "What was acknowledged is kept; begin again once it is mended.",
+            Exit.UNAVAILABLE,
+        )
 
 
 def _ready(door: Door, port: int, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from schemas.identity import INS_OIDS
+from schemas.identity import INS_OIDS, Environment
 from schemas.messages import Actor, Ins
 from schemas.times import parse_time
 
@@ -39,7 +39,13 @@ COMPULSORY_FLAGS: Final = (
 """All of them, in this order (SPEC c.4)."""
 _YES_NO: Final = {"Y": True, "N": False}
 _QUALIFIED: Final = "VALI"
-_STATUSES: Final = frozenset({"", "VALI", "PROV"})
+_STATUSES: Final = frozenset({_QUALIFIED, "PROV"})
+_AUTHENTICATED: Final = "AU"
+_PROCESSING: Final = {
+    "production": ("", "P"),
+    "test": ("", "P", "T", "D"),
+    "demo": ("", "P", "T", "D"),
+}
 _MAJOR_VERSION: Final = "2."
 
 
@@ -89,13 +95,19 @@ class Order:
 
 def read_order(message: Hl7Message) -> Order:
     """What the message asks for. Raises Hl7Fault for the first rule broken."""
+    if not message.control_id:
+        raise Hl7Fault("hl7_field_missing", "MSH^1^10", 101)
     action = _action(message)
     ins = _ins(message)
     txa = message.first("TXA")
     if txa is None and message.event[0] == "MDM":
         raise Hl7Fault("hl7_segment_missing", "TXA^1", 100)
+    if txa is not None and action is not Action.DELETE:
+        _check_authenticated(txa)
     observation = _document(message, action)
     flags, remarks = _flags(message, action)
+    if flags.get(MODIF_CONF_CODE) and action is not Action.REPLACE:
+        raise Hl7Fault("hl7_actions_contradict", "ORC^1^1")
     parent = _entity(txa, 13)
     unique_id = _entity(txa, 12)
     if action is Action.DELETE and unique_id is None and observation is None:
@@ -116,6 +128,21 @@ def read_order(message: Hl7Message) -> Order:
     )
 
 
+def check_processing(message: Hl7Message, environment: Environment) -> None:
+    """A message made for training or debugging (MSH-11, table 0103) never gets into production.
+
+    Elsewhere all three are taken: the official messages for tests say P. Raises Hl7Fault.
+    """
+    if message.header.text(11) not in _PROCESSING[environment]:
+        raise Hl7Fault("hl7_processing_id", "MSH^1^11", 202)
+
+
+def _check_authenticated(txa: Segment) -> None:
+    """TXA-17 says that the document is validated; only such documents are sent (SPEC d.3, g)."""
+    if txa.text(17) not in ("", _AUTHENTICATED):
+        raise Hl7Fault("hl7_value", "TXA^1^17", 103)
+
+
 def _action(message: Hl7Message) -> Action:
     """Event, ORC-1 and OBX-11 must say the same (SPEC d.3): contradictions are refused."""
     kind, event = message.event
@@ -126,13 +153,17 @@ def _action(message: Hl7Message) -> Action:
     if event not in (_OF_EVENT if kind == "MDM" else ("R01",)):
         raise Hl7Fault("hl7_message_type", "MSH^1^9^1^2", 201)
     said = {_OF_EVENT[event]} if kind == "MDM" else set[Action]()
-    order, results = message.first("ORC"), list(_document_segments(message))
-    if order is not None and order.text(1):
-        said.add(_known(_OF_ORDER, order.text(1), "ORC^1^1"))
-    elif kind == "ORU":
+    said.update(
+        _known(_OF_ORDER, orc.text(1), f"ORC^{orc.number}^1")
+        for orc in message.all("ORC")
+        if orc.text(1)
+    )
+    if not said:
         raise Hl7Fault("hl7_segment_missing", "ORC^1", 100)
     said.update(
-        _known(_OF_RESULT, obx.text(11), f"OBX^{obx.number}^11") for obx in results if obx.text(11)
+        _known(_OF_RESULT, obx.text(11), f"OBX^{obx.number}^11")
+        for obx in _document_segments(message)
+        if obx.text(11)
     )
     if len(said) > 1:
         raise Hl7Fault("hl7_actions_contradict", "ORC^1^1")
@@ -162,8 +193,8 @@ def _ins(message: Hl7Message) -> Ins:
     pid = message.first("PID")
     if pid is None:
         raise Hl7Fault("hl7_segment_missing", "PID^1", 100)
-    status = pid.text(32)
-    if status not in _STATUSES:
+    statuses = {pid.text(32, repeat=repeat) for repeat in pid.repeats(32)} - {""}
+    if not statuses <= _STATUSES:
         raise Hl7Fault("hl7_value", "PID^1^32", 103)
     found = {
         (oid, pid.text(3, 1, repeat=repeat))
@@ -175,7 +206,7 @@ def _ins(message: Hl7Message) -> Ins:
     if len(found) > 1:
         raise Hl7Fault("hl7_ins_several", "PID^1^3")
     oid, matricule = found.pop()
-    qualified = status in ("", _QUALIFIED)
+    qualified = statuses <= {_QUALIFIED}
     return {
         "oid": oid,
         "matricule": matricule,
@@ -204,9 +235,10 @@ def _content(obx: Segment) -> bytes:
     location = f"OBX^{obx.number}^5"
     if obx.text(5, 4).lower() != "base64":
         raise Hl7Fault("hl7_document_encoding", location, 102)
-    encoded = obx.raw(5, 5).replace("\\.br\\", "")
+    if len(obx.repeats(5)) > 1:
+        raise Hl7Fault("hl7_documents_several", location, 198)
     try:
-        data = base64.b64decode("".join(encoded.split()), validate=True)
+        data = base64.b64decode("".join(obx.data(5, 5).split()), validate=True)
     except (binascii.Error, ValueError):
         raise Hl7Fault("hl7_document_encoding", location, 102) from None
     if not data:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import hl7
 
+from .escapes import Delimiters, delimiters_of
 from .faults import Hl7Fault
 
 _CHARSETS: Final = {
@@ -25,7 +26,10 @@ _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 _SEGMENT_START: Final = re.compile(r"[A-Z][A-Z0-9]{2}(\||$)")
 _CHARSET_FIELD: Final = 17
 _SEGMENTS_MAX: Final = 10_000
-_HEADER_LENGTH_MAX: Final = 4096
+HEADER_LENGTH_MAX: Final = 4096
+_DELIMITERS_MAX: Final = 100_000
+"""Each is an object of the library, some 500 bytes: more of them are no message, but an attack."""
+_TEXT_LENGTH_MAX: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +39,25 @@ class Segment:
     name: str
     number: int
     _fields: Any
-    _message: Any
+    _delimiters: Delimiters
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1, repeat: int = 1) -> str:
-        """The unescaped text of a component; empty: not there, or the null value `""`."""
+        """The unescaped text of a component; empty: not there, or the null value `""`.
+
+        Raises Hl7Fault for a text that is longer than any that is asked for.
+        """
         found = self.raw(field, component, subcomponent, repeat)
-        plain = str(self._message.unescape(found)) if "\\" in found else found
+        if len(found) > _TEXT_LENGTH_MAX:
+            raise Hl7Fault("hl7_too_long", f"{self.name}^{self.number}^{field}", 102)
+        plain = self._delimiters.plain(found)
         return "" if plain == '""' else plain.strip()
 
+    def data(self, field: int, component: int) -> str:
+        """Encoded data, of any length, without the line ends that are written as escapes."""
+        return self._delimiters.without_line_ends(self.raw(field, component))
+
     def raw(self, field: int, component: int = 1, subcomponent: int = 1, repeat: int = 1) -> str:
-        """As `text`, as it stands in the message: for long encoded data."""
+        """As `text`, as it stands in the message."""
         at = self._fields
         for index in (field, repeat - 1, component - 1, subcomponent - 1):
             if isinstance(at, str):
@@ -75,6 +88,12 @@ class Hl7Message:
         """MSH."""
         return self.segments[0]
 
+    @property
+    def charset_name(self) -> str:
+        """MSH-18 of its answer."""
+        named = self.header.text(18)
+        return named if named.upper() in _CHARSETS and named else "UNICODE UTF-8"
+
     def first(self, name: str) -> Segment | None:
         """The first segment of that name."""
         return next(self.all(name), None)
@@ -102,10 +121,33 @@ def read_message(data: bytes) -> Hl7Message:
         text = data.decode(charset)
     except UnicodeDecodeError:
         raise Hl7Fault("hl7_charset", "MSH^1^18", 103) from None
-    lines = [line for line in _LINE_END.split(text) if line.strip()]
-    _check_lines(lines)
+    return _parsed([line for line in _LINE_END.split(text) if line.strip()], charset)
+
+
+def read_header(data: bytes) -> Hl7Message | None:
+    """The MSH alone of what could not be read, so that it can be answered; None: there is none."""
+    found = _header_of(data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n\x00 "))
+    if found is None:
+        return None
+    charset = _CHARSETS.get(_charset_named(found), "utf-8")
     try:
-        parsed = hl7.parse("\r".join(lines))
+        return _parsed([found.decode(charset, "replace")], charset)
+    except Hl7Fault:
+        return None
+
+
+def _parsed(lines: list[str], charset: str) -> Hl7Message:
+    delimiters = delimiters_of(lines[0], charset)
+    if delimiters is None:
+        raise Hl7Fault("hl7_unreadable", "MSH^1^2", 102)
+    if len(lines[0]) > HEADER_LENGTH_MAX:
+        raise Hl7Fault("hl7_too_long", "MSH^1", 199)
+    _check_lines(lines)
+    text = "\r".join(lines)
+    if delimiters.count_in(text) > _DELIMITERS_MAX:
+        raise Hl7Fault("hl7_too_long", "MSH^1", 199)
+    try:
+        parsed = hl7.parse(text)
     except (hl7.HL7Exception, ValueError, IndexError, KeyError, TypeError):
         # The library says what is wrong by these; none of its sentences is for a person.
         raise Hl7Fault("hl7_unreadable", "MSH^1", 100) from None
@@ -114,18 +156,30 @@ def read_message(data: bytes) -> Hl7Message:
     for fields in parsed:
         name = str(fields[0])
         counts[name] = counts.get(name, 0) + 1
-        segments.append(Segment(name, counts[name], fields, parsed))
+        segments.append(Segment(name, counts[name], fields, delimiters))
     return Hl7Message(tuple(segments), charset)
+
+
+def _header_of(data: bytes) -> bytes | None:
+    header = re.split(rb"[\r\n]", data[:HEADER_LENGTH_MAX], maxsplit=1)[0]
+    if len(header) < 8 or header[:3] != b"MSH" or header[3:4].isalnum():
+        return None
+    return header
+
+
+def _charset_named(header: bytes) -> str:
+    """MSH-18, its first repetition."""
+    fields = header.split(header[3:4])
+    named = fields[_CHARSET_FIELD].decode("ascii", "replace") if len(fields) > 17 else ""
+    return re.split(r"[~^]", named)[0].strip().upper()
 
 
 def _charset(data: bytes) -> str:
     """The codec of MSH-18. Raises Hl7Fault: no message header, or a character set not known."""
-    header = re.split(rb"[\r\n]", data[:_HEADER_LENGTH_MAX], maxsplit=1)[0]
-    if len(header) < 8 or header[:3] != b"MSH" or header[3:4].isalnum():
+    header = _header_of(data)
+    if header is None:
         raise Hl7Fault("hl7_unreadable", "MSH^1", 100)
-    fields = header.split(header[3:4])
-    named = fields[_CHARSET_FIELD].decode("ascii", "replace") if len(fields) > 17 else ""
-    found = _CHARSETS.get(re.split(r"[~^]", named)[0].strip().upper())
+    found = _CHARSETS.get(_charset_named(header))
     if found is None:
         raise Hl7Fault("hl7_charset", "MSH^1^18", 103)
     return found

@@ -8,20 +8,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hl7_messages import ACTIONS, FLAGS, Written
+from hl7_messages import ACTIONS, FLAGS, Written, fields_of
 from hypothesis import given
 from hypothesis import strategies as st
 from samples_of_plan import documents_of, planned
 
 from producers.deposit import Refused
-from producers.hl7v2.acknowledgement import ERROR, Verdict, acknowledgement
+from producers.hl7v2.acknowledgement import (
+    ERROR,
+    Verdict,
+    acknowledgement,
+    control_id_of,
+    wanted,
+)
 from producers.hl7v2.faults import Hl7Fault
 from producers.hl7v2.feeding import document_of
-from producers.hl7v2.order import Action, read_order
-from producers.hl7v2.reading import read_message
+from producers.hl7v2.order import Action, check_processing, read_order
+from producers.hl7v2.reading import read_header, read_message
 from producers.simulator.cda import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.codec import CONTENT_BYTES_MAX
+from schemas.identity import Environment
 from schemas.rejections import REJECTIONS
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "hl7v2"
@@ -87,7 +94,7 @@ def test_each_flag_is_compulsory_and_is_yes_or_no(flag: str) -> None:
     without = replace(NEW, flag_names=[name for name in FLAGS if name != flag])
     assert fault_of(without.bytes()) == "hl7_flag_missing"
     assert fault_of(replace(NEW, flags={flag: "maybe"}).bytes()) == "hl7_flag_value"
-    on = read_order(read_message(replace(NEW, flags={flag: "Y"}).bytes()))
+    on = read_order(read_message(replace(MESSAGE, action="replace", flags={flag: "Y"}).bytes()))
     off = read_order(read_message(replace(NEW, flags={flag: "N"}).bytes()))
     assert (on.flags[flag], off.flags[flag]) == (True, False)
 
@@ -215,3 +222,143 @@ def test_the_official_messages_are_read() -> None:
     with pytest.raises(Refused) as raised:
         document_of(imaging, "test", CONTENT_BYTES_MAX)
     assert raised.value.code == "content_refused"
+
+
+def test_escapes_are_read_and_none_of_them_is_logged_or_multiplied(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def name_of(escaped: str) -> str | None:
+        written = replace(NEW, author="1.2.250.1.71.4.2.1^801")
+        data = written.bytes().replace(b"^Prenom", b"^" + escaped.encode())
+        actor = read_order(read_message(data)).actor
+        assert actor is not None
+        return actor["name"]
+
+    assert name_of(r"\F\\S\\R\\T\\E\A") == "|^~&\\A NOM"
+    assert name_of(r"Zo\XC3A9\ \H\A\N\\.br\B") == "Zoé A B NOM"
+    for unknown in (r"\Zxx\A", r"\Xzz\A", r"\C2842\A", r"a\b", "\\\\"):
+        assert name_of(unknown) == f"{unknown} NOM"
+    assert name_of(r"\.sp99999999\A") == "A NOM"
+    assert caplog.records == []
+
+
+def test_what_would_fill_the_memory_is_refused_before_it_is_taken_apart() -> None:
+    for delimiter in (b"^", b"~", b"&", b"|"):
+        many = NEW.bytes().replace(b"TEST^PERSONNE", delimiter * 200_000)
+        assert fault_of(many) == "hl7_too_long"
+    long = NEW.bytes().replace(b"279035121518989", b"2" * 10_000)
+    assert fault_of(long) == "hl7_too_long"
+    assert fault_of(NEW.bytes().replace(b"|015|", b"|" + b"1" * 10_000 + b"|")) == "hl7_too_long"
+    big = replace(NEW, content=b"<x/>" * 500_000)
+    assert read_order(read_message(big.bytes())).content == big.content
+
+
+@pytest.mark.parametrize("signs", ["^~\\", "AB\\C", "^^\\&", "+~\\&", "", "^~\\&#!"])
+def test_delimiters_are_five_different_signs_that_are_not_those_of_the_data(signs: str) -> None:
+    data = NEW.bytes().replace(b"MSH|^~\\&|", b"MSH|" + signs.encode() + b"|", 1)
+    assert fault_of(data) == "hl7_unreadable"
+
+
+def test_encoded_line_ends_are_no_part_of_a_document() -> None:
+    written = replace(NEW, content=b"<x>" + bytes(90) + b"</x>").bytes()
+    at = written.index(b"^Base64^") + 20
+    for end in (rb"\.br\\", rb"\X0D0A\\", rb"\X0a\\"):
+        cut = written[:at] + end[:-1] + written[at:]
+        assert read_order(read_message(cut)).content == b"<x>" + bytes(90) + b"</x>"
+
+
+def test_a_second_repetition_of_the_document_is_not_passed_over() -> None:
+    twice = NEW.bytes().replace(b"||||||F|", b"~^TEXT^XML^Base64^PHgvPg==||||||F|", 1)
+    assert fault_of(twice) == "hl7_documents_several"
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("VALI", "QUALIFIEE"), ("", "QUALIFIEE"), ("PROV", "PROVISOIRE"), ("VALI~PROV", "PROVISOIRE")],
+)
+def test_every_repetition_of_the_identity_status_counts(said: str, status: str) -> None:
+    order = read_order(read_message(replace(NEW, status=said).bytes()))
+    assert order.ins["status"] == status
+    assert fault_of(replace(NEW, status=f"{said}~DOUB").bytes()) == "hl7_value"
+
+
+def test_only_a_replacement_can_be_for_flags_alone() -> None:
+    for action in ("new", "delete"):
+        written = replace(NEW, action=action, flags={"MODIF_CONF_CODE": "Y"})
+        assert fault_of(written.bytes()) == "hl7_actions_contradict"
+
+
+def test_every_order_of_a_message_says_the_action() -> None:
+    second = NEW.bytes() + b"ORC|CA|\r"
+    assert fault_of(second) == "hl7_actions_contradict"
+
+
+def test_a_document_that_is_not_validated_is_not_sent() -> None:
+    assert fault_of(NEW.bytes().replace(b"|AU|", b"|IP|")) == "hl7_value"
+    gone = replace(NEW, action="delete", content=None).bytes().replace(b"|AU|", b"|CA|")
+    assert read_order(read_message(gone)).action is Action.DELETE
+
+
+def test_messages_for_training_do_not_feed_production() -> None:
+    def processed(code: str, environment: Environment) -> None:
+        data = NEW.bytes().replace(b"|015|P|", f"|015|{code}|".encode())
+        check_processing(read_message(data), environment)
+
+    for code in ("P", "T", "D", ""):
+        processed(code, "test")
+        processed(code, "demo")
+    processed("P", "production")
+    processed("", "production")
+    for code, environment in (("T", "production"), ("D", "production"), ("X", "test")):
+        with pytest.raises(Hl7Fault) as raised:
+            processed(code, environment)  # type: ignore[arg-type]
+        assert (raised.value.code, raised.value.error_code) == ("hl7_processing_id", 202)
+
+
+@pytest.mark.parametrize(
+    ("accept", "application", "commit", "covered"),
+    [
+        ("", "", False, "AA AE AR"),
+        ("AL", "AL", False, "AA AE AR"),
+        ("NE", "AL", False, "AA AE AR"),
+        ("", "ER", False, "AE AR"),
+        ("", "SU", False, "AA"),
+        ("AL", "NE", True, "AA AE AR"),
+        ("AL", "", True, "AA AE AR"),
+        ("ER", "NE", True, "AE AR"),
+        ("NE", "NE", True, ""),
+        ("", "NE", False, ""),
+        ("??", "NE", True, "AA AE AR"),
+    ],
+)
+def test_the_acknowledgement_is_the_one_asked_for(
+    accept: str, application: str, commit: bool, covered: str
+) -> None:
+    asked = NEW.bytes().replace(b"|2.6|||||", f"|2.6|||{accept}|{application}|".encode())
+    found = wanted(read_message(asked))
+    assert found.commit is commit
+    assert " ".join(code for code in ("AA", "AE", "AR") if found.covers(code)) == covered
+
+
+def test_what_could_not_be_read_is_answered_under_its_control_id() -> None:
+    unknown = replace(NEW, charset="KLINGON", control_id="A77").bytes()
+    message = read_header(unknown)
+    verdict = Verdict(ERROR, "MSH^1^18", 103, 906, "hl7_charset")
+    ack = acknowledgement(message, verdict, "1", datetime(2026, 11, 25, tzinfo=UTC))
+    assert fields_of(ack)["MSA"][1:3] == ["AE", "A77"]
+    assert fields_of(ack)["MSH"][17] == "UNICODE UTF-8"
+    for nothing in (b"", b"PID|1", b"MSH", b"MSH|AAAA|x|", NEW.bytes().replace(b"MSH|", b"MSHx")):
+        assert read_header(nothing) is None
+
+
+def test_control_ids_have_the_length_of_the_standard() -> None:
+    made = {control_id_of(str(seed)) for seed in range(1000)}
+    assert len(made) == 1000
+    assert {len(one) for one in made} == {20}
+
+
+@given(st.binary(max_size=300).map(lambda data: HEAD + data))
+def test_no_bytes_keep_an_answer_from_being_made(data: bytes) -> None:
+    message = read_header(data)
+    ack = acknowledgement(message, Verdict(ERROR), "1", datetime(2026, 11, 25, tzinfo=UTC))
+    assert read_message(ack).header.text(9) == "ACK"
