@@ -1,4 +1,4 @@
-"""Who reads and whose timeline, as given on a command line.
+"""Who reads, as given on a command line.
 
 `--reader WORD[:ROOT^EXTENSION[@ORGANISATION]][/ROLE]`. A named professional has the rights that the
 person gave him; without a name, and as `author:`, somebody is meant whom the person authorised.
@@ -6,7 +6,6 @@ person gave him; without a name, and as `author:`, somebody is meant whom the pe
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -15,15 +14,7 @@ from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.settings import Settings, variable
 from schemas.habilitation import Matrix, readable_types
-from schemas.identity import (
-    INS_NIA,
-    INS_NIR,
-    INS_NIR_DEMO,
-    INS_NIR_TEST,
-    InsError,
-    ins_key,
-    parse_ins,
-)
+from schemas.identity import INS_NIA, INS_NIR
 from schemas.may_see import PARIS, WITHOUT_END, Reader, ReaderKind
 from schemas.text_forms import identifier_is_fit
 from schemas.valuesets import SUBJECT_ROLES
@@ -159,23 +150,3 @@ def _check_identifier(text: str) -> None:
 
 def _unknown_reader() -> CommandError:
     return CommandError("unknown reader", _FORM, Exit.USAGE)
-
-
-def read_ins(given: str) -> str:
-    """`oid|matricule` from the option or, for `-`, the first line of stdin.
-
-    Arguments of a process are seen by others: those name test and demo identities only. Raises
-    CommandError, which never repeats the value.
-    """
-    text = sys.stdin.readline().strip() if given == "-" else given
-    try:
-        oid, matricule = parse_ins(text)
-    except InsError as error:
-        raise CommandError(str(error), "Give OID|MATRICULE.", Exit.USAGE) from None
-    if given != "-" and oid not in (INS_NIR_TEST, INS_NIR_DEMO):
-        raise CommandError(
-            "an INS of a real person must not stand on a command line",
-            "Give --ins - and write it to standard input.",
-            Exit.USAGE,
-        )
-    return ins_key(oid, matricule)

@@ -13,14 +13,16 @@ import typer
 from ingest.eventstore.find_record import find_record
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.ins_option import read_ins
 from ingest.runtime.settings import Settings
+from schemas.identity import ins_key
 from schemas.may_see import Reader
 
 from .access.display import as_json as access_as_json
 from .access.display import print_accesses
 from .access.view import accesses_of
 from .command_errors import clear_errors
-from .readers import named_reader, read_ins, reader_named, reading_rules
+from .readers import named_reader, reader_named, reading_rules
 from .timeline.display import as_json, print_timeline
 from .timeline.query import timeline_of
 
@@ -113,7 +115,7 @@ def _of_record(
     ins: str,
     read: Callable[[psycopg.Connection[tuple[object, ...]], int], T],
 ) -> T:
-    identity = read_ins(ins)
+    identity = ins_key(*read_ins(ins))
     with clear_errors():
         record = find_record(settings, identity)
         if record is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Final
 
 import typer
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.feed.types import FeedMismatch
+from ingest.runtime.ins_option import read_ins
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from producers.answers import place_of_rule
@@ -17,7 +17,6 @@ from producers.durable_queue import QueueError
 from producers.provenance import provenance_of
 from producers.publisher import QueueFull
 from producers.speaker import fault_of_speaker
-from schemas.identity import INS_NIR_DEMO, INS_NIR_TEST, InsError, parse_ins
 from schemas.messages import Ins
 from schemas.paris_days import day_exists, end_ms
 from schemas.rejections import Rejection
@@ -151,18 +150,7 @@ def record(
 
 
 def _ins(given: str) -> Ins:
-    """The INS of the option, or of the first line of standard input for `-`. Never repeated."""
-    text = sys.stdin.readline().strip() if given == "-" else given
-    try:
-        oid, matricule = parse_ins(text)
-    except InsError as error:
-        raise CommandError(str(error), "Give OID|MATRICULE.", Exit.USAGE) from None
-    if given != "-" and oid not in (INS_NIR_TEST, INS_NIR_DEMO):
-        raise CommandError(
-            "an INS of a real person must not stand on a command line",
-            "Give --ins - and write it to standard input.",
-            Exit.USAGE,
-        )
+    oid, matricule = read_ins(given)
     return {"oid": oid, "matricule": matricule, "status": "QUALIFIEE"}
 
 
