@@ -10,7 +10,8 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -62,6 +63,10 @@ class QueueError(Exception):
 
 class AlreadyQueued(QueueError):
     """A message with this id is in the queue: it waits, or was answered."""
+
+
+UNUSABLE: Final = (QueueError, sqlite3.Error)
+"""What a queue whose disk fails raises: in writing the first, in reading the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +138,6 @@ class DurableQueue:
                     )
             except sqlite3.IntegrityError as error:
                 raise AlreadyQueued("a message with this id is in the queue already") from error
-            except sqlite3.Error as error:  # the disk is full or gone: nothing was kept
-                raise QueueError(f"the queue can't be written: {error}") from error
 
     def waiting_after(self, seq: int, count: int) -> list[tuple[int, OutgoingRecord]]:
         """Up to `count` messages, or some 16 MiB, to send after `seq`, in order of submission."""
@@ -286,19 +289,24 @@ class DurableQueue:
                 )
                 self._db.execute(f"pragma user_version = {_VERSION}")
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db)
-
-
-class _Transaction:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("begin immediate")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("commit" if kind is None else "rollback")
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it is on disk after the block, or nothing is. Raises QueueError: a disk that is
+        full or gone; sqlite3.IntegrityError as it comes.
+        """
+        try:
+            self._db.execute("begin immediate")
+            try:
+                yield
+                self._db.execute("commit")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("rollback")
+                raise
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise QueueError(f"the queue can't be written: {error}") from error
 
 
 def _document_hash(unique_id: str) -> bytes:

@@ -32,7 +32,7 @@ from schemas.codec import encode
 from schemas.feed_keys import feed_key
 from schemas.messages import FEED_TOPICS, TOPIC_OF
 
-from .durable_queue import DurableQueue, QueuedMessage, QueueError, Submission
+from .durable_queue import UNUSABLE, DurableQueue, QueuedMessage, QueueError, Submission
 from .headers import cloud_event_headers
 
 log = structlog.get_logger(__name__)
@@ -178,6 +178,11 @@ class DocumentPublisher:
         """The messages that wait or are on their way, in order; held ones are not among them."""
         return self._queue.waiting_ids()
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether what is queued is being sent: begun, and not ended by a disk that fails."""
+        return self._sender.is_alive()
+
     def pending(self) -> int:
         """How many messages wait or are on their way; held ones are not counted."""
         return self._queue.load().get("waiting", (0, 0))[0]
@@ -215,7 +220,10 @@ class DocumentPublisher:
             self._sender.join()
         if self._publisher is not None and isinstance(self._feed, Settings):
             self._publisher.close(0)
-        self._settle()
+        try:
+            self._settle()
+        except UNUSABLE as error:
+            log.error("queue_unusable", error=str(error))
         self._queue.close()
 
     def _refuse_second(self, queued: QueuedMessage) -> None:
@@ -249,6 +257,12 @@ class DocumentPublisher:
             self._changed.notify_all()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except UNUSABLE as error:  # what was answered and not noted is sent again by the next
+            log.error("queue_unusable", error=str(error))
+
+    def _work(self) -> None:
         while not self._closing.is_set():
             self._settle()
             self._forget_old()

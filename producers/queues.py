@@ -74,7 +74,7 @@ class Queues:
         for publisher in self._all:
             while publisher.pending():
                 left = end - self._clock.monotonic()
-                if left <= 0 or stop.is_set():
+                if left <= 0 or stop.is_set() or not publisher.is_sending:
                     return False
                 publisher.flush(min(left, _FLUSH_SECONDS))
         return True

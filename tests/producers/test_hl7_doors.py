@@ -6,6 +6,7 @@ A message that comes again under its id changes nothing, whatever came between.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 import subprocess
@@ -28,6 +29,7 @@ from ingest.runtime.feed import ensure_topics
 from ingest.runtime.settings import Settings
 from producers.simulator.cda import CdaWriter
 from schemas.cda import CdaDocument, read_cda
+from schemas.rejections import REJECTIONS, RULES_PAGE
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -172,7 +174,12 @@ def test_what_is_refused_says_why_in_the_acknowledgement(
     errors = [fields_of(one["ack"].encode()) for one in said[1:3]]
     assert [error["MSA"][1] for error in errors] == ["AE", "AE"]
     assert [error["ERR"][5].split("^")[0] for error in errors] == ["901", "904"]
-    assert [error["ERR"][6] for error in errors] == ["not_entitled", "patient_mismatch"]
+    explained = [error["ERR"][6].split("~") for error in errors]
+    assert [one[:2] for one in explained] == [
+        ["not_entitled", REJECTIONS["not_entitled"].rule_id],
+        ["patient_mismatch", REJECTIONS["patient_mismatch"].rule_id],
+    ]
+    assert explained[0][3] == REJECTIONS["not_entitled"].link(RULES_PAGE)
     assert errors[1]["ERR"][2] == "PID^1^3"
     assert (said[3]["acknowledgement"], said[3]["state"]) == ("AA", "not_for_dmp")
 
@@ -201,10 +208,16 @@ def asked(port: int, *blocks: bytes, tls: ssl.SSLContext | None = None) -> list[
                 await writer.drain()
                 acks.append(await asyncio.wait_for(reader.readblock(), 60))
         finally:
-            writer.close()
+            await _closed(writer)
         return acks
 
     return asyncio.run(ask())
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def port_of(process: subprocess.Popen[bytes]) -> int:
@@ -234,7 +247,7 @@ async def _spoken_plainly(port: int) -> None:
         writer.write(b"GET / HTTP/1.1\r\n\r\n\x1c\r")
         await asyncio.wait_for(reader.readexactly(1), 30)
     finally:
-        writer.close()
+        await _closed(writer)
 
 
 def test_over_mllp_nobody_waits_for_ever_for_an_outcome(
@@ -249,6 +262,42 @@ def test_over_mllp_nobody_waits_for_ever_for_an_outcome(
     with running("mllp", *options, say=True) as listener:
         (queued,) = asked(port_of(listener), first.bytes())
     assert fields_of(queued)["MSA"][1] == "AA"
+
+
+def test_what_cannot_be_kept_is_not_acknowledged(
+    pair: tuple[Written, Written], settings: Settings
+) -> None:
+    """A full disk, by a limit to the size of files: AR with the id, and the listener ends."""
+    first, _ = pair
+    large = replace(
+        first,
+        action="delete",
+        content=None,
+        author=f"1.2.250.1.71.4.2.1^{'8' * 4000}",
+        control_id="D1",
+    )
+    process = subprocess.Popen(
+        [
+            *("prlimit", "--fsize=200000", sys.executable, "-m", "deploy.cli"),
+            *("mllp", "--port", "0", "--json", "--ack-when", "queued"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        port, acks = port_of(process), []
+        for number in range(200):  # until the file can grow no more
+            message = replace(large, control_id=f"D{number}")
+            acks += [fields_of(ack)["MSA"] for ack in asked(port, message.bytes())]
+            if acks[-1][1] != "AA":
+                break
+        assert process.stderr is not None
+        said = process.stderr.read()
+        assert process.wait(60) == 4
+    assert acks[-1][1:3] == ["AR", f"D{len(acks) - 1}"]
+    assert {ack[1] for ack in acks[:-1]} == {"AA"}
+    assert b"the queue can't be written" in said
+    assert b"Traceback" not in said
 
 
 def test_over_tls_with_certificates_of_both_sides(
