@@ -126,7 +126,7 @@ class MllpListener:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._free <= 0:
-            log.warning("hl7_connections_full", connections=self._door.connections)
+            log.warning("hl7_connections_full", count=self._door.connections)
             writer.transport.abort()
             return
         self._free -= 1
@@ -151,7 +151,7 @@ class MllpListener:
                 data = await self._next_block(reader)
                 answer = None if data is None else await self._answer(data)
             except BlockTooLarge as large:
-                log.warning("hl7_message_too_large", limit=self._door.message_bytes)
+                log.warning("hl7_message_too_large", bytes=self._door.message_bytes)
                 data, answer = None, self._said(self._sender.too_large(large.beginning))
             if answer is not None:
                 writer.write(block(answer))
@@ -198,11 +198,11 @@ class MllpListener:
         self._metrics.hl7_messages.labels(code).inc()
         log.info(
             "hl7_message",
-            action=sending.action and str(sending.action),
+            command=sending.action and str(sending.action),
             state=sending.state,
-            acknowledgement=code if answered else None,
+            status=code if answered else None,
             code=verdict.rule or None,
-            warnings=sending.warned,
+            codes=sending.warned,
             message_id=str(sending.message_id) if sending.message_id else None,
         )
         if not answered:

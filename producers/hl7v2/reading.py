@@ -186,7 +186,9 @@ def _charset(data: bytes) -> str:
 
 
 def _check_lines(lines: list[str]) -> None:
-    if len(lines) > _SEGMENTS_MAX or not all(_starts_segment(line, lines[0][3]) for line in lines):
+    if len(lines) > _SEGMENTS_MAX:
+        raise Hl7Fault("hl7_too_long", "MSH^1", 199)
+    if not all(_starts_segment(line, lines[0][3]) for line in lines):
         raise Hl7Fault("hl7_unreadable", "MSH^1", 100)
     if sum(line.startswith("MSH") for line in lines) > 1:
         raise Hl7Fault("hl7_several_messages", "MSH^2", 198)

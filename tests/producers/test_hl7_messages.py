@@ -249,6 +249,7 @@ def test_what_would_fill_the_memory_is_refused_before_it_is_taken_apart() -> Non
     long = NEW.bytes().replace(b"279035121518989", b"2" * 10_000)
     assert fault_of(long) == "hl7_too_long"
     assert fault_of(NEW.bytes().replace(b"|015|", b"|" + b"1" * 10_000 + b"|")) == "hl7_too_long"
+    assert fault_of(NEW.bytes() + b"NTE|1\r" * 20_000) == "hl7_too_long"
     big = replace(NEW, content=b"<x/>" * 500_000)
     assert read_order(read_message(big.bytes())).content == big.content
 

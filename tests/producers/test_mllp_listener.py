@@ -10,16 +10,26 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
 from hl7_messages import Written, fields_of
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
+from deploy.broker.certificates import ensure_authority
 from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.log_privacy import FIELDS
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
-from producers.hl7v2.listener import Door, MllpListener
+from producers.hl7v2.listener import Door, MllpListener, tls_context
 from producers.hl7v2.sender import Hl7Sender
 from producers.publisher import DocumentPublisher
 from producers.send import Request
@@ -197,3 +207,34 @@ def test_copies_over_several_connections_at_once_are_one_message(tmp_path: Path)
         assert queue.pending() == 1
     finally:
         queue.close(0)
+
+
+def test_a_line_of_the_log_says_what_was_asked_and_answered(tmp_path: Path) -> None:
+    """Every field is one that a log may carry: none is withheld."""
+
+    async def run() -> None:
+        async with listening(tmp_path) as (port, _), connected(port) as (reader, writer):
+            writer.write(block(ACCEPTED.bytes()) + block(b"no message"))
+            await answer(reader)
+            await answer(reader)
+
+    with capture_logs() as lines:
+        asyncio.run(run())
+    said = [line for line in lines if line["event"] == "hl7_message"]
+    assert [(line["command"], line["status"], line["code"]) for line in said] == [
+        ("delete", "AA", None),
+        (None, "AE", "hl7_unreadable"),
+    ]
+    assert set().union(*lines) - {"log_level"} <= FIELDS
+
+
+def test_a_key_that_needs_a_password_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    authority_key, authority = tmp_path / "ca.key", tmp_path / "ca.pem"
+    ensure_authority(authority_key, authority, datetime.now(UTC))
+    own.write_bytes(authority.read_bytes() + key)
+    with pytest.raises(OSError, match=r"."):
+        tls_context(own, own, None)
