@@ -12,8 +12,9 @@ first row that holds is the answer. `-`: as the line below; unchanged: nothing t
 | CloseRecord | unchanged; DEATH: closed by death | closed | closed | closed |
 | OpposeFeeding | opposed | unchanged | opposed | opposed |
 | WithdrawOpposition | withdrawn | withdrawn | withdrawn | unchanged unless opposed |
-| DeclareIdentity, qualified | declared | declared | declared, qualified again | declared |
-| the same, strict trait changed, no newer INSi | and revoked | and revoked | stays | and revoked |
+| DeclareIdentity, newer answer of INSi | declared | declared | qualified again | declared |
+| the same without one | declared | declared | declared, stays revoked | declared |
+| the same, strict trait changed | and revoked | and revoked | stays revoked | and revoked |
 | RevokeIdentity | revoked | revoked | unchanged | revoked |
 | LinkIns, UnlinkIns | linked | linked | linked | linked, or unchanged |
 | AuthoriseAccess, DesignateAttendingPhysician | record_closed | given | identity_revoked | given |

@@ -38,11 +38,13 @@ def disqualified(
 
     A qualified identity whose strict trait changes falls to validée (SPEC a.4, rule 27); it is
     qualified by INSi and papers, so that only an answer of INSi newer than all before gives it
-    back. A first declaration has nothing before it to differ from.
+    back, also where nothing was declared before the identity was revoked. A first declaration has
+    nothing before it to differ from.
     """
-    if before is None or _is_newer(datum["insiRequestedAt"], before.insi_requested_at):
+    if _is_newer(datum["insiRequestedAt"], None if before is None else before.insi_requested_at):
         return None
-    trait = differing_trait(before.traits, strict_traits(datum["traits"]))
+    said = strict_traits(datum["traits"])
+    trait = None if before is None else differing_trait(before.traits, said)
     if trait is not None:
         return Rejection("qualification_lost", f"traits.{trait}")
     return Rejection("qualification_lost", "insiRequestedAt") if revoked else None

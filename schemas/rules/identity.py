@@ -98,5 +98,15 @@ def _names_right(traits: Traits, at: str) -> Rejection | None:
 
 
 def declaration_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """The traits of a declared identity (SPEC a.3)."""
-    return traits_right(datum["traits"], "traits.")
+    """The traits of a declared identity (SPEC a.3), and when INSi answered (a.4)."""
+    return traits_right(datum["traits"], "traits.") or insi_has_answered(datum)
+
+
+def insi_has_answered(datum: Mapping[str, Any]) -> Rejection | None:
+    """INSi answered before the declaration was made: an answer of the future would be newer than
+    all to come, and nothing could qualify the identity again (SPEC a.4, rule 39).
+    """
+    asked = datum["insiRequestedAt"]
+    if asked is None or 0 <= asked <= datum["provenance"]["occurredAt"]:
+        return None
+    return Rejection("insi_time_wrong", "insiRequestedAt")

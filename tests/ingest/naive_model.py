@@ -379,8 +379,8 @@ class Naive:
         elif message.what == "revoke":
             folder.revoked = True
         else:
-            # Once it was declared, only a newer answer of INSi qualifies again (SPEC a.4).
-            if not folder.declared or message.asked > folder.asked:
+            # Only a newer answer of INSi qualifies again (SPEC a.4).
+            if message.asked > folder.asked:
                 folder.revoked = False
             folder.declared, folder.asked = True, max(folder.asked, message.asked)
             return "accepted"

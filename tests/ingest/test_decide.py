@@ -441,7 +441,7 @@ def test_declaring_the_identity_clears_the_revocation() -> None:
     world = World().given(deposit(1), record_message("RevokeIdentity", status="VALIDEE"))
     assert world.when(record_message("RevokeIdentity")) == ("unchanged", [])
     assert world.when(deposit(2)) == ("identity_revoked", [])
-    assert world.when(record_message("DeclareIdentity"))[0] == "accepted"
+    assert world.when(record_message("DeclareIdentity", insiRequestedAt=1))[0] == "accepted"
     assert world.when(deposit(2)) == ("accepted", [SUBMITTED])
     assert world.record(ANNA_INS) == RecordState.OPENED
 

@@ -116,6 +116,14 @@ def test_a_revoked_identity_needs_a_newer_answer_of_insi_too() -> None:
     assert world.when(deposit(1))[0] == "accepted"
 
 
+def test_an_identity_revoked_before_any_declaration_needs_an_answer_of_insi() -> None:
+    world = World().given(record_message("RevokeIdentity"))
+    assert world.when(declare(asked=None)) == ("accepted", [DECLARED, REVOKED])
+    assert world.when(deposit(1)) == ("identity_revoked", [])
+    assert world.when(declare(asked=1)) == ("accepted", [DECLARED])
+    assert world.when(deposit(1))[0] == "accepted"
+
+
 def test_why_an_identity_was_revoked_stands_in_the_event_and_names_no_value() -> None:
     world = World().given(declare())
     world.when(declare(RENAMED))
@@ -312,10 +320,7 @@ class Model:
                 "identity_revoked" if self.revoked else "traits_differ" if differs else "accepted"
             )
         newer = asked is not None and asked > self.asked
-        if self.traits is not None and not newer:
-            self.revoked = self.revoked or differs
-        else:
-            self.revoked = False
+        self.revoked = not newer and (self.revoked or differs)
         kept = self.traits["birthPlace"] if self.traits and place is None else place
         self.traits = {"birthName": name, "birthPlace": kept}
         self.asked = max(self.asked, -1 if asked is None else asked)

@@ -156,7 +156,14 @@ TABLE: Final[dict[str, Case]] = {
         lambda: record_message("WithdrawOpposition"),
         lambda state: ["opposition_withdrawn"] if state.opposed else "unchanged",
     ),
-    "DeclareIdentity": (lambda: record_message("DeclareIdentity"), always("identity_declared")),
+    "DeclareIdentity": (
+        lambda: record_message("DeclareIdentity"),
+        lambda state: ["identity_declared", *["identity_revoked"] * state.revoked],
+    ),
+    "DeclareIdentity after INSi": (
+        lambda: record_message("DeclareIdentity", insiRequestedAt=1),
+        always("identity_declared"),
+    ),
     "RevokeIdentity": (
         lambda: record_message("RevokeIdentity"),
         unless("revoked", "identity_revoked"),

@@ -76,7 +76,8 @@ def test_unchanged_is_an_answer_to_the_record_as_it_is_at_commit(
     """An opposition withdrawn at the same time as it is made would else stand for ever."""
     site.write(*(record_message(name) for name in given))
     assert site.write(record_message(ours)) == ["unchanged"]
-    again = decided_again(site, raced, record_message(ours), record_message(theirs))
+    asked = {"insiRequestedAt": 1} if theirs == "DeclareIdentity" else {}
+    again = decided_again(site, raced, record_message(ours), record_message(theirs, **asked))
     assert again == ["accepted"]
 
 

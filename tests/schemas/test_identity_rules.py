@@ -20,7 +20,7 @@ from schemas.identity import (
 from schemas.messages import Ins
 from schemas.rejections import Rejection
 from schemas.rules import RULES_OF, ins_accepted, qualified
-from schemas.rules.identity import FEEDING, traits_right
+from schemas.rules.identity import FEEDING, insi_has_answered, traits_right
 from schemas.valuesets import IDENTIFIER_OIDS
 
 DOMINIQUE = "279035121518989"
@@ -75,7 +75,8 @@ def test_what_is_no_matricule_is_told_whatever_its_oid(oid: str, text: str) -> N
 def test_traits_are_never_held_against_the_matricule(changed: dict[str, Any]) -> None:
     """SPEC a.1, TRAPS 4: sex, month and commune of the number may differ from those of today."""
     traits = {**TRAITS, **changed}
-    datum = {"traits": traits, "ins": {"oid": INS_NIR_TEST, "matricule": DOMINIQUE}}
+    ins = {"oid": INS_NIR_TEST, "matricule": DOMINIQUE}
+    datum = {"traits": traits, "ins": ins, "insiRequestedAt": None}
     assert RULES_OF["DeclareIdentity"](datum) is None
 
 
@@ -96,3 +97,14 @@ def test_only_a_qualified_identity_feeds_and_every_other_may_forbid_and_repair(
         assert (refused is not None) is (status != "QUALIFIEE" and name in FEEDING)
     assert {"DepositDocument", "DeclareIdentity"} <= FEEDING
     assert not FEEDING & {"RevokeIdentity", "OpposeFeeding", "CloseRecord", "DeleteDocument"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [(None, None), (0, None), (1_000, None), (1_001, "insi_time_wrong"), (-1, "insi_time_wrong")],
+)
+def test_insi_answered_before_the_declaration(asked: int | None, code: str | None) -> None:
+    """An answer of the future would be newer than all to come (SPEC a.4)."""
+    datum = {"insiRequestedAt": asked, "provenance": {"occurredAt": 1_000}, "traits": TRAITS}
+    assert insi_has_answered(datum) == (code and Rejection(code, "insiRequestedAt"))
+    assert RULES_OF["DeclareIdentity"](datum) == insi_has_answered(datum)
