@@ -161,6 +161,8 @@ class Lane:
         if step.do == "visibility":
             for flag in ("masquePs", "invisiblePatient", "invisibleRepresentantsLegaux"):
                 fields[flag] = step.flags.get(flag)
+        # What becomes of a report becomes of its KOS by itself (SPEC g).
+        follows = document.kind.body == "kos" and step.do != "visibility"
         return Planned(
             schema=_SCHEMA_OF[step.do],
             sent=at,
@@ -171,7 +173,7 @@ class Lane:
             channel="DIRECT",
             document=document,
             fields=fields,
-            expected=life.expected_later,
+            expected=life.expected_later + (UNCHANGED if follows else ()),
         )
 
 
