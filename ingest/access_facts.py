@@ -8,6 +8,7 @@ order, never kept in one record's head.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from schemas import events as names
@@ -25,7 +26,9 @@ class Said(NamedTuple):
 @dataclass(slots=True)
 class AccessFacts:
     """`authorised`: until when (epoch milliseconds), by holder. `opposed`: modes of emergency
-    access. `birth_date`: the earliest day a declared identity allows; None: not declared.
+    access. `birth_date`: the earliest day that an identity declared on one of his records allows,
+    so that a representative's rights end too early rather than too late, in reading as well; None:
+    none is declared.
     """
 
     authorised: dict[str, int] = field(default_factory=dict)
@@ -51,12 +54,30 @@ FACT_EVENTS: Final = frozenset(
 """The events these facts are folded from; traces of consultations are not among them."""
 
 
-def fold_access(said: Iterable[Said]) -> AccessFacts:
-    """The facts after these events, in the order of their places. Other events change nothing."""
+def fold_access(records: Iterable[Iterable[Said]]) -> AccessFacts:
+    """The facts after what the events of each record of a person say, in the order of their places.
+
+    Other events change nothing.
+    """
+    said = [sorted(record, key=_place) for record in records]
     facts = AccessFacts()
-    for _, name, datum in sorted(said, key=lambda one: one.place):
+    for _, name, datum in sorted(chain.from_iterable(said), key=_place):
         _apply(facts, name, datum)
+    facts.birth_date = min((day for day in map(_born, said) if day is not None), default=None)
     return facts
+
+
+def _place(said: Said) -> int:
+    return said.place
+
+
+def _born(said: Iterable[Said]) -> date | None:
+    """As last declared on a record, where that can be read."""
+    born: date | None = None
+    for _, name, datum in said:
+        if name == names.IDENTITY_DECLARED:
+            born = earliest_birth_date(datum["traits"]["birthDate"]) or born
+    return born
 
 
 def _apply(facts: AccessFacts, name: str, datum: Mapping[str, Any]) -> None:
@@ -78,6 +99,3 @@ def _apply(facts: AccessFacts, name: str, datum: Mapping[str, Any]) -> None:
         case names.ATTENDING_PHYSICIAN_ENDED:
             if facts.attending == datum["professionalId"]:
                 facts.attending = None
-        case names.IDENTITY_DECLARED:
-            found = earliest_birth_date(datum["traits"]["birthDate"])
-            facts.birth_date = found or facts.birth_date

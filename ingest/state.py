@@ -173,7 +173,7 @@ class Known:
 
     def access_facts(self, record: int) -> AccessFacts:
         """Who has access to the record of this person, by all events of all his records."""
-        return fold_access(said for one in self.person(record) for said in self.access.get(one, ()))
+        return fold_access(self.access.get(one, ()) for one in self.person(record))
 
     def access_said(self, event: Event) -> None:
         """One more event about access, later than all others."""

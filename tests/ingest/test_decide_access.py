@@ -88,7 +88,7 @@ def test_a_professional_declares_the_consent_for_himself_or_his_organisation_onl
 def test_access_is_given_under_a_qualified_identity_that_was_not_revoked() -> None:
     world = World().given(record_message("RevokeIdentity"))
     assert world.when(access_message("AuthoriseAccess")) == ("identity_revoked", [])
-    world.given(record_message("DeclareIdentity"))
+    world.given(record_message("DeclareIdentity", insiRequestedAt=1))
     assert world.when(access_message("AuthoriseAccess"))[0] == "accepted"
 
 
@@ -248,6 +248,20 @@ def test_a_representative_acts_for_a_minor_only() -> None:
         "person_not_minor",
         [],
     )
+
+
+def test_of_linked_records_the_earliest_birth_date_counts_whatever_was_declared_last() -> None:
+    """As in reading: a child linked to an adult by mistake gives nobody rights over the adult."""
+    message = access_message("BlockProfessional", by=representative())
+    for first, then in ((TRAITS, CHILD), (CHILD, TRAITS)):
+        world = opened().given(
+            record_message("DeclareIdentity", traits=first),
+            record_message("DeclareIdentity", matricule=BRUNO, traits=then),
+            record_message("LinkIns"),
+        )
+        assert world.when(message) == ("person_not_minor", [])
+        world.given(record_message("UnlinkIns"))
+        assert world.when(message)[0] == ("accepted" if first is CHILD else "person_not_minor")
 
 
 def test_the_majority_of_a_person_ends_all_acts_of_representatives_on_the_record() -> None:
