@@ -16,6 +16,7 @@ from schemas.rejections import REJECTIONS
 from schemas.times import parse_time
 from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
 
+from .check.inputs import bytes_of
 from .reference_ids import ACCESSION, ORDER, STUDY
 
 T = TypeVar("T")
@@ -167,10 +168,13 @@ def actor_of(found: CdaDocument) -> CdaAuthor | None:
     return next((a for a in found.authors if a.device is None and a.id is not None), None)
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises Refused when there is none that can be read."""
+def read_file(path: Path, bytes_max: int) -> bytes:
+    """The bytes of a file, or of standard input (`-`), but one more than `bytes_max` at most.
+
+    Raises Refused when there is none that can be read.
+    """
     try:
-        return path.read_bytes()
+        return bytes_of(path, bytes_max)
     except OSError as error:
         reason = error.strerror or "unreadable"
         raise Refused("file_unreadable", f"The file cannot be read: {reason}.", _NO_FILE) from None

@@ -101,8 +101,8 @@ class FileSender:
         """Read a file and queue it durably, or say why it is refused."""
         sending = Sending(file, rules_page=self._settings.rules_documentation_url)
         try:
-            content = read_file(file)
             limit = self._settings.max_content_bytes
+            content = read_file(file, limit)
             found = read_document(content, self._settings.environment, limit)
             sending.remarks = len(found.problems)
             self._queue(sending, found, content, request)

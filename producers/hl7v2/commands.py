@@ -11,6 +11,7 @@ from rich.text import Text
 from ingest.runtime.console import CommandError, Exit, out, print_json, progress
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
+from producers.answers import place_of_rule
 from producers.durable_queue import QueueError
 from producers.send import Request
 from producers.send_call import Patience, Sent, send_through_queues
@@ -22,13 +23,17 @@ from producers.send_command import (
     end_of_sending,
 )
 from producers.speaker import fault_of_speaker
+from schemas.rejections import REJECTIONS
 
-from .acknowledgement import ACCEPT
+from .acknowledgement import ACCEPT, Verdict
 from .mllp_command import register_mllp
 from .sender import Hl7Sender, Hl7Sending
 
 FilesArgument = Annotated[
-    list[Path], typer.Argument(help="Files of one HL7 v2 message each.", metavar="FILE...")
+    list[Path],
+    typer.Argument(
+        help="Files of one HL7 v2 message each; - is standard input.", metavar="FILE..."
+    ),
 ]
 AcksOption = Annotated[
     Path | None,
@@ -63,6 +68,10 @@ def hl7(
     fault = fault_of_speaker(settings, actor, organisation)
     if fault is not None:
         raise CommandError(fault, "Nothing was sent.", Exit.USAGE)
+    if acks is not None and len({file.name for file in files}) < len(files):
+        raise CommandError(
+            "two files have one name, and so have their ACKs", "Send them apart.", Exit.USAGE
+        )
     request = Request(actor=actor, organisation=organisation)
     sent = _send(settings, files, request, Patience(timeout, wait))
     now = SystemClock().now()
@@ -105,12 +114,23 @@ def _show(sending: Hl7Sending, ack: bytes, as_json: bool, *, queued_is_enough: b
     parts = [f" {sending.file}", f" {sending.state}"]
     if sending.action is not None:
         parts.append(f" {sending.action}")
-    if verdict.rule:
-        parts.append(f"\n   {verdict.application_code} {verdict.rule} {verdict.location}")
-        parts.append(f"\n   {verdict.diagnostic}\n   {verdict.user_message}")
-    for said in sending.as_json()["broken"]:
-        parts.append(f"\n   remark: {said['code']}: {said['english']}")
+    parts += [f"\n   {line}" for line in _explained(sending, verdict)]
     out().print(Text.assemble((verdict.code, colour), *parts))
+
+
+def _explained(sending: Hl7Sending, verdict: Verdict) -> list[str]:
+    """Which rule is broken and where, in words, with the link to more; then what is remarked."""
+    lines = []
+    if verdict.rule:
+        rule_id, path, link = verdict.explained or ("?", "", "")
+        place = place_of_rule(rule_id, verdict.rule, verdict.location or path or None)
+        lines += [f"{verdict.application_code} {place}", verdict.diagnostic, verdict.user_message]
+        lines += [link] if link else []
+    for code in sending.warned:
+        rule = REJECTIONS.get(code)
+        said = f"{place_of_rule(rule.rule_id, code, None)}: {rule.english}" if rule else code
+        lines.append(f"warning {said}")
+    return lines
 
 
 def register_hl7(app: typer.Typer) -> None:

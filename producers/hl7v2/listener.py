@@ -30,8 +30,6 @@ log = structlog.get_logger(__name__)
 _LOOK_SECONDS: Final = 0.2
 _CLOSE_SECONDS: Final = 10.0
 _HANDSHAKE_SECONDS: Final = 10.0
-MLLP_OVERHEAD_BYTES: Final = 1024 * 1024
-"""Room in a message for all that is not its document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from producers.send_command import ActorOption, OrganisationOption
 from producers.speaker import fault_of_speaker
 from schemas.messages import DOCUMENTS, OUTCOMES
 
-from .listener import MLLP_OVERHEAD_BYTES, Door, MllpListener, tls_context
+from .listener import Door, MllpListener, tls_context
 from .outcomes import Outcomes
-from .sender import Hl7Sender
+from .sender import Hl7Sender, message_bytes_max
 
 PORT: Final = 2575
 """The port IANA gives to HL7."""
@@ -66,7 +66,12 @@ PlainOption = Annotated[
     bool,
     typer.Option("--plain", help="Listen without TLS on an address that others can reach."),
 ]
-ConnectionsOption = Annotated[int, typer.Option(min=1, help="Connections at once, at most.")]
+ConnectionsOption = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Connections at once, at most. Each may need four times the largest document."
+    ),
+]
 IdleOption = Annotated[float, typer.Option(min=1, help="Seconds after which silence is closed.")]
 MetricsOption = Annotated[
     int, typer.Option(min=0, max=65535, help="Port of /metrics on HISTOIRE_METRICS_HOST; 0: none.")
@@ -110,7 +115,7 @@ def mllp(
         host=host,
         port=port,
         answer_seconds=timeout if ack_when == "outcome" else 0.0,
-        message_bytes=settings.max_content_bytes * 4 // 3 + MLLP_OVERHEAD_BYTES,
+        message_bytes=message_bytes_max(settings),
         connections=connections,
         idle_seconds=idle,
         tls=_tls(host, tls_cert, tls_key, tls_clients, plain),

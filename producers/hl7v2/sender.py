@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 from uuid import UUID, uuid5
 
+from ingest.runtime.settings import Settings
 from producers.deposit import Refused, read_file
 from producers.durable_queue import AlreadyQueued
 from producers.provenance import profession_of
@@ -150,16 +151,26 @@ _UNUSABLE: Final = (
 _NO_FILE: Final = Path("-")
 
 
+_OVERHEAD_BYTES: Final = 1024 * 1024
+"""Room in a message for all that is not its document."""
+
+
+def message_bytes_max(settings: Settings) -> int:
+    """The largest message that is read: the largest document in base64, and room for the rest."""
+    return settings.max_content_bytes * 4 // 3 + _OVERHEAD_BYTES
+
+
 class Hl7Sender(FileSender):
     """Takes messages: each one read, refused or queued; a copy of one goes under the same id."""
 
     def submit(self, file: Path, request: Request) -> Hl7Sending:
         """The message of a file, queued durably or refused."""
+        limit = message_bytes_max(self._settings)
         try:
-            data = read_file(file)
+            data = read_file(file, limit)
         except Refused as refusal:
             return Hl7Sending(file, refusal=refusal)
-        return self.take(data, request, file)
+        return self.take(data, request, file) if len(data) <= limit else self.too_large(data, file)
 
     def take(self, data: bytes, request: Request, label: Path = _NO_FILE) -> Hl7Sending:
         """A message, queued durably or refused. Raises QueueError only."""
@@ -182,9 +193,9 @@ class Hl7Sender(FileSender):
             sending.refusal = queue_is_full()
         return sending
 
-    def too_large(self, beginning: bytes) -> Hl7Sending:
+    def too_large(self, beginning: bytes, label: Path = _NO_FILE) -> Hl7Sending:
         """What is said of a message that was not read to its end."""
-        sending = Hl7Sending(_NO_FILE, message=read_header(beginning))
+        sending = Hl7Sending(label, message=read_header(beginning))
         sending.rules_page = self._settings.rules_documentation_url
         sending.fault = Hl7Fault("hl7_too_long", "MSH^1", 199)
         sending.refusal = _refusal(sending.fault)

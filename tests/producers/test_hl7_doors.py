@@ -34,6 +34,9 @@ from schemas.rejections import REJECTIONS, RULES_PAGE
 pytestmark = pytest.mark.timeout(120)
 
 
+WRITTEN = Written("279035121518989", "11502-2", b"<x/>", unique_id="1.2.3")
+
+
 @pytest.fixture
 def settings(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     environment = {
@@ -189,8 +192,42 @@ def test_files_that_are_no_message_end_with_one(settings: Settings, tmp_path: Pa
     file.write_bytes(b"not HL7")
     done = histoire("hl7", str(file), str(tmp_path / "absent.hl7"))
     assert done.returncode == 1
-    assert b"hl7_unreadable" in done.stdout
+    assert b"906 HL7-01 hl7_unreadable (MSH^1)" in done.stdout
     assert b"file_unreadable" in done.stdout
+
+
+def test_a_file_is_read_no_further_than_a_message_can_be_long(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.hl7"
+    with file.open("wb") as stream:
+        stream.write(replace(WRITTEN, control_id="A9").bytes())
+        stream.truncate(2**40)  # a terabyte of nothing
+    done = histoire("hl7", str(file), "--json")
+    assert done.returncode == 1
+    said = orjson.loads(done.stdout)
+    assert (said["code"], said["controlId"]) == ("hl7_too_long", "A9")
+    assert histoire("send", str(file)).returncode == 1
+
+
+def test_an_acknowledgement_does_not_take_the_place_of_another(
+    settings: Settings, tmp_path: Path
+) -> None:
+    files = [tmp_path / name / "1.hl7" for name in "ab"]
+    done = histoire("hl7", *map(str, files), "--acks", str(tmp_path))
+    assert done.returncode == 2
+    assert b"one name" in done.stderr
+
+
+def test_a_message_comes_by_standard_input(settings: Settings) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "hl7", "-", "--json"],
+        input=replace(WRITTEN, control_id="A9", kind="ADT").bytes(),
+        capture_output=True,
+        check=False,
+    )
+    said = orjson.loads(done.stdout)
+    assert (said["code"], said["controlId"]) == ("hl7_message_type", "A9")
 
 
 def asked(port: int, *blocks: bytes, tls: ssl.SSLContext | None = None) -> list[bytes]:
