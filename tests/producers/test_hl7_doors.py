@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -26,7 +27,11 @@ from samples_of_plan import documents_of, planned
 
 from deploy.broker.certificates import ensure_authority, ensure_server
 from ingest.runtime.feed import ensure_topics
+from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
+from producers.hl7v2.sender import Hl7Sender
+from producers.publisher import DocumentPublisher
+from producers.send import Request
 from producers.simulator.cda import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.rejections import REJECTIONS, RULES_PAGE
@@ -361,3 +366,24 @@ def test_health_data_does_not_go_in_clear_by_mistake(settings: Settings) -> None
     done = histoire("mllp", "--host", "0.0.0.0", "--port", "0")  # noqa: S104
     assert done.returncode == 2
     assert b"in clear" in done.stderr
+
+
+def test_what_another_listener_left_in_its_queue_is_sent(
+    pair: tuple[Written, Written], settings: Settings
+) -> None:
+    """It was acknowledged: nobody would send it again."""
+    outbox = settings.home / "outbox"
+    left = DocumentPublisher(settings, outbox / "queue-2.sqlite", begin=False)
+    sending = Hl7Sender(settings, left, SystemClock()).take(pair[0].bytes(), Request())
+    assert sending.state == "queued"
+    left.close(0)
+    with running("mllp", "--port", "0", "--json", "--ack-when", "queued", say=True) as listener:
+        port_of(listener)
+    again = DocumentPublisher(settings, outbox / "queue-2.sqlite", begin=False)
+    try:
+        assert again.pending() == 0
+        found = again.submission(sending.message_id or uuid4())
+        assert found is not None
+        assert found.state == "acknowledged"
+    finally:
+        again.close(0)
