@@ -22,6 +22,7 @@ from .companions import companions_follow
 from .evolve import FLAG_OF
 from .inherited_mask import InheritedMask
 from .interpret import Interpreted
+from .record_entitlement import by_representative, came_of_age
 from .state import (
     ACCEPTED,
     LINE_MAX,
@@ -56,7 +57,7 @@ def decide_document_operation(known: Known, message: Interpreted) -> Decision | 
     record = known.refs[message.ins].record
     if not known.same_person(record, state.record):
         return Rejection("target_of_other_person", "uniqueId")
-    refused = _not_entitled(known, message, state)
+    refused = _not_entitled(known, message, state) or came_of_age(known, message)
     if refused is not None:
         return refused
     if state.status == DocumentStatus.DELETED and message.name != "DeleteDocument":
@@ -67,14 +68,18 @@ def decide_document_operation(known: Known, message: Interpreted) -> Decision | 
     if events and message.name != "ChangeVisibility":
         events += companions_follow(known, message.datum, message.stream, events)
     status = ACCEPTED if events else UNCHANGED
-    records = _rests_on(known, message.stream, record)
+    records = _rests_on(known, message, record)
     return Decision(status, tuple(events), applies=True, records=records)
 
 
-def _rests_on(known: Known, stream: bytes, record: int) -> tuple[int, ...]:
-    """Records whose links matter: none when the document, its line and the message are of one."""
-    concerned = {record} | {known.documents[at].record for at in (stream, *known.line_of(stream))}
-    if len(concerned) == 1:
+def _rests_on(known: Known, message: Interpreted, record: int) -> tuple[int, ...]:
+    """Records whose links matter: none when the document, its line and the message are of one, and
+    who asks has no age to look at.
+    """
+    assert message.stream is not None
+    line = (message.stream, *known.line_of(message.stream))
+    concerned = {record} | {known.documents[at].record for at in line}
+    if len(concerned) == 1 and not by_representative(message):
         return ()
     return tuple(sorted(frozenset().union(*(known.person(one) for one in concerned))))
 

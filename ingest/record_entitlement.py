@@ -15,14 +15,17 @@ from .interpret import Interpreted
 from .state import Known, RecordHead
 
 NOT_ENTITLED: Final = "not_entitled_on_record"
+_NOT_MINOR: Final = Rejection("person_not_minor", "provenance.actor.roleCode")
 
 
 def needs_access_facts(message: Interpreted) -> bool:
     """Whether deciding it asks who has access, or whether the person is a minor."""
-    return message.name in ACCESS_MESSAGES or (
-        message.stream is None
-        and needs_minor(actor_kind(message.datum["provenance"]["actor"], message.datum["ins"]))
-    )
+    return message.name in ACCESS_MESSAGES or (not message.submitted and by_representative(message))
+
+
+def by_representative(message: Interpreted) -> bool:
+    """Whether somebody speaks whose capacity ends with the majority of the person."""
+    return needs_minor(actor_kind(message.datum["provenance"]["actor"], message.datum["ins"]))
 
 
 def not_entitled(known: Known, message: Interpreted) -> Rejection | None:
@@ -41,7 +44,22 @@ def not_entitled(known: Known, message: Interpreted) -> Rejection | None:
         return None
     facts = known.access_facts(record)
     minor = is_minor_at(facts, datum["provenance"]["occurredAt"])
-    return None if minor else Rejection("person_not_minor", "provenance.actor.roleCode")
+    return None if minor else _NOT_MINOR
+
+
+def came_of_age(known: Known, message: Interpreted) -> Rejection | None:
+    """A representative has nothing to say on the documents of a person known to be of age when it
+    happened (SPEC h.3, TRAPS 19).
+
+    Of a person whose birth date nobody declared he may mask them: it is on another topic, so that
+    it may be read later, and a mask that is refused shows what should be hidden.
+    """
+    if not by_representative(message):
+        return None
+    facts = known.access_facts(known.refs[message.ins].record)
+    occurred_at = message.datum["provenance"]["occurredAt"]
+    of_age = facts.birth_date is not None and not is_minor_at(facts, occurred_at)
+    return _NOT_MINOR if of_age else None
 
 
 def is_minor_at(facts: AccessFacts, milliseconds: int) -> bool:

@@ -251,6 +251,8 @@ class Naive:
             return "target_of_other_person"
         if not self.may(message, paper):
             return "not_entitled"
+        if message.by.kind == "representative" and self.is_minor(message.person) is False:
+            return "person_not_minor"
         if paper.shelf == DELETED and getattr(message, "what", "") != "delete":
             return "target_deleted"
         before = self.picture()
@@ -306,7 +308,8 @@ class Naive:
         """
         if changed.first.study is None:
             return
-        study = [p for p in self.papers.values() if p.first.study == changed.first.study]
+        named = (changed.first.person, changed.first.study)
+        study = [p for p in self.papers.values() if (p.first.person, p.first.study) == named]
         for kos in study:
             if kos.first.kind != KOS or (kos is changed and not just_came):
                 continue
@@ -357,6 +360,11 @@ class Naive:
         if by.kind == "machine":
             return of_house
         return of_house or flag != MASK or not self.house.others_do_not_mask
+
+    def is_minor(self, person: str) -> bool | None:
+        """By the earliest birth date declared; None: none is."""
+        declared = [p for p in self.all_of(person) if self.folder(p).declared]
+        return self.minors.issuperset(declared) if declared else None
 
     # Records
 
@@ -438,8 +446,7 @@ class Naive:
         if shut:
             return False
         if reader == "representative":
-            declared = [p for p in all_of if self.folder(p).declared]
-            is_minor = bool(declared) and self.minors.issuperset(declared)
-            return is_minor and not paper.flags & {HIDDEN, HIDDEN_FROM_PARENTS}
+            is_minor = self.is_minor(paper.first.person)
+            return bool(is_minor) and not paper.flags & {HIDDEN, HIDDEN_FROM_PARENTS}
         wrote = any(reader in author for author in paper.first.authors)
         return wrote or MASK not in paper.flags

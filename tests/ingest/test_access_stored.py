@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from access_given import CHILD, DR_B, SAID_AT, access_message, doctor, representative
-from feed_messages import BRUNO, HOSPITAL, deposit, record_message
+from feed_messages import BRUNO, HOSPITAL, deposit, mask, record_message
 from ingest_site import Site, answers
 
 from ingest.eventstore import EventStore
@@ -50,6 +50,13 @@ def test_a_representative_is_known_by_the_declared_birth_date(site: Site) -> Non
     declared = record_message("DeclareIdentity", traits=CHILD)
     again = access_message("BlockProfessional", by=representative())
     assert site.write(declared, again) == ["accepted", "accepted"]
+
+
+def test_a_representative_unmasks_nothing_of_a_person_who_is_known_to_be_of_age(site: Site) -> None:
+    site.write(deposit(1, masquePs=True))
+    unmask = mask(1, False, by=representative())
+    assert site.write(record_message("DeclareIdentity"), unmask) == ["accepted", "person_not_minor"]
+    assert site.write(mask(1, False, by=representative())) == ["person_not_minor"]
 
 
 def test_a_block_under_the_former_ins_holds_under_the_new_one(site: Site) -> None:

@@ -22,6 +22,7 @@ from feed_messages import (
     LAB,
     TRAITS,
     deposit,
+    mask,
     patient,
     record_message,
 )
@@ -269,6 +270,32 @@ def test_the_majority_of_a_person_ends_all_acts_of_representatives_on_the_record
     datum["provenance"]["actor"] = representative()
     assert child().when((name, datum))[0] == "accepted"
     assert opened().when((name, datum)) == ("person_not_minor", [])
+
+
+@pytest.mark.parametrize("name", ["mask", "unmask"])
+def test_majority_ends_what_a_representative_says_on_documents(name: str) -> None:
+    """Known by a declared birth date; a mask for a person of unknown age still protects him."""
+    said = {"mask": True, "unmask": False}[name]
+    answers = {}
+    for age, traits in (("unknown", None), ("minor", CHILD), ("adult", TRAITS)):
+        world = opened()
+        if traits is not None:
+            world.given(record_message("DeclareIdentity", traits=traits))
+        world.given(deposit(1, masquePs=not said))
+        answers[age] = world.when(mask(1, said, by=representative()))[0]
+    assert answers == {"unknown": "accepted", "minor": "accepted", "adult": "person_not_minor"}
+
+
+def test_what_a_representative_says_on_a_document_rests_on_the_declared_age() -> None:
+    from ingest.decide import decide
+    from ingest.state import Decision
+
+    world = opened().given(deposit(1))
+    record = next(iter(world.known.refs.values())).record
+    for by, records in ((representative(), (record,)), (patient(), ())):
+        found = decide(world.known, world.read(mask(1, by=by)))
+        assert isinstance(found, Decision)
+        assert found.records == records
 
 
 # The whole person
