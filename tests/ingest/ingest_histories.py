@@ -67,7 +67,9 @@ WHATS = ("open", "close", "oppose", "withdraw", "revoke", "declare")
 # Drawing: one draw is one message out of a pool, so that examples are made and shrunk fast
 
 ONE, LINKED, WILD, IMAGED = "one person", "linked records", "anything", "imaging"
+MASKS = "masks over versions of linked records"
 _PERSONS = {
+    MASKS: ("anna", "anna", "bruno"),
     ONE: ("anna",),
     IMAGED: ("anna",),
     LINKED: ("anna", "anna", "bruno"),
@@ -83,6 +85,7 @@ _SPEAKERS = {
     ONE: (DR_A, DR_A, PATIENTS[0], PATIENTS[0], DR_B, STRANGER, MACHINE, MOTHER),
     LINKED: (DR_A, DR_A, PATIENTS[0], PATIENTS[1], DR_B),
     IMAGED: (DR_A,),
+    MASKS: (*PATIENTS[:2], *PATIENTS[:2], MOTHER, DR_A, DR_B),
     WILD: (DR_A, DR_B, STRANGER, MACHINE, MOTHER, *PATIENTS),
 }
 
@@ -107,7 +110,7 @@ def _deposit(theme: str, number: int, made: random.Random) -> Deposit:
     flags = frozenset(made.choices(FLAGS, k=made.choice((0, 0, 1, 2))))
     return Deposit(
         *(number, made.choice(_PERSONS[theme]), by, authors),
-        replaces=made.choice([None, *others, *others[:2]]),
+        replaces=made.choice([*others, *others[:2]] if theme == MASKS else [None, *others]),
         flags=frozenset({MASK, HIDDEN}) if kind == SIGNATURE else flags,
         flags_only=made.random() < 0.3,
         kind=kind,
@@ -122,7 +125,7 @@ def _operations(theme: str, made: random.Random) -> list[Change | Shelve]:
         by = made.choice(_SPEAKERS[theme])
         whose = by.who if by.kind == "patient" and made.random() < 0.8 else None
         about = (0, made.choice(NUMBERS), whose or made.choice(_PERSONS[theme]), by)
-        if made.random() < (0.2 if theme == IMAGED else 0.5):
+        if made.random() < {IMAGED: 0.2, MASKS: 0.8}.get(theme, 0.5):
             named = {MASK} if by.kind in ("patient", "representative") else set()
             named |= set(made.choices(FLAGS, k=0 if named else made.choice((1, 2))))
             on = frozenset(flag for flag in named if made.random() < 0.6)
@@ -141,7 +144,7 @@ def _on_records(theme: str, made: random.Random) -> list[OnRecord]:
         asked = made.randrange(5) if what == "declare" else 0
         person = made.choice(_PERSONS[theme])
         found.append(OnRecord(0, person, what, motive=motive, asked=asked))
-    if theme in (LINKED, WILD):
+    if theme in (LINKED, WILD, MASKS):
         pairs = itertools.permutations(sorted(set(_PERSONS[theme])), 2)
         both = [OnRecord(0, *pair) for pair in ((a, w, b) for a, b in pairs for w in LINKS)]
         found += both * (80 // len(both))
@@ -154,19 +157,21 @@ def _pools(theme: str) -> tuple[list[list[Deposit]], st.SearchStrategy[Message]]
     operations = st.sampled_from(_operations(theme, made))
     if theme in (ONE, IMAGED):
         return deposits, st.one_of(*[operations] * 5, st.sampled_from(_on_records(theme, made)))
-    return deposits, st.one_of(*[operations] * 2, st.sampled_from(_on_records(theme, made)))
+    return deposits, st.one_of(
+        *[operations] * (8 if theme == MASKS else 2), st.sampled_from(_on_records(theme, made))
+    )
 
 
-THEMES = (ONE, LINKED, WILD, IMAGED)
+THEMES = (ONE, LINKED, WILD, IMAGED, MASKS)
 _POOLS = {theme: _pools(theme) for theme in THEMES}
 operations_of_one = st.sampled_from(_operations(ONE, random.Random(ONE)))
 houses = st.builds(House, st.booleans(), st.booleans(), st.booleans())
 
 
 @st.composite
-def histories(draw: st.DrawFn, most: int = 14) -> list[Message]:
+def histories(draw: st.DrawFn, most: int = 14, themes: tuple[str, ...] = THEMES) -> list[Message]:
     """Messages in their order of receipt: out of order, some again, some twisted."""
-    theme = draw(st.sampled_from(THEMES))
+    theme = draw(st.sampled_from(themes))
     pools, pool = _POOLS[theme]
     size = draw(st.integers(2, len(NUMBERS)))
     deposits = [draw(st.sampled_from(one)) for one in pools[:size]]
@@ -174,8 +179,9 @@ def histories(draw: st.DrawFn, most: int = 14) -> list[Message]:
     messages = [numbered(message, at) for at, message in enumerate(messages)]
     if draw(st.booleans()):  # else in the order they were made
         messages = draw(st.permutations(messages))
-    if theme == LINKED:
-        at = sorted(place % (len(messages) + 1) for place in draw(st.lists(places, max_size=3)))
+    if theme in (LINKED, MASKS):
+        drawn = draw(st.lists(places, min_size=1, max_size=3))
+        at = sorted(place % (len(messages) + 1) for place in drawn)
         whats = ("link", "unlink", "link")
         for number, (place, what) in reversed(list(enumerate(zip(at, whats, strict=False)))):
             messages.insert(place, OnRecord(1000 + number, "anna", what, "bruno"))
@@ -236,7 +242,7 @@ def twisted(twist: str, first: Message) -> Message:
 @st.composite
 def cut(draw: st.DrawFn, messages: list[Message]) -> list[list[Message]]:
     """The same in batches."""
-    cuts = draw(st.lists(st.integers(1, max(1, len(messages) - 1)), max_size=5, unique=True))
+    cuts = draw(st.lists(st.integers(1, max(1, len(messages) - 1)), max_size=8, unique=True))
     ends = [0, *sorted(cuts), len(messages)]
     return [messages[low:high] for low, high in itertools.pairwise(ends) if high > low]
 

@@ -17,6 +17,9 @@ from deciding import World, author_hash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_histories import (
+    IMAGED,
+    LINKED,
+    MASKS,
     MINORS,
     NUMBERS,
     PERSONS,
@@ -325,7 +328,7 @@ def play(model: Naive, messages: Iterable[Message]) -> Naive:
 
 
 @given(messages=histories(), house=houses, data=st.data())
-@profile(200)
+@profile(320)
 def test_random_histories(messages: list[Message], house: House, data: st.DataObject) -> None:
     system = Memory(fresh_names(), policy_of_house(house))
     for batch in data.draw(cut(messages)):
@@ -333,8 +336,8 @@ def test_random_histories(messages: list[Message], house: House, data: st.DataOb
     same_as_model(system, play(Naive(house, MINORS), messages))
 
 
-@given(messages=histories(most=10), house=houses, data=st.data())
-@profile(25)
+@given(messages=histories(most=10, themes=(LINKED, MASKS, IMAGED)), house=houses, data=st.data())
+@profile(40)
 def random_histories_on_a_store(
     site: Site, messages: list[Message], house: House, data: st.DataObject
 ) -> None:
@@ -373,7 +376,7 @@ def same_end(one: Memory, other: Memory) -> None:
 
 
 @given(messages=histories(), data=st.data())
-@profile(60)
+@profile(45)
 def test_repeated_messages_change_nothing(messages: list[Message], data: st.DataObject) -> None:
     once = played(messages)
     done = [at for at, answer in enumerate(once.answers) if answer in ("accepted", "unchanged")]
@@ -391,7 +394,7 @@ def test_repeated_messages_change_nothing(messages: list[Message], data: st.Data
 
 
 @given(messages=versions(), data=st.data())
-@profile(60)
+@profile(45)
 def test_versions_end_the_same_in_every_order_of_arrival(
     messages: list[Message], data: st.DataObject
 ) -> None:
@@ -404,7 +407,7 @@ def test_versions_end_the_same_in_every_order_of_arrival(
 
 
 @given(messages=versions(), data=st.data())
-@profile(60)
+@profile(45)
 def test_what_is_done_to_a_document_may_come_before_it(
     messages: list[Message], data: st.DataObject
 ) -> None:
@@ -419,7 +422,7 @@ def test_what_is_done_to_a_document_may_come_before_it(
 
 
 @given(one=histories(), other=histories(), data=st.data())
-@profile(40)
+@profile(30)
 def test_families_do_not_touch_each_other(
     one: list[Message], other: list[Message], data: st.DataObject
 ) -> None:
