@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.runtime.folders import private_folder
+from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.settings import Settings
 from schemas.severities import Severities
 
@@ -43,13 +44,14 @@ class Checker:
     """Checks files by one plan; schematrons and schemas are made ready once."""
 
     def __init__(self, plan: Plan) -> None:
-        """Raises SchematronError and XsdError."""
+        """Raises SettingsError (the habilitation matrix), SchematronError and XsdError."""
         self._plan = plan
         self._judge = Judge(
             plan.settings.environment,
             plan.severities,
             plan.settings.rules_documentation_url,
             plan.settings.max_content_bytes,
+            configured_matrix(plan.settings),
         )
         self._xsds = [XmlSchema(file) for file in plan.xsds]
         self._schematrons: list[Schematron] = []

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 import typer
 
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
+from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.lifecycle import SystemClock
-from ingest.runtime.settings import Settings
+from ingest.runtime.settings import Settings, SettingsError, variable
 from schemas.severities import Severities, SeverityError, parse_severities
 
 from .checker import Plan
@@ -52,6 +53,13 @@ SeveritiesOption = Annotated[
         "without it."
     ),
 ]
+HabilitationOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Habilitation matrix that says what the profession feeds; HISTOIRE_HABILITATION_FILE "
+        "without it."
+    ),
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings fail a file too.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per file.")]
 JobsOption = Annotated[
@@ -65,6 +73,7 @@ def check(
     xsd: XsdOption = None,
     environment: EnvironmentOption = None,
     severities: SeveritiesOption = None,
+    habilitation: HabilitationOption = None,
     strict: StrictOption = False,
     as_json: JsonOption = False,
     jobs: JobsOption = 1,
@@ -82,7 +91,7 @@ def check(
     if environment is not None:
         settings = settings.model_copy(update={"environment": environment})
     plan = Plan(
-        settings,
+        _with_matrix(settings, habilitation),
         _severities(settings, severities),
         SystemClock().now(),
         tuple(schematron or ()),
@@ -113,6 +122,21 @@ def _check(plan: Plan, found: Inputs, strict: bool, as_json: bool, jobs: int) ->
             Exit.INTERNAL,
         ) from None
     return totals
+
+
+def _with_matrix(settings: Settings, asked: Path | None) -> Settings:
+    """The settings with the matrix asked for, which is one: it is read by each process again."""
+    if asked is None:
+        configured_matrix(settings)
+        return settings
+    settings = settings.model_copy(update={"habilitation_file": asked})
+    try:
+        configured_matrix(settings)
+    except SettingsError as error:
+        name = variable("habilitation_file")
+        problems = str(error).replace(f"{name}:", "--habilitation:")
+        raise CommandError(problems, "See histoire habilitation check.", Exit.USAGE) from None
+    return settings
 
 
 def _severities(settings: Settings, asked: str | None) -> Severities:

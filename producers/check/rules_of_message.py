@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha1, sha256
 from typing import Any, Final
 
+from schemas.habilitation import Matrix
 from schemas.identity import Environment, accepted_oids
 from schemas.rejections import Rejection
 from schemas.rules import (
@@ -21,6 +22,7 @@ from schemas.rules import (
     provenance_complete,
     qualified,
 )
+from schemas.rules.profession import profession_may_feed
 from schemas.severities import Severities
 
 from .every_rule import Broken, Steps, every_broken_rule
@@ -31,28 +33,35 @@ UNLOOKED: Final = (
     "The rules behind the last one that is named could not be looked at: mend it first."
 )
 _OIDS: Final = frozenset({"oid", "otherOid"})
+_OF_MATRIX: Final = frozenset({"document.typeCode", "provenance.actor.roleCode"})
+"""What the habilitation matrix looks at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Looks at messages as the ingestion of one installation does.
 
-    `page`: address of the documentation of the rules.
+    `page`: address of the documentation of the rules. `matrix`: the habilitation matrix, None: no
+    profession is restricted.
     """
 
     environment: Environment
     severities: Severities
     page: str
     content_bytes_max: int
+    matrix: Matrix | None = None
 
     def broken(self, name: str, datum: Mapping[str, Any]) -> Broken:
-        """The hard rules that this message breaks, each; then its bytes against its metadata."""
+        """The hard rules that this message breaks, each; then the profession of who feeds it, and
+        its bytes against its metadata.
+        """
         oids = accepted_oids(self.environment)
 
         def first(looked_at: Mapping[str, Any]) -> Rejection | None:
             return _first_broken(name, looked_at, oids)
 
         broken = every_broken_rule(datum, first, self._sound)
+        broken.rejections += self._profession(broken)
         broken.rejections += self._content(datum, broken.rejections)
         return broken
 
@@ -96,6 +105,13 @@ class Judge:
         if steps[-1] in _OIDS:
             return min(accepted_oids(self.environment))
         return sound_value(steps)
+
+    def _profession(self, broken: Broken) -> list[Rejection]:
+        """Asked of what was said only: a mended type or profession is nobody's."""
+        if "document" not in broken.datum or not _OF_MATRIX.isdisjoint(broken.mended):
+            return []
+        rejection = profession_may_feed(broken.datum, self.matrix)
+        return [] if rejection is None else [rejection]
 
     def _content(self, datum: Mapping[str, Any], before: list[Rejection]) -> list[Rejection]:
         content = datum.get("content")

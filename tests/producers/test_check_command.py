@@ -24,7 +24,9 @@ from producers.check.checker import Checker, Plan
 from producers.commands import register
 from producers.simulator.cda import CdaWriter
 from producers.simulator.planned import PlannedDocument
+from schemas.habilitation import COLUMNS
 from schemas.severities import AS_THE_TABLE_SAYS
+from schemas.valuesets import SUBJECT_ROLES
 
 SEED = 7
 MATRICULE_OF_NOBODY = b"279035121518988"
@@ -121,6 +123,44 @@ def test_json_is_one_object_for_each_file(folder: Path) -> None:
     (finding,) = [f for f in reports[-1]["findings"] if f["severity"] == "reject"]
     assert finding["rule"] == "INS-02"
     assert all(finding[key] for key in ("french", "english", "path", "place", "line", "repair"))
+
+
+def matrix_of(tmp_path: Path, *rows: str) -> Path:
+    file = tmp_path / "matrix.tsv"
+    file.write_text("\n".join(("# MADE UP", "\t".join(COLUMNS), *rows)))
+    return file
+
+
+def test_a_profession_feeds_what_the_matrix_gives_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By option or setting, in every process; without a matrix nobody is restricted."""
+    roles = "".join(f"2020-01-01\t{role}\t*\tfeed\n" for role in SUBJECT_ROLES)
+    everything = matrix_of(tmp_path, roles)
+    assert run(folder, "--habilitation", everything).exit_code == Exit.OK
+    nothing = matrix_of(tmp_path, "2020-01-01\t10\t*\tnone")
+    monkeypatch.setenv("HISTOIRE_HABILITATION_FILE", str(nothing))
+    result = run(folder, "--json", "--jobs", "2")
+    assert result.exit_code == Exit.FAILED
+    for report in objects(result):
+        (finding,) = [f for f in report["findings"] if f["severity"] == "reject"]
+        assert (finding["rule"], finding["path"]) == ("ACC-09", "provenance.actor.roleCode")
+
+
+def test_a_matrix_that_is_none_is_refused_by_the_name_it_was_given_by(
+    folder: Path, tmp_path: Path
+) -> None:
+    for right, environment, said in (
+        (None, "test", "--habilitation: the file cannot be read"),
+        ("all", "test", "--habilitation: line 3"),
+        ("read", "production", "made up"),
+    ):
+        row = f"2020-01-01\t10\t*\t{right}"
+        file = tmp_path / "nowhere" if right is None else matrix_of(tmp_path, row)
+        error = run(folder, "--habilitation", file, "--environment", environment).exception
+        assert isinstance(error, CommandError)
+        assert error.code == Exit.USAGE
+        assert said in str(error)
 
 
 def test_strict_fails_what_has_a_warning(folder: Path) -> None:
