@@ -108,14 +108,32 @@ SOUND: Final[Mapping[str, Any]] = {
     "document": _DOCUMENT,
     "traits": _TRAITS,
     "uniqueId": "1.2.250.1.999.1.1",
+    "professionalId": _PERSON,
+    "motive": "Motive",
+    "documentIds": [],
+    "accessedAt": 0,
 }
 """By field of a message; what is not named here is sound when it is null, if it may be."""
+
+
+_INSIDE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "sourcePatientInfo": _TRAITS,
+    "submissionSet": {
+        "uniqueId": "1.2.250.1.999.1.2",
+        "sourceId": "1.2.250.1.999.2",
+        "contentTypeCode": "12",
+        "title": None,
+    },
+}
+"""What is in records that are sound when they are absent: one that is there is mended inside."""
 
 
 def sound_value(steps: tuple[str, ...]) -> Any:
     """The sound value of a field of a message, by its path; None for one that is not known."""
     found: Any = SOUND
-    for step in steps:
+    for step, above in zip(steps, (None, *steps), strict=False):
+        if found is None:
+            found = _INSIDE.get(above or "")
         if not isinstance(found, Mapping) or step not in found:
             return None
         found = found[step]

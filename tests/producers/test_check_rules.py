@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples_of_plan import documents_of, planned
 
@@ -19,14 +19,16 @@ from producers.check.checker import Checker, Plan
 from producers.check.finding import FileReport
 from producers.check.message_file import check_message
 from producers.check.rules_of_message import Judge
-from producers.check.sound import SOUND
+from producers.check.sound import SOUND, sound_value
 from producers.deposit import Flags, read_document
 from producers.deposit import deposit as deposit_of
 from producers.simulator.cda import CdaWriter
+from schemas.avro_types import Array, AvroType, Enum, Fixed, Record, Union
 from schemas.codec import CONTENT_BYTES_MAX, encode
 from schemas.feed_keys import feed_key
 from schemas.identity import Environment, accepted_oids
 from schemas.messages import FEED_TOPICS, TOPIC_OF
+from schemas.registry import registry
 from schemas.rejections import RULES_PAGE
 from schemas.severities import AS_THE_TABLE_SAYS
 
@@ -235,6 +237,69 @@ def test_a_record_that_cannot_be_told_from_another_asks_for_its_name() -> None:
     assert "ArchiveDocument" in report.findings[0].english
     named = as_json({"name": "ArchiveDocument", "datum": operation})
     assert CHECKER.check("m", named).passes(strict=False)
+
+
+_TEXTS = ("", " ", "\0", "x", "99999999", "20241399", "20240102", "1.2.3", "1.2.3^4", "M", "10")
+
+
+def values(kind: AvroType, steps: tuple[str, ...]) -> st.SearchStrategy[Any]:
+    """Of a field of a message: sound, or such as no rule may stumble over."""
+    sound = sound_value(steps)
+    match kind:
+        case Record():
+            return st.fixed_dictionaries(
+                {field.name: values(field.type, (*steps, field.name)) for field in kind.fields}
+            )
+        case Array():
+            return st.lists(values(kind.items, steps), max_size=2)
+        case Union():
+            return st.one_of([values(branch, steps) for branch in kind.branches])
+        case Fixed():
+            return st.just(bytes(kind.size))
+        case Enum():
+            return st.sampled_from(kind.symbols)
+    texts = [*_TEXTS, sound] if isinstance(sound, str) else list(_TEXTS)
+    of_kind: dict[str, st.SearchStrategy[Any]] = {
+        "null": st.none(),
+        "boolean": st.booleans(),
+        "string": st.sampled_from(texts),
+        "bytes": st.sampled_from([b"", b"<x/>"]),
+        "int": st.sampled_from([-1, 0, 1, 2**31 - 1]),
+    }
+    return of_kind.get(kind.kind, st.sampled_from([-1, 0, 1, 1_704_186_900_000, 2**62]))
+
+
+@pytest.mark.parametrize("name", sorted(TOPIC_OF))
+@given(data=st.data())
+@settings(max_examples=15)
+def test_any_message_of_a_schema_gets_a_report(name: str, data: st.DataObject) -> None:
+    """Rules behind a broken one are looked at with what stands in for it, and never stumble."""
+    tree = registry().tree(registry().newest(name))
+    datum = data.draw(values(tree, ()))
+    report = CHECKER.check("m", encode(name, datum))
+    answer = answer_of_ingestion(datum, name)
+    beside = {None, "key_missing"}  # the key is made here, of an id that may be empty
+    assert answer in beside | {code for _, code in rejects(report)}
+
+
+def test_traits_and_a_submission_set_at_fault_hide_nothing() -> None:
+    datum = deposit()
+    traits = {**SOUND["traits"], "sex": "?", "birthDate": "99999999"}
+    put(datum, "document.sourcePatientInfo", traits)
+    lot = {"uniqueId": "?", "sourceId": "?", "contentTypeCode": "?", "title": ""}
+    put(datum, "submissionSet", lot)
+    put(datum, "document.title", "")
+    report = checked(datum)
+    assert {path for path, _ in rejects(report)} == {
+        "document.sourcePatientInfo.sex",
+        "document.sourcePatientInfo.birthDate",
+        "submissionSet.uniqueId",
+        "submissionSet.sourceId",
+        "submissionSet.contentTypeCode",
+        "submissionSet.title",
+        "document.title",
+    }
+    assert report.unlooked == ()
 
 
 @given(st.binary(max_size=400))
