@@ -121,7 +121,7 @@ _INSIDE: Final[Mapping[str, Mapping[str, Any]]] = {
     "submissionSet": {
         "uniqueId": "1.2.250.1.999.1.2",
         "sourceId": "1.2.250.1.999.2",
-        "contentTypeCode": "12",
+        "contentTypeCode": "EXP_PATIENT",
         "title": None,
     },
 }
