@@ -286,7 +286,7 @@ def test_traits_and_a_submission_set_at_fault_hide_nothing() -> None:
     datum = deposit()
     traits = {**SOUND["traits"], "sex": "?", "birthDate": "99999999"}
     put(datum, "document.sourcePatientInfo", traits)
-    lot = {"uniqueId": "?", "sourceId": "?", "contentTypeCode": "?", "title": ""}
+    lot = {"uniqueId": "?", "sourceId": "?", "contentTypeCode": "?", "title": "\0"}
     put(datum, "submissionSet", lot)
     put(datum, "document.title", "")
     report = checked(datum)
