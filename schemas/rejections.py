@@ -17,6 +17,8 @@ Severity = Literal["reject", "warn"]
 
 RULES_PAGE: Final = "docs/rules.md"
 """The page of documentation made of the table, below the root of the project."""
+REMARKS_PAGE: Final = "docs/remarks.md"
+"""That of what is remarked in a CDA without being refused for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def _lines(rules: list[RejectionRule]) -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
         for rule in of_family:
             cells = (f"[{rule.rule_id}](#{rule.rule_id})", f"`{rule.code}`", severity_of(rule))
-            yield f"| {' | '.join(cells)} | {_text(rule.checks)} |"
+            yield f"| {' | '.join(cells)} | {escaped(rule.checks)} |"
         yield ""
         for rule in of_family:
             yield from _section(rule)
@@ -83,19 +83,19 @@ def severity_of(rule: RejectionRule) -> str:
 
 def _section(rule: RejectionRule) -> Iterator[str]:
     yield f'### <a id="{rule.rule_id}"></a>{rule.rule_id}: `{rule.code}`\n'
-    yield f"{_text(rule.checks)}\n"
+    yield f"{escaped(rule.checks)}\n"
     yield f"- **Severity**: {severity_of(rule)}"
     yield f"- **HL7 code**: {rule.hl7}"
     later = "yes, without being sent again" if rule.retryable else "no"
     yield f"- **May pass later**: {later}"
-    yield f"- **En français**: {_text(rule.french)}"
-    yield f"- **In English**: {_text(rule.english)}"
-    yield f"- **Repair**: {_text(rule.repair)}"
-    yield f"- **Source**: {_text(rule.source)}"
-    yield f"- **Example that breaks it**: {_text(rule.example)}\n"
+    yield f"- **En français**: {escaped(rule.french)}"
+    yield f"- **In English**: {escaped(rule.english)}"
+    yield f"- **Repair**: {escaped(rule.repair)}"
+    yield f"- **Source**: {escaped(rule.source)}"
+    yield f"- **Example that breaks it**: {escaped(rule.example)}\n"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """The text as it is: what Markdown would read as its own signs is escaped."""
     for sign in "\\`*_<>[]|":
         text = text.replace(sign, "\\" + sign)

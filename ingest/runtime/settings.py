@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from schemas.rejections import RULES_PAGE
+from schemas.rejections import REMARKS_PAGE, RULES_PAGE
 from schemas.severities import Severities, parse_severities
 
 PREFIX = "HISTOIRE_"
@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         default=RULES_PAGE,
         pattern=r"^[^\s#]{1,512}$",
         description="Page that explains the rules; answers link to it, #RULE appended.",
+    )
+    remarks_documentation_url: str = Field(
+        default=REMARKS_PAGE,
+        pattern=r"^[^\s#]{1,512}$",
+        description="Page that explains what histoire check remarks in a CDA.",
     )
     registry_required: bool = Field(
         default=False,

@@ -59,19 +59,22 @@ def check_cda(data: bytes, judge: Judge, settings: Settings, now: float) -> Chec
         if not broken.complete:
             unlooked.append(UNLOOKED)
     placed = [_placed(finding, document, found) for finding in _once(findings)]
-    placed += remarks.findings_of(document, found.problems, tuple(placed))
+    placed += remarks.findings_of(document, found.problems, tuple(placed), judge.remarks_page)
     return CheckedCda(placed, unlooked, True)
 
 
 _UNREAD: Final = CdaRefusal("no_clinical_document", "The file holds no ClinicalDocument.")
 
 
-def remarks_on(data: bytes, named: Iterable[Finding]) -> list[Finding]:
-    """What should be known of a document beside the rules it breaks, which are `named`."""
+def remarks_on(data: bytes, named: Iterable[Finding], page: str) -> list[Finding]:
+    """What should be known of a document beside the rules it breaks, which are `named`.
+
+    `page`: address of the documentation of the remarks.
+    """
     found, document = read_cda(data), clinical_document(data)
     if isinstance(found, CdaRefusal) or document is None:
         return []
-    return remarks.findings_of(document, found.problems, named)
+    return remarks.findings_of(document, found.problems, named, page)
 
 
 def clinical_document(data: bytes) -> Element | None:

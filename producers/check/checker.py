@@ -52,6 +52,7 @@ class Checker:
             plan.settings.rules_documentation_url,
             plan.settings.max_content_bytes,
             configured_matrix(plan.settings),
+            plan.settings.remarks_documentation_url,
         )
         self._xsds = [XmlSchema(file) for file in plan.xsds]
         self._schematrons: list[Schematron] = []
@@ -79,7 +80,7 @@ class Checker:
         content = document_in(value)
         if content is None:
             return report
-        inside = remarks_on(content, report.findings)
+        inside = remarks_on(content, report.findings, self._plan.settings.remarks_documentation_url)
         return replace(report, findings=(*report.findings, *inside, *self._validated(content)))
 
     def _cda(self, name: str, data: bytes) -> FileReport:

@@ -30,6 +30,10 @@ class Remark:
     repair: str
     place: str
 
+    def link(self, page: str) -> str:
+        """Where `page`, the documentation of the remarks, explains this one."""
+        return f"{page}#{self.rule}"
+
 
 def _load() -> Mapping[str, Remark]:
     text = resources.files("producers.check").joinpath("remarks.tsv").read_text("utf-8")
@@ -68,17 +72,18 @@ _REFUSALS: Final[Mapping[RefusalCode, str]] = {
 
 
 def findings_of(
-    document: Element, problems: Iterable[Problem], named: Iterable[Finding]
+    document: Element, problems: Iterable[Problem], named: Iterable[Finding], page: str
 ) -> list[Finding]:
     """A finding for each problem, but for those that `named`, of broken rules, say already.
 
-    A problem with places is said once more where one of them is named nowhere else.
+    A problem with places is said once more where one of them is named nowhere else. `page`: address
+    of the documentation of the remarks.
     """
     places: dict[str, set[str | None]] = {}
     for finding in named:
         places.setdefault(finding.code, set()).add(finding.place)
     return [
-        _finding(document, problem)
+        _finding(document, problem, page)
         for problem in problems
         if problem.code not in places or not _places(problem) <= places[problem.code]
     ]
@@ -90,7 +95,7 @@ def _places(problem: Problem) -> set[str | None]:
     return set(_BETWEEN.split(said.removesuffix("."))) if separator and "/" in said else set()
 
 
-def _finding(document: Element, problem: Problem) -> Finding:
+def _finding(document: Element, problem: Problem, page: str) -> Finding:
     remark = REMARKS.get(problem.code, _UNEXPLAINED)
     return Finding(
         source="cda",
@@ -102,6 +107,7 @@ def _finding(document: Element, problem: Problem) -> Finding:
         place=remark.place or None,
         line=problem.line or (line_at(document, remark.place) if remark.place else None),
         repair=remark.repair or None,
+        documentation=remark.link(page) if remark.rule else None,
     )
 
 

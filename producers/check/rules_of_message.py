@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from schemas.habilitation import Matrix
 from schemas.identity import Environment, accepted_oids
-from schemas.rejections import Rejection
+from schemas.rejections import REMARKS_PAGE, Rejection
 from schemas.rules import (
     RULES_OF,
     SOFT_RULES_OF,
@@ -41,8 +41,8 @@ _OF_MATRIX: Final = frozenset({"document.typeCode", "provenance.actor.roleCode"}
 class Judge:
     """Looks at messages as the ingestion of one installation does.
 
-    `page`: address of the documentation of the rules. `matrix`: the habilitation matrix, None: no
-    profession is restricted.
+    `page`: address of the documentation of the rules, `remarks_page`: of the remarks. `matrix`:
+    the habilitation matrix, None: no profession is restricted.
     """
 
     environment: Environment
@@ -50,6 +50,7 @@ class Judge:
     page: str
     content_bytes_max: int
     matrix: Matrix | None = None
+    remarks_page: str = REMARKS_PAGE
 
     def broken(self, name: str, datum: Mapping[str, Any]) -> Broken:
         """The hard rules that this message breaks, each; then the profession of who feeds it, and

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from lxml import etree
 
 import schemas.cda
 from producers.check.places import PLACES
-from producers.check.remarks import _REFUSALS, REMARKS
+from producers.check.remarks import _REFUSALS, REMARKS, findings_of
+from producers.check.remarks_page import page
 from producers.check.sound import SOUND
-from schemas.cda import RefusalCode
+from schemas.cda import Problem, RefusalCode
 from schemas.health_identifiers import OrganisationFault, PersonFault
 from schemas.registry import registry
+from schemas.rejections import REMARKS_PAGE, RULES_PAGE
 from schemas.times import TimeFault
 
+ROOT = Path(__file__).parents[2]
 FOLDER = Path(schemas.cda.__file__).parent
 OF_TIMES = {"malformed": "time_malformed", "offset_missing": "time_offset_missing"}
 
@@ -47,6 +52,23 @@ def test_rows_are_complete_and_their_ids_unique() -> None:
     for remark in REMARKS.values():
         assert remark.severity in ("warn", "info")
         assert all((remark.rule.startswith("CDA-"), remark.french, remark.repair))
+
+
+def test_the_page_is_what_the_table_makes_and_explains_each_remark() -> None:
+    text = (ROOT / REMARKS_PAGE).read_text()
+    assert text == page(), f"run: python -m producers.check.remarks_page > {REMARKS_PAGE}"
+    for remark in REMARKS.values():
+        assert text.count(f'## <a id="{remark.rule}"></a>') == 1
+    rules = (ROOT / RULES_PAGE).read_text()
+    for linked in re.findall(r"rules\.md#([A-Z0-9]+-[0-9]+)", text):
+        assert f'<a id="{linked}"></a>' in rules
+
+
+def test_a_remark_links_to_what_explains_it() -> None:
+    document = etree.fromstring(b'<ClinicalDocument xmlns="urn:hl7-org:v3"/>')
+    problem = Problem("item_missing", "setId is missing.")
+    (finding,) = findings_of(document, [problem], (), "https://rules.example/remarks")
+    assert finding.documentation == f"https://rules.example/remarks#{REMARKS[problem.code].rule}"
 
 
 def test_every_refusal_is_said_in_french() -> None:
