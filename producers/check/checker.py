@@ -13,6 +13,7 @@ from schemas.severities import Severities
 from . import remarks
 from .cda_file import MESSAGE, check_cda, clinical_document, remarks_on
 from .finding import FileReport, Finding, in_order
+from .hl7_file import check_hl7, content_of, is_hl7
 from .message_file import (
     NotAMessage,
     avro_of,
@@ -62,7 +63,10 @@ class Checker:
 
     def check(self, name: str, data: bytes) -> FileReport:
         """All that is found in these bytes; never raises, whatever they are."""
-        report = self._message(name, data) if is_message(data) else self._cda(name, data)
+        if is_hl7(data):
+            report = self._hl7(name, data)
+        else:
+            report = self._message(name, data) if is_message(data) else self._cda(name, data)
         return replace(report, findings=in_order(report.findings))
 
     def unreadable(self, name: str, reason: str) -> FileReport:
@@ -82,6 +86,14 @@ class Checker:
             return report
         inside = remarks_on(content, report.findings, self._plan.settings.remarks_documentation_url)
         return replace(report, findings=(*report.findings, *inside, *self._validated(content)))
+
+    def _hl7(self, name: str, data: bytes) -> FileReport:
+        """Lines are those of the CDA it carries."""
+        plan = self._plan
+        report = check_hl7(name, data, self._judge, plan.settings, plan.now)
+        content = content_of(data)
+        inside = self._validated(content) if content is not None else []
+        return replace(report, findings=(*report.findings, *inside))
 
     def _cda(self, name: str, data: bytes) -> FileReport:
         plan = self._plan

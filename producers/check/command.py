@@ -26,7 +26,8 @@ _JOBS_MAX = 64
 FilesArgument = Annotated[
     list[Path],
     typer.Argument(
-        help="CDA R2 files, messages of the feed (Avro or JSON), folders of them, or - (stdin).",
+        help="CDA R2 files, messages of the feed (Avro or JSON) or of HL7 v2, folders of them, or "
+        "- (stdin).",
         metavar="FILE...",
         show_default=False,
     ),
@@ -81,8 +82,9 @@ def check(
     """Say all that ingestion, and more, has against files, without sending them.
 
     A CDA is made into the deposit that `histoire send` would make. Every rule that needs no store
-    is looked at, not only the first one broken. Values of the file are not repeated, but in what a
-    schematron or schema says itself; matricules are masked.
+    is looked at, not only the first one broken; of those of HL7 v2 itself, the first one broken is
+    named. Values of the file are not repeated, but in what a schematron or schema says itself;
+    matricules are masked.
     Exit codes: 0 all files pass; 1 something would be rejected, or a schematron or schema finds an
     error (with --strict: or there is a warning); 2 wrong arguments or settings, or a schematron or
     schema that can't be used; 130 interrupted.

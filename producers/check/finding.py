@@ -65,7 +65,7 @@ class FileReport:
     """
 
     file: str
-    kind: Literal["cda", "message", "unreadable"]
+    kind: Literal["cda", "message", "hl7", "unreadable"]
     message: str | None
     findings: tuple[Finding, ...]
     unlooked: tuple[str, ...] = ()

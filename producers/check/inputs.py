@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 STDIN: Final = Path("-")
-SUFFIXES: Final = frozenset({".xml", ".cda", ".avro", ".bin", ".json"})
+SUFFIXES: Final = frozenset({".xml", ".cda", ".avro", ".bin", ".json", ".hl7", ".er7"})
 """Files of a folder that are looked at; named files always are."""
 
 

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 from ingest.runtime.settings import Settings
 from producers.deposit import Refused, read_file
 from producers.durable_queue import AlreadyQueued
-from producers.provenance import profession_of
+from producers.provenance import profession_of, provenance_of
 from producers.publisher import QueueFull
 from producers.send import FileSender, Request, Sending, queue_is_full
 from schemas.cda import CdaDocument
@@ -217,7 +217,7 @@ class Hl7Sender(FileSender):
         settings = self._settings
         found = document_of(order, settings.environment, settings.max_content_bytes)
         sending.remarks = len(found.problems) if found is not None else 0
-        said = feeding(order, found, self._spoken(order, found, request))
+        said = feeding(order, found, spoken(settings, order, found, request, self._clock.now()))
         # The same bytes have the same id: a message that comes twice is applied once (TRAPS 21).
         message_id = self.message_id_of(data)
         sending.message_id = message_id
@@ -228,19 +228,26 @@ class Hl7Sender(FileSender):
         with contextlib.suppress(AlreadyQueued):
             self._publisher.submit(datum, said.name, again=True)
 
-    def _spoken(self, order: Order, found: CdaDocument | None, request: Request) -> Provenance:
-        provenance = self._provenance(found, request)
-        actor = provenance["actor"]
-        if order.actor is not None and request.actor is None:
-            actor = _with_role(order.actor, found, actor)
-            if request.organisation is not None:  # who set up the door knows whose it is
-                actor = {
-                    **actor,
-                    "organisationId": request.organisation,
-                    "organisationName": None,
-                }
-        said = {"channel": "HL7V2", "actor": actor, "occurredAt": order.said_at}
-        return cast(Provenance, {**provenance, **said})
+
+def spoken(
+    settings: Settings, order: Order, found: CdaDocument | None, request: Request, now: float
+) -> Provenance:
+    """Who speaks in a message: the sender in PRT, unless `request` names another.
+
+    `now`: seconds since 1970, for what the message does not date itself.
+    """
+    provenance = provenance_of(settings, found, request.actor, request.organisation, now)
+    actor = provenance["actor"]
+    if order.actor is not None and request.actor is None:
+        actor = _with_role(order.actor, found, actor)
+        if request.organisation is not None:  # who set up the door knows whose it is
+            actor = {
+                **actor,
+                "organisationId": request.organisation,
+                "organisationName": None,
+            }
+    said = {"channel": "HL7V2", "actor": actor, "occurredAt": order.said_at}
+    return cast(Provenance, {**provenance, **said})
 
 
 def _refusal(fault: Hl7Fault) -> Refused:
@@ -261,4 +268,4 @@ def _with_role(sender: Actor, found: CdaDocument | None, fallback: Actor) -> Act
     return {**sender, "roleCode": role, "sectorCode": fallback["sectorCode"]}
 
 
-__all__ = ["NOT_FOR_DMP", "Hl7Sender", "Hl7Sending"]
+__all__ = ["NOT_FOR_DMP", "Hl7Sender", "Hl7Sending", "message_bytes_max", "spoken"]
