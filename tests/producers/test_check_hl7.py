@@ -81,8 +81,11 @@ def test_all_that_is_wrong_with_the_document_is_named(deposit: Written) -> None:
 
 
 def test_who_sends_it_is_looked_at_too(deposit: Written) -> None:
-    found = rejects(checked(replace(deposit, author="1.2.250.1.71.4.2.1^nobody there")))
+    found = rejects(checked(replace(deposit, author="1.2.250.1.71.4.2.1^8\x01")))
     assert found == [("provenance.actor.id", "identifier_malformed")]
+    report = checked(replace(deposit, author="1.2.250.1.71.4.2.1^nobody"))
+    warned = [(f.path, f.code) for f in report.findings if f.severity == "warn"]
+    assert ("provenance.actor.id", "person_id_unknown_form") in warned
 
 
 @given(st.binary(max_size=200))
