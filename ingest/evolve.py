@@ -107,7 +107,7 @@ def evolve_record(head: RecordHead, event: Event) -> RecordHead:
     """The state of a record after one more event. Raises KeyError for another stream's event."""
     on, off = _RECORD[event.name]
     if event.name == RECORD_CLOSED:
-        on |= _CLOSED_BY.get(event.datum["reasonCode"], _NONE)
+        on |= CLOSED_BY.get(event.datum["reasonCode"], _NONE)
     return RecordHead(head.version + 1, head.state & ~off | on)
 
 
@@ -179,7 +179,7 @@ _RECORD: Final[Mapping[str, tuple[int, int]]] = {
 }
 """Bits each event turns on and off. Who has access is folded from the events (`access_facts`)."""
 
-_CLOSED_BY: Final[Mapping[str, int]] = {
+CLOSED_BY: Final[Mapping[str, int]] = {
     "DEATH": RecordState.DECEASED.value,
     "IDENTITY_ERROR": RecordState.IDENTITY_ERROR.value,
 }

@@ -12,13 +12,14 @@ from typing import Final
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import PendingLink, WaitingLetter
 from schemas.codec import decode_event
-from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED
+from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_CLOSED, RecordState
 from schemas.unique_id import document_stream
 
 from .access_facts import FACT_EVENTS, Said
 from .arrivals import Arrival, read_letters
 from .companions import references_of
 from .declared_reader import DeclaredReader
+from .evolve import CLOSED_BY
 from .interpret import Context, Interpreted
 from .record_entitlement import needs_access_facts
 from .registry_reader import RegistryReader
@@ -70,6 +71,7 @@ class BasisReader:
         self._load_messages(basis, messages)
         self._load_waiting(basis, messages)
         messages += _interpreted(basis.letters)
+        self._load_closures(basis, messages)
         self._load_documents(basis, messages)
         self._load_companions(basis, messages)
         self._load_persons(basis, messages)
@@ -138,6 +140,22 @@ class BasisReader:
         basis.letters = read_letters(letters, self._context)
         basis.waits_for = {a.letter: a.waits_for for a in letters if a.waits_for}
         self._load_messages(basis, _interpreted(basis.letters))
+
+    def _load_closures(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
+        """Why records are closed, where that decides and their heads do not say it: they did not
+        before these bits were kept, nor do they of a closure that the person asked for.
+        """
+        known = basis.known
+        asked = {known.refs[m.ins].record for m in messages if m.ins and _asks_why_closed(m)}
+        heads = {record: known.record_head(record) for record in asked}
+        unsaid = {r: head for r, head in heads.items() if head.state & _WHY_CLOSED == _CLOSED}
+        if not unsaid:
+            return
+        for event, said in self._store.reading.said(unsaid, (RECORD_CLOSED,)):
+            head = unsaid[event.record]
+            if event.version <= head.version:
+                why = CLOSED_BY.get(said["reasonCode"], 0)
+                known.records[event.record] = head._replace(state=head.state | why)
 
     def _load_documents(self, basis: Basis, messages: Sequence[Interpreted]) -> None:
         """First events of documents deposited again, and the successors where masks may pass."""
@@ -289,6 +307,17 @@ def _references(firsts: Iterable[Submitted]) -> set[str]:
 
 
 _CHANGE_STATUS: Final = frozenset({"ArchiveDocument", "UnarchiveDocument", "DeleteDocument"})
+
+
+_CLOSED: Final = RecordState.CLOSED.value
+_WHY_CLOSED: Final = _CLOSED | sum(CLOSED_BY.values())
+
+
+def _asks_why_closed(message: Interpreted) -> bool:
+    """Who opens a record again, and what is told of old documents, depends on it."""
+    if message.submitted:
+        return bool(message.datum["provenance"]["channel"] == "HISTORICAL")
+    return message.name in ("OpenRecord", "CloseRecord")
 
 
 def _asks_for_successors(message: Interpreted) -> bool:
