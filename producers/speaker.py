@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from ingest.runtime.settings import PREFIX, ROOT_EXTENSION, Settings
+from schemas.identity import INS_NIA, INS_NIR
 from schemas.text_forms import ID_LENGTH_MAX, software_id_is_fit
 
 _TEXTS: Final = (
@@ -20,11 +21,14 @@ _TEXTS: Final = (
 def fault_of_speaker(settings: Settings, actor: str | None, organisation: str | None) -> str | None:
     """The option or setting for which ingestion would reject every message, in a sentence.
 
-    The rules are those of `provenance` (SPEC b.1, b.2). The value is not repeated.
+    The rules are those of `provenance` (SPEC b.1, b.2); nor may an option name a real person by his
+    INS, since others see the arguments of a process. The value is not repeated.
     """
     for option, value in (("--actor", actor), ("--organisation", organisation)):
         if value is not None and not _identifier_is_fit(value):
             return f"{option} is no identifier of the form root^extension, root an OID"
+        if value is not None and value.partition("^")[0] in (INS_NIR, INS_NIA):
+            return f"{option} is an INS of a real person, which must not stand on a command line"
     for name in ("sender_actor_id", "sender_organisation_id"):
         value = getattr(settings, name)
         if value is not None and not _identifier_is_fit(value):

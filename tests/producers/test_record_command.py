@@ -236,6 +236,7 @@ def test_a_feed_that_is_away_leaves_the_message_in_the_queue(
         (("authorise", DR_A, "--until", "2099-02-30"), Exit.USAGE, "--until"),
         (("open", "--by", "representative"), Exit.USAGE, "--actor"),
         (("open", "--actor", "me"), Exit.USAGE, "--actor"),
+        (("open", "--actor", "1.2.250.1.213.1.4.8^185"), Exit.USAGE, "real person"),
         (("block", "Dr A", "--by", "patient"), Exit.FAILED, "holder_malformed"),
         (("access", "--mode", "break-glass"), Exit.FAILED, "motive_missing"),
         (("authorise", DR_A, "--until", "2001-01-01"), Exit.FAILED, "access_time_wrong"),
