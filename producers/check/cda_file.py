@@ -14,6 +14,7 @@ from schemas.cda import CdaDocument, CdaRefusal, Coded, LegalAuthenticator, Pati
 from schemas.cda.elements import CLINICAL_DOCUMENT, Element
 from schemas.cda.hardened import hardened_tree
 from schemas.identity import accepted_oids
+from schemas.messages import Provenance
 from schemas.rejections import REJECTIONS, Rejection
 
 from ..deposit import Flags, Refused, check_document, deposit
@@ -26,6 +27,8 @@ from .sound import SOUND
 
 MESSAGE: Final = "DepositDocument"
 _TURNS_MAX: Final = 40
+Speaks = Callable[[CdaDocument], Provenance]
+"""Who speaks in the message that brings a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,13 @@ class CheckedCda:
     readable: bool
 
 
-def check_cda(data: bytes, judge: Judge, settings: Settings, now: float) -> CheckedCda:
+def check_cda(
+    data: bytes, judge: Judge, settings: Settings, now: float, speaks: Speaks | None = None
+) -> CheckedCda:
     """Everything that is wrong with this document; never raises, whatever the bytes.
 
-    `now`: seconds since 1970, the time of the message.
+    `now`: seconds since 1970, the time of the message. `speaks`: who sends it; None: who would
+    speak in `histoire send`.
     """
     found = read_cda(data)
     document = clinical_document(data)
@@ -49,7 +55,11 @@ def check_cda(data: bytes, judge: Judge, settings: Settings, now: float) -> Chec
         return CheckedCda([remarks.refusal(refusal, judge.page)], [], False)
     findings = judge.findings(_size_right(data, judge))
     unlooked: list[str] = []
-    refusals, datum = _deposit(found, data, judge, settings, now)
+
+    def of_send(document: CdaDocument) -> Provenance:
+        return provenance_of(settings, document, None, None, now)
+
+    refusals, datum = _deposit(found, data, judge, speaks or of_send)
     findings += [_of_refusal(refusal, judge) for refusal in refusals]
     if datum is None:
         unlooked.append(UNLOOKED)
@@ -97,7 +107,7 @@ def _size_right(data: bytes, judge: Judge) -> list[Rejection]:
 
 
 def _deposit(
-    found: CdaDocument, data: bytes, judge: Judge, settings: Settings, now: float
+    found: CdaDocument, data: bytes, judge: Judge, speaks: Speaks
 ) -> tuple[list[Refused], dict[str, Any] | None]:
     """Why `histoire send` would not send it, each reason, and the deposit with those mended.
 
@@ -108,8 +118,7 @@ def _deposit(
     for _ in range(_TURNS_MAX):
         try:
             check_document(found, judge.environment)
-            provenance = provenance_of(settings, found, None, None, now)
-            datum = deposit(found, data, bytes(16), provenance, Flags())
+            datum = deposit(found, data, bytes(16), speaks(found), Flags())
         except Refused as refusal:
             known = [(r.code, r.path) for r in refusals]
             mend = _MENDS.get(refusal.path or "")

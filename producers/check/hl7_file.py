@@ -20,8 +20,8 @@ from .finding import FileReport, Finding
 from .rules_of_message import UNLOOKED, Judge
 
 _DEPOSIT: Final = "DepositDocument"
-_OF_MESSAGE: Final = ("provenance.", "document.replaces")
-"""Fields of a deposit that come from the HL7 message; the others are those of its CDA."""
+_OF_MESSAGE: Final = "document.replaces"
+"""The field of a document that comes from the HL7 message; the others are those of its CDA."""
 
 
 def is_hl7(data: bytes) -> bool:
@@ -43,10 +43,14 @@ def check_hl7(file: str, data: bytes, judge: Judge, settings: Settings, now: flo
     findings += faults
     if order.content is None or name not in (None, _DEPOSIT):
         return FileReport(file, "hl7", name, tuple(findings))
-    checked = check_cda(order.content, judge, settings, now)
-    known = {finding.code for finding in checked.findings}
-    own = [f for f in findings if f.code not in known or f.path is None or "^" in f.path]
-    return FileReport(file, "hl7", name, (*own, *checked.findings), tuple(checked.unlooked))
+    checked = check_cda(
+        order.content,
+        judge,
+        settings,
+        now,
+        lambda found: spoken(settings, order, found, Request(), now),
+    )
+    return FileReport(file, "hl7", name, (*findings, *checked.findings), tuple(checked.unlooked))
 
 
 def content_of(data: bytes) -> bytes | None:
@@ -73,7 +77,7 @@ def _message(
     findings = judge.findings(broken.rejections + judge.soft(said.name, broken))
     if said.name != _DEPOSIT:
         return said.name, findings
-    return said.name, [f for f in findings if (f.path or "").startswith(_OF_MESSAGE)]
+    return said.name, [finding for finding in findings if finding.path == _OF_MESSAGE]
 
 
 def _rejection(fault: Hl7Fault) -> Rejection:

@@ -83,6 +83,13 @@ def test_all_that_is_wrong_with_the_document_is_named(deposit: Written) -> None:
 def test_who_sends_it_is_looked_at_too(deposit: Written) -> None:
     found = rejects(checked(replace(deposit, author="1.2.250.1.71.4.2.1^8\x01")))
     assert found == [("provenance.actor.id", "identifier_malformed")]
+    assert deposit.content is not None
+    untitled = re.sub(rb"<title>[^<]*</title>", b"<title> </title>", deposit.content)
+    both = replace(deposit, author="1.2.250.1.71.4.2.1^8\x01", content=untitled)
+    assert {code for _, code in rejects(checked(both))} == {
+        "identifier_malformed",
+        "text_malformed",
+    }
     report = checked(replace(deposit, author="1.2.250.1.71.4.2.1^nobody"))
     warned = [(f.path, f.code) for f in report.findings if f.severity == "warn"]
     assert ("provenance.actor.id", "person_id_unknown_form") in warned
