@@ -38,6 +38,7 @@ from .state import (
 class Basis:
     """What was read for a batch. `bases`: versions of the streams that exist, as read.
 
+    `asked`: records whose heads were read, each once: what else is said of them is read after.
     `registry`: versions of the entries that feeding rests on, as read (0: there is none).
     `links`, `letters`: all that waits for a document that a deposit of the batch may bring.
     """
@@ -48,6 +49,7 @@ class Basis:
     letters: list[Arrival] = field(default_factory=list)
     waits_for: dict[int, bytes] = field(default_factory=dict)
     registry: dict[bytes, int] = field(default_factory=dict)
+    asked: set[int] = field(default_factory=set)
 
 
 class BasisReader:
@@ -115,7 +117,8 @@ class BasisReader:
         self, basis: Basis, streams: Iterable[bytes], records: Iterable[int] = ()
     ) -> None:
         known = basis.known
-        record_of = {record_stream(record): record for record in records}
+        record_of = {record_stream(one): one for one in records if one not in basis.asked}
+        basis.asked.update(record_of.values())
         wanted = {*streams, *record_of}.difference(basis.bases)
         if not wanted:
             return
@@ -240,11 +243,11 @@ class BasisReader:
         asked = {known.refs[m.ins].record for m in messages if m.ins and needs_access_facts(m)}
         todo = _records_to_compare(basis, messages) | asked
         while todo:
+            # Heads before links: a link made in between is found by the re-check of the version.
+            self._load_heads(basis, (), todo)
             links = self._store.links(todo)
             known.links.update(links)
             todo = {other for others in links.values() for other in others} - known.links.keys()
-        if known.links:
-            self._load_heads(basis, (), known.links.keys() - known.records.keys())
         if asked:
             # Of everybody who is or may become the same person within the batch.
             known.access = {record: [] for record in known.links}

@@ -5,10 +5,12 @@ Each test has another process write at the worst moment, just before the append.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
-from feed_messages import BRUNO, CLARA, deposit, record_message, unique_id
+from access_given import access_message
+from feed_messages import ANNA, BRUNO, CLARA, deposit, record_message, unique_id
 from ingest_site import Message, Site, answers
 
 from ingest.arrivals import ReadPartition
@@ -60,6 +62,47 @@ def decided_again(site: Site, raced: Raced, ours: Message, theirs: Message) -> l
     return answers(written)
 
 
+class Meanwhile(EventStore):
+    """A store on which something else happens once, just after the links of some records are read:
+    `after` says after how many times.
+    """
+
+    before: Callable[[], None] | None = None
+    after = 1
+
+    def links(self, records: Iterable[int]) -> dict[int, frozenset[int]]:
+        found = super().links(records)
+        self.after -= 1
+        if self.after == 0 and self.before is not None:
+            before, self.before = self.before, None
+            before()
+        return found
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["with the first event", "two links away"])
+def test_a_link_made_while_the_person_is_read_counts(site: Site, linked: bool) -> None:
+    """Clara blocked the doctor; the link makes her a person with Anna, whose record had no event,
+    or with Bruno, who is one with Anna already.
+    """
+    site.write(access_message("BlockProfessional", matricule=CLARA))
+    near = ANNA
+    if linked:
+        site.write(record_message("LinkIns", matricule=ANNA, otherMatricule=BRUNO))
+        near = BRUNO
+    link = record_message("LinkIns", matricule=near, otherMatricule=CLARA)
+    parts = site.parts(access_message("AuthoriseAccess"))
+    with Meanwhile.open(site.settings) as store:
+        assert isinstance(store, Meanwhile)
+        store.after = 2 if linked else 1
+
+        def quicker() -> None:
+            assert answers(site.writer().write(elsewhere(site, link))) == ["accepted"]
+
+        store.before = quicker
+        written = site.writer(store).write(parts)
+    assert (written.races, answers(written)) == (1, ["professional_blocked"])
+
+
 UNCHANGED = [
     ("WithdrawOpposition", [], "OpposeFeeding"),
     ("OpposeFeeding", ["OpposeFeeding"], "WithdrawOpposition"),
@@ -76,7 +119,7 @@ def test_unchanged_is_an_answer_to_the_record_as_it_is_at_commit(
     """An opposition withdrawn at the same time as it is made would else stand for ever."""
     site.write(*(record_message(name) for name in given))
     assert site.write(record_message(ours)) == ["unchanged"]
-    asked = {"insiRequestedAt": 1} if theirs == "DeclareIdentity" else {}
+    asked: dict[str, Any] = {"insiRequestedAt": 1} if theirs == "DeclareIdentity" else {}
     again = decided_again(site, raced, record_message(ours), record_message(theirs, **asked))
     assert again == ["accepted"]
 
