@@ -15,7 +15,9 @@ from .tables import AccessTables
 Cursor = psycopg.Cursor[Any]
 
 BREAK_GLASS_LASTS: Final = timedelta(hours=24)
-"""How long a recorded break-glass opens the record to who made it; no source says (SPEC h.3)."""
+"""How long a recorded break-glass opens the record to who made it, from when he did; no source says
+(SPEC h.3).
+"""
 
 
 def read_access(cursor: Cursor, record: int, now: datetime) -> PersonAccess:

@@ -141,10 +141,15 @@ class AccessTables:
         return [replace(Trace(*row), document_ids=tuple(row[-1])) for row in rows]
 
     def motives_of(self, cursor: Cursor, records: Sequence[int], since: datetime) -> dict[str, str]:
-        """The motive of the newest break-glass of each actor, recorded since then and granted."""
+        """The motive of the newest break-glass of each actor since then that was granted.
+
+        Both happened and recorded since then: one that waited in a queue or among the dead letters
+        opens nothing for longer.
+        """
         rows = cursor.execute(
             f"select actor_id, motive from {self.trace} where record = any(%b::bigint[])"
-            " and mode = 'BREAK_GLASS' and outcome = 'GRANTED' and recorded_at > %b"
+            " and mode = 'BREAK_GLASS' and outcome = 'GRANTED'"
+            " and least(recorded_at, accessed_at) > %b"
             " and motive is not null order by position",
             (Int8Array.of(records), since),
             prepare=True,

@@ -136,12 +136,21 @@ def test_break_glass_needs_a_recorded_motive_and_stops_at_an_opposition(
     world.project()
     me = f"break-glass:{OTHER}"
     moment = datetime.now(UTC)
+    broken: dict[str, Any] = {
+        "mode": "BREAK_GLASS",
+        "motive": "unconscious",
+        "accessedAt": milliseconds(moment),
+    }
     assert titles(conn, me, moment) == set()
-    world.log.accessed(OTHER, mode="BREAK_GLASS", motive="unconscious", outcome="REFUSED")
-    world.log.accessed(DOCTOR, mode="BREAK_GLASS", motive="unconscious")
+    world.log.accessed(OTHER, **{**broken, "outcome": "REFUSED"})
+    world.log.accessed(DOCTOR, **broken)
     world.project()
     assert titles(conn, me, moment) == set(), "refused, and another's"
-    world.log.accessed(OTHER, mode="BREAK_GLASS", motive="unconscious")
+    yesterday = milliseconds(moment - timedelta(hours=25))
+    world.log.accessed(OTHER, **{**broken, "accessedAt": yesterday})
+    world.project()
+    assert titles(conn, me, moment) == set(), "it waited for a day before it was recorded"
+    world.log.accessed(OTHER, **broken)
     world.project()
     assert titles(conn, me, moment) == {"plain", "hidden", "no-rep"}, "never the masked ones"
     assert titles(conn, f"professional:{OTHER}", moment) == set()
