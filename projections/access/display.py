@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from schemas.may_do import PATIENT_ROLE
 from schemas.may_see import PARIS
 from schemas.valuesets import FACILITIES, SUBJECT_ROLES
 
@@ -95,6 +96,8 @@ def print_accesses(console: Console, seen: SeenAccess) -> None:
 def _row(seen: SeenTrace) -> tuple[Text, ...]:
     trace = seen.trace
     who = " · ".join(filter(None, (trace.actor_name or trace.actor_id, _role(trace.role))))
+    if trace.role == PATIENT_ROLE:
+        who = "le patient"  # whose identifier is his INS
     listed = FACILITIES.get(trace.sector or "")
     sector = listed.label if listed else trace.sector
     where = trace.organisation_name or trace.organisation_id or sector

@@ -8,16 +8,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from rich.console import Console
 
 from ingest.eventstore import EventStore
 from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.settings import Settings
-from projections.access.display import as_json
+from projections.access.display import as_json, print_accesses
 from projections.access.view import SeenAccess, accesses_of
 from projections.readers import ReadingRules, reader_named
 from projections.timeline.query import timeline_of
 from schemas.may_see import Reader, ReaderKind
-from tests.projections.given import Log, author, milliseconds
+from tests.projections.given import Log, author, milliseconds, provenance
 from tests.projections.stores import append, append_all, make_records, project
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -316,3 +317,17 @@ def test_nobody_is_somebody_without_rights(conn: psycopg.Connection[Any], world:
     project(world.settings)
     empty = accesses_of(conn, 999, PATIENT, NOW, 10)
     assert (empty.traces, empty.authorised, empty.attending) == ([], [], None)
+
+
+def test_a_patient_who_looked_is_not_shown_by_his_ins(
+    world: World, conn: psycopg.Connection[Any]
+) -> None:
+    by = provenance()
+    by["actor"] |= {"id": "1.2.250.1.213.1.4.10^279035121518989", "roleCode": "PATIENT"}
+    world.log.accessed(DOCTOR, provenance=by)
+    world.project()
+    console = Console(record=True, width=200)
+    print_accesses(console, accesses_of(conn, 1, PATIENT, NOW, 10))
+    shown = console.export_text()
+    assert "le patient" in shown
+    assert "279035121518989" not in shown
