@@ -20,7 +20,7 @@ _WEIGHTS: Final = (66.0, 30.0, 1.2, 0.8, 1.0, 1.0)
 _SETTLED_WEIGHTS: Final = (2.0, 97.0, 0.3, 0.2, 0.25, 0.25)
 _RESTRICTIONS: Final = {
     "opposed": ("opposed",),
-    "closed": ("record_closed",),
+    "closed": ("record_closed", "person_deceased"),
     "revoked": ("identity_revoked",),
 }
 _ACTIVATED: Final = 0.6

@@ -75,8 +75,8 @@ def rejected_passed_over() -> None:
     batch = module("ingest.batch")
     original = batch.outcome_rows
     batch.refused = lambda arrivals: []
-    batch.outcome_rows = lambda arrivals, now: original(
-        [a for a in arrivals if a.answer.status != "rejected"], now
+    batch.outcome_rows = lambda arrivals, *rest: original(
+        [a for a in arrivals if a.answer.status != "rejected"], *rest
     )
 
 

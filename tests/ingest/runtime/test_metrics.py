@@ -14,7 +14,8 @@ from ingest.runtime.metrics import Metrics, serve
 WRONG_UNITS = re.compile(r"_(ms|milliseconds|minutes|hours|kb|mb|kib|mib|percent)(_|$)")
 LABELS = {
     *("topic", "partition", "outcome", "code", "stage", "step", "kind", "projection", "service"),
-    *("result", "by", "rule", "name", "loop", "le", "process", "what"),
+    *("result", "by", "rule", "name", "loop", "le", "process", "what", "state"),
+    "acknowledgement",
 }
 
 
@@ -27,7 +28,7 @@ def test_every_name_keeps_the_conventions_and_has_a_help(metrics: Metrics) -> No
     families = [f for f in metrics.registry.collect() if f.name.startswith("histoire_")]
     assert len(families) > 40
     for family in families:
-        assert re.fullmatch(r"histoire_[a-z]+(_[a-z]+)*", family.name), family.name
+        assert re.fullmatch(r"histoire(_[a-z][a-z0-9]*)+", family.name), family.name
         assert len(family.documentation) > 15, family.name
         assert not WRONG_UNITS.search(family.name), family.name
         assert not family.name.endswith(("_count", "_sum", "_bucket", "_total")), family.name
