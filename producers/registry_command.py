@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from ingest.runtime.console import CommandError, Exit, note, out, print_json
+from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.feed import FeedUnavailable, check_topics, open_publisher
 from ingest.runtime.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 from ingest.runtime.lifecycle import Clock, StopSignal, SystemClock
@@ -64,14 +64,10 @@ Until = Annotated[
 ]
 Publisher = Annotated[str, typer.Option(help="Its publisher.")]
 Wait = Annotated[
-    float | None,
-    typer.Option(
-        "--wait",
-        min=0.1,
-        metavar="SECONDS",
-        help="Wait for what became of it; ingestion and relay must be running.",
-    ),
+    bool,
+    typer.Option("--wait", help="Wait for what became of it; ingestion and relay must be running."),
 ]
+Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the outcome.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -86,15 +82,17 @@ def reference(
     ] = None,
     first: From = None,
     last: Until = None,
-    wait: Wait = None,
+    wait: Wait = False,
+    timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
     """Reference a software: from that day on it may feed documents.
 
     The first reference of all puts the registry in use: from then on software that is not
     referenced is refused. The same first day again corrects a period, another one adds one.
-    Exit codes: 0 published, or accepted with --wait; 1 refused, or no answer in time; 2 a value is
-    wrong; 4 the feed is away or refuses this user; 5 the topic does not exist.
+    Exit codes: 0 on the feed (with --wait: accepted, duplicate or unchanged); 1 rejected; 2 a value
+    is wrong; 4 the feed is away or refuses this user, or there is no outcome in time; 5 the topic
+    does not exist.
     """
     said = {
         "publisher": publisher,
@@ -105,7 +103,7 @@ def reference(
         "referencedFrom": first or _today(),
         "referencedUntil": last,
     }
-    _tell("ReferenceSoftware", software, said, wait, as_json)
+    _tell("ReferenceSoftware", software, said, timeout if wait else None, as_json)
 
 
 def certify(
@@ -118,7 +116,8 @@ def certify(
         str, typer.Option("--until", parser=_day, metavar="DAY", help="Last day, YYYY-MM-DD.")
     ],
     first: From = None,
-    wait: Wait = None,
+    wait: Wait = False,
+    timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
     """Certify a téléconsultation company: its documents (sector SA64) are taken from that day on.
@@ -131,7 +130,7 @@ def certify(
         "certifiedFrom": first or _today(),
         "certifiedUntil": last,
     }
-    _tell("CertifyTeleconsultationCompany", company, said, wait, as_json)
+    _tell("CertifyTeleconsultationCompany", company, said, timeout if wait else None, as_json)
 
 
 def service(
@@ -146,7 +145,8 @@ def service(
     ] = None,
     first: From = None,
     last: Until = None,
-    wait: Wait = None,
+    wait: Wait = False,
+    timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
     """Reference a service in the catalogue of the health space; for two years without --until.
@@ -161,7 +161,7 @@ def service(
         "referencedFrom": first or _today(),
         "referencedUntil": last,
     }
-    _tell("ReferenceService", entry, said, wait, as_json)
+    _tell("ReferenceService", entry, said, timeout if wait else None, as_json)
 
 
 def evaluate(
@@ -178,7 +178,8 @@ def evaluate(
         ),
     ] = None,
     report: Annotated[str | None, typer.Option(help="Reference of the report.")] = None,
-    wait: Wait = None,
+    wait: Wait = False,
+    timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
     """State what the continuous evaluation of a service found; it withdraws nothing by itself.
@@ -191,7 +192,7 @@ def evaluate(
         "correctBefore": before,
         "report": report,
     }
-    _tell("EvaluateService", entry, said, wait, as_json)
+    _tell("EvaluateService", entry, said, timeout if wait else None, as_json)
 
 
 def withdraw(
@@ -199,7 +200,8 @@ def withdraw(
     reason: Annotated[str, typer.Option(help="Why; no name of a person.")],
     kind: Annotated[KindName, typer.Option(help="What it is about.")] = KindName.SOFTWARE,
     first: From = None,
-    wait: Wait = None,
+    wait: Wait = False,
+    timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
     """Withdraw a reference or certificate from a day on: nothing more is fed under it.
@@ -208,7 +210,7 @@ def withdraw(
     `registry reference`.
     """
     said = {"kind": kind.name, "withdrawnFrom": first or _today(), "reason": reason}
-    _tell("WithdrawReference", entry, said, wait, as_json)
+    _tell("WithdrawReference", entry, said, timeout if wait else None, as_json)
 
 
 def register_registry(app: typer.Typer) -> None:
@@ -245,8 +247,9 @@ def _tell(
     _report(message_id, at, answer, as_json)
     if answer is None:
         raise CommandError(
-            f"no answer within {wait:g} seconds",
-            "It is on the feed: see histoire outcomes, once ingestion and relay have run.",
+            "the message is on the feed and has no outcome yet",
+            "Is `histoire run` or `histoire ingest` with `histoire relay` at work?",
+            Exit.UNAVAILABLE,
         )
     if not answer.is_good:
         raise typer.Exit(Exit.FAILED)
@@ -285,12 +288,27 @@ def _answer(reader: AnswerReader, message_id: str, seconds: float, clock: Clock)
 
 
 def _report(message_id: UUID, at: Acknowledgement, answer: Answer | None, as_json: bool) -> None:
-    place = f"{at.partition.topic}/{at.partition.number}/{at.offset}"
+    """As `histoire record` says it, with the same keys."""
+    outcome = None if answer is None else answer.outcome
+    state = "acknowledged" if outcome is None else outcome["status"].lower()
+    topic, partition = at.partition.topic, at.partition.number
     if as_json:
-        told = None if answer is None else answer.as_json()
-        print_json({"messageId": str(message_id), "place": place, "outcome": told})
-    elif answer is None:
-        note(f"published as message {message_id} at {place}")
-    else:
-        lines = (f"{answer.outcome['status']} {message_id} {place}", *answer.explained())
-        out().print("\n  ".join(lines), markup=False)
+        told = {
+            "state": state,
+            "messageId": str(message_id),
+            "topic": topic,
+            "partition": partition,
+            "offset": at.offset,
+            "code": outcome and outcome["code"],
+            "ruleId": outcome and outcome["ruleId"],
+            "path": outcome and outcome["path"],
+            "english": answer and answer.english,
+            "french": answer and answer.french,
+            "repair": answer and answer.repair,
+            "documentation": answer and answer.documentation,
+        }
+        print_json(told)
+        return
+    place = f"{topic}/{partition}/{at.offset}"
+    lines = [f"{state:<12} {place} message {message_id}", *(answer.explained() if answer else ())]
+    out().print("\n          ".join(lines), markup=False)

@@ -168,9 +168,10 @@ def _refused(rejection: Rejection) -> CommandError:
 
 def _show(act: Act, spoken: Spoken) -> None:
     colour = "green" if spoken.state in _GOOD else "yellow" if spoken.state == "queued" else "red"
-    parts = [f" {act} message {spoken.message_id}"]
+    parts = [f" {act}"]
     if spoken.offset is not None:
         parts.append(f" patients/{spoken.partition}/{spoken.offset}")
+    parts.append(f" message {spoken.message_id}")
     if spoken.answer is not None:
         parts += [f"\n          {line}" for line in spoken.answer.explained()]
     out().print(Text.assemble((f"{spoken.state:<12}", colour), *parts))
