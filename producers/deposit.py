@@ -37,7 +37,8 @@ class Flags:
 class Refused(Exception):
     """A file is not sent: ingestion would refuse it. Sentences name no person.
 
-    `path`: the field of the message at fault, None when it is the file as a whole.
+    `path`: the field of the message at fault, None when it is the file as a whole. `repair`: what
+    the rule of its code says is to be done, empty where there is none.
     """
 
     def __init__(self, code: str, english: str, french: str, path: str | None = None) -> None:
@@ -46,12 +47,14 @@ class Refused(Exception):
         self.english = english
         self.french = french
         self.path = path
+        rule = REJECTIONS.get(code)
+        self.repair = "" if rule is None else rule.repair
 
 
 def refused(code: str, path: str | None = None) -> Refused:
     """The refusal that ingestion would give, before sending."""
     rule = REJECTIONS[code]
-    return Refused(code, f"{rule.english} {rule.repair}", rule.french, path)
+    return Refused(code, rule.english, rule.french, path)
 
 
 def read_document(data: bytes, environment: Environment, bytes_max: int) -> CdaDocument:

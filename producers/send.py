@@ -70,7 +70,7 @@ class Sending:
             "path": refusal.path if refusal else answer and answer.outcome["path"],
             "english": refusal.english if refusal else answer and answer.english,
             "french": refusal.french if refusal else answer and answer.french,
-            "repair": answer.repair if answer else None,
+            "repair": refusal.repair if refusal else answer and answer.repair,
             "documentation": rule.link(self.rules_page)
             if rule
             else answer and answer.documentation,

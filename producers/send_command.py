@@ -153,8 +153,8 @@ def _show_earlier(earlier: Earlier, as_json: bool) -> None:
         )
     else:
         note(
-            f"of earlier calls {earlier.waited} messages were waiting: {earlier.acknowledged} are "
-            f"acknowledged now, {earlier.refused} refused, {earlier.queued} still queued"
+            f"messages that earlier calls left in the queue: {earlier.waited}; acknowledged now "
+            f"{earlier.acknowledged}, refused {earlier.refused}, still queued {earlier.queued}"
         )
 
 
@@ -178,7 +178,8 @@ def _explained(sending: Sending) -> list[str]:
         return sending.answer.explained() if sending.answer is not None else []
     code = said["code"]
     place = place_of_rule(said["ruleId"], code, said["path"]) if said["ruleId"] else code
-    return [place, said["english"], said["french"], *filter(None, [said["documentation"]])]
+    english = f"{said['english']} {said['repair']}".strip()
+    return [place, english, said["french"], *filter(None, [said["documentation"]])]
 
 
 def end_of_sending(sent: Sent, wait: bool) -> None:

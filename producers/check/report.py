@@ -17,10 +17,10 @@ _COLOURS: Final[dict[Severity, str]] = {
     "info": "cyan",
 }
 _NAMES: Final[dict[Severity, str]] = {
-    "reject": "rejects",
-    "error": "errors",
-    "warn": "warnings",
-    "info": "remarks",
+    "reject": "reject",
+    "error": "error",
+    "warn": "warning",
+    "info": "remark",
 }
 
 
@@ -40,14 +40,21 @@ class Totals:
             self._findings[finding.severity] += 1
 
     def line(self) -> Text:
-        """`30 files: 25 pass, 5 do not; 7 rejects, 41 warnings`."""
+        """`30 files: 25 pass, 5 fail; 7 rejects, 41 warnings`."""
         passing = self.files - self.failed
-        text = Text(f"{self.files} file{'s' if self.files != 1 else ''}: ")
+        text = Text(f"{_number(self.files, 'file')}: ")
         text.append(f"{passing} pass", "green" if passing else "")
         text.append(", ")
-        text.append(f"{self.failed} do not" if self.failed else "none fails", _failing(self.failed))
-        counted = [f"{n} {_NAMES[s]}" for s, n in self._findings.items() if n]
+        fails = "fails" if self.failed == 1 else "fail"
+        text.append(
+            f"{self.failed} {fails}" if self.failed else "none fails", _failing(self.failed)
+        )
+        counted = [_number(n, _NAMES[s]) for s, n in self._findings.items() if n]
         return text.append(f"; {', '.join(counted) or 'nothing found'}")
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _failing(count: int) -> str:

@@ -122,8 +122,8 @@ def _explained(sending: Hl7Sending, verdict: Verdict) -> list[str]:
     """Which rule is broken and where, in words, with the link to more; then what is remarked."""
     lines = []
     if verdict.rule:
-        rule_id, path, link = verdict.explained or ("?", "", "")
-        place = place_of_rule(rule_id, verdict.rule, verdict.location or path or None)
+        rule_id, path, link = verdict.explained or ("", "", "")
+        place = place_of_rule(rule_id, verdict.rule, verdict.location or path or None).strip()
         lines += [f"{verdict.application_code} {place}", verdict.diagnostic, verdict.user_message]
         lines += [link] if link else []
     for code in sending.warned:

@@ -135,7 +135,8 @@ class Hl7Sending(Sending):
     def _refused_here(self, refusal: Refused, acknowledgement_code: str) -> Verdict:
         """In the words of the refusal: they say more than those of the rule."""
         said = self._refused(refusal.code, acknowledgement_code, path=refusal.path)
-        return replace(said, diagnostic=refusal.english, user_message=refusal.french)
+        words = f"{refusal.english} {refusal.repair}".strip()
+        return replace(said, diagnostic=words, user_message=refusal.french)
 
 
 _LATE: Final = "Queued durably, not answered in time. Send it again: a second copy changes nothing."
@@ -252,7 +253,7 @@ def spoken(
 
 def _refusal(fault: Hl7Fault) -> Refused:
     rule = fault.rule
-    return Refused(fault.code, f"{rule.english} {rule.repair}", rule.french)
+    return Refused(fault.code, rule.english, rule.french)
 
 
 def _with_role(sender: Actor, found: CdaDocument | None, fallback: Actor) -> Actor:

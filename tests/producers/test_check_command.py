@@ -111,7 +111,7 @@ def test_a_broken_one_fails_with_all_that_is_needed(folder: Path) -> None:
     for part in ("INS-02", "ins_key_wrong", "ins.matricule", "recordTarget", "line ", "clé", "key"):
         assert part in result.stdout
     assert "#INS-02" in result.stdout
-    assert "1 file: 0 pass, 1 do not; 1 rejects" in result.stdout
+    assert "1 file: 0 pass, 1 fails; 1 reject" in result.stdout
 
 
 def test_json_is_one_object_for_each_file(folder: Path) -> None:
