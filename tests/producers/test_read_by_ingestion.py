@@ -19,9 +19,7 @@ from schemas.identity import accepted_oids
 from schemas.messages import FEED_TOPICS
 
 PARTITIONS = 24
-CONTEXT = Context(
-    accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX
-)
+CONTEXT = Context(accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX)
 DECIDED_LATER = {"target_unknown", "unique_id_conflict", "opposed", "record_closed"} | {
     "identity_revoked",
     "record_unknown",
