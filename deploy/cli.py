@@ -148,7 +148,7 @@ def describe(error: Exception) -> tuple[str, str | None, Exit]:
             # "permission denied for table x": the server's own words name objects, never rows.
             return (
                 f"PostgreSQL refuses this user a right: {error.diag.message_primary}",
-                "Make it a member of the role of this command: histoire migrate --print-roles",
+                "Make it a member of this command's role: see `histoire migrate --print-roles`.",
                 Exit.USAGE,
             )
         case psycopg.OperationalError():

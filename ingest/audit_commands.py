@@ -53,7 +53,10 @@ def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
         fetched = accepted + duplicate + unchanged + rejected for every partition; events counted =
         events stored; every stream sound; a dead letter for every rejection. Names every gap that
         a person accepted, with the reason. May run beside ingestion and projections: its numbers
-        are of one moment. Exit code 1 when something does not balance.
+        are of one moment.
+
+        Exit codes: 0 balances; 1 something does not; 2 not migrated; 4 the feed or the database is
+        away.
         """
         settings = Settings.load()
         with told_to_people(), EventStore.open(settings) as store, progress("audit"):
@@ -168,6 +171,9 @@ def _register_document(app: typer.Typer) -> None:
         """Give back the bytes of a document, verified against the hash of its deposit.
 
         The file of --out is for its owner only (mode 600) and whole or not there.
+
+        Exit codes: 0 given; 2 no uniqueId, or the file is there already; 4 the database is away; 5
+        the bytes or their key are missing or wrong; 6 no such document, or none with bytes.
         """
         wanted = sys.stdin.readline().strip() if unique_id == "-" else unique_id
         if not unique_id_is_well_formed(wanted):
@@ -265,7 +271,9 @@ def _accept(
     try:
         offset = accept_position(store, position, reason=reason, by=getpass.getuser(), to=to)
     except OffsetRefused as error:
-        raise CommandError(f"{name}: {error}", "See: histoire positions show", Exit.USAGE) from None
+        raise CommandError(
+            f"{name}: {error}", "See `histoire positions show`.", Exit.USAGE
+        ) from None
     out().print(f"{name}: reading goes on at offset {offset}")
 
 

@@ -96,8 +96,10 @@ def register(
     ) -> None:
         """Validate the messages of the feed and append them to the store, exactly once.
 
-        Ends cleanly on SIGTERM after the batch under way. Exit code 3: too many messages would be
-        rejected; 5: a person must decide (a topic recreated, a key missing).
+        Ends cleanly on SIGTERM or Ctrl-C after the batch under way.
+        Exit codes: 0 ended; 2 wrong settings or not migrated; 3 too many messages would be
+        rejected; 4 the feed or the database is away; 5 a person must decide (a topic recreated, a
+        key missing).
         """
         settings = Settings.load()
         port = port_of(metrics_port, until_idle)
@@ -109,6 +111,8 @@ def register(
         """Publish the outcomes of committed batches on topic `outcomes`, at least once.
 
         Also does `histoire housekeeping` at its start and each hour, unless --until-idle.
+        Exit codes: 0 ended; 2 wrong settings or not migrated; 4 the feed or the database is away;
+        5 a topic does not exist.
         """
         settings = Settings.load()
         port = port_of(metrics_port, until_idle)

@@ -23,7 +23,7 @@ def told_to_people() -> Iterator[None]:
             f"ingestion stopped itself: {error}. Nothing of this batch was committed, so none of it"
             " is among the dead letters yet",
             "Find the cause at the senders; to let N rejections through, into the dead letters:"
-            " histoire ingest --accept-rejections N",
+            " `histoire ingest --accept-rejections N`",
             Exit.STOPPED,
         ) from None
     except (LetterNotFound, DocumentUnavailable) as error:

@@ -100,7 +100,7 @@ def show_entry(
                 found.append({**told(EntryKey(kind, name), entry, moment), "history": events})
     if not found:
         raise CommandError(
-            "the registry has no such entry", "See: histoire registry list", Exit.NOT_FOUND
+            "the registry has no such entry", "See `histoire registry list`.", Exit.NOT_FOUND
         )
     for facts in found:
         print_json(facts) if as_json else _show(facts)

@@ -72,7 +72,7 @@ def _chosen(name: str | None) -> Sequence[RejectionRule]:
     rule = find_rule(name)
     if rule is None:
         near = nearest_rule(name)
-        repair = f"Did you mean {near}?" if near else "histoire rules lists all."
+        repair = f"Did you mean {near}?" if near else "`histoire rules` lists all."
         raise CommandError("there is no such rule", repair, Exit.NOT_FOUND)
     return [rule]
 

@@ -31,7 +31,7 @@ class NotMigrated(Exception):
     """The projection has no tables yet: run `histoire migrate`."""
 
     def __init__(self, projection: str) -> None:
-        super().__init__(f"projection {projection} has no tables: run histoire migrate")
+        super().__init__(f"projection {projection} has no tables: run `histoire migrate`")
 
 
 @dataclass(frozen=True, slots=True)

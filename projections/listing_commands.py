@@ -15,7 +15,7 @@ from schemas.valuesets import FACILITIES, type_label
 
 from .command_errors import clear_errors
 from .notifications.relay import Notice, newest_notices
-from .statistics.figures import Figures, NoSuchFigure, chosen, national_figures, totals
+from .statistics.figures import Figure, Figures, NoSuchFigure, chosen, national_figures, totals
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
 
@@ -32,7 +32,7 @@ def notifications(
     since: Annotated[str | None, typer.Option(help=SINCE_HELP)] = None,
     json: Json = False,
 ) -> None:
-    """List the notifications: who is to be told that a document became visible. No name, no title.
+    """List the notifications: who is to be told what, such as a new document. No name, no title.
 
     `--since` looks at when the event was recorded that made it due.
 
@@ -76,13 +76,12 @@ def statistics(
     month: Annotated[
         str | None, typer.Option(metavar="YYYY[-MM]", help="Only acts of this month or year.")
     ] = None,
-    json: Json = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Show the national figures: documents per sector, type and month of the act; records.
 
     Technical documents are not counted. `current` are those neither replaced nor deleted. Filters
-    choose documents, never records; the totals are those of what is shown. With `--json` one
-    object.
+    choose documents, never records; the totals are those of what is shown.
 
     Exit codes: 0 shown; 2 not migrated, or a sector, type or month that does not exist.
     """
@@ -95,18 +94,30 @@ def statistics(
     try:
         figures = chosen(figures, sector or (), type_code or (), month)
     except NoSuchFigure as error:
-        raise CommandError(str(error), code=Exit.USAGE) from None
+        raise CommandError(error.sentence, error.repair, Exit.USAGE) from None
     if json:
         print_json(
             {
                 "position": figures.position,
                 "records": figures.records,
-                "documents": figures.documents,
+                "documents": [_cell(figure) for figure in figures.documents],
                 "totals": totals(figures),
             }
         )
     else:
         _print_figures(figures)
+
+
+def _cell(figure: Figure) -> dict[str, Any]:
+    return {
+        "sector": figure.sector,
+        "typeCode": figure.type_code,
+        "month": figure.month,
+        "fed": figure.fed,
+        "replaced": figure.replaced,
+        "deleted": figure.deleted,
+        "current": figure.current,
+    }
 
 
 def _notice(notice: Notice) -> dict[str, Any]:

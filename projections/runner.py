@@ -64,7 +64,7 @@ class OtherVersion(Exception):
     def __init__(self, projection: str) -> None:
         super().__init__(
             f"the tables of projection {projection} were made by another version of this program:"
-            f" run histoire replay {projection}"
+            f" run `histoire replay {projection}`"
         )
 
 

@@ -82,7 +82,7 @@ def parse_severities(text: str) -> Severities:
         rule, effect = find_rule(name), _EFFECT_OF.get(value.lower())
         if rule is None:
             near = nearest_rule(name)
-            hint = f"did you mean {near}?" if near else "histoire rules lists all"
+            hint = f"did you mean {near}?" if near else "`histoire rules` lists all"
             raise SeverityError(f"item {number} names no rule; {hint}")
         _check(rule, effect, rule.code in changed)
         changed[rule.code] = effect or rule.severity

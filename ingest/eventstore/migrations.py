@@ -91,7 +91,7 @@ def check_migrated(conn: Session, part: str) -> None:
     wanted = migrations(part)
     _verify(wanted, applied)
     if len(applied) < len(wanted):
-        raise MigrationError("the database lacks tables of this version: run histoire migrate")
+        raise MigrationError("the database lacks tables of this version: run `histoire migrate`")
 
 
 def _migrate(dsn: str, part: str) -> list[str]:

@@ -126,7 +126,7 @@ def read_secrets(conn: _Connection, master: MasterKey) -> StoreSecrets:
     """The secrets of this store. Raises MasterKeyError, or MigrationError when there are none."""
     rows: dict[str, bytes] = dict(conn.execute("select name, wrapped from store_secret").fetchall())
     if any(name not in rows for name in NAMES):
-        raise MigrationError("the store has no secrets yet: run histoire migrate")
+        raise MigrationError("the store has no secrets yet: run `histoire migrate`")
     letter, token = master.unwrap([Wrapping(_context(name), rows[name]) for name in NAMES])
     return StoreSecrets(
         identity=_derived(token, b"identity"), author=_derived(token, b"author"), letter=letter

@@ -370,7 +370,7 @@ def child_environment(**overrides: str) -> dict[str, str]:
 
 def _unknown(setting: str) -> str:
     near = difflib.get_close_matches(setting, Settings.model_fields, n=1, cutoff=0.5)
-    all_listed = "unset it: histoire config then lists all"
+    all_listed = "unset it: `histoire config` then lists all"
     hint = f"did you mean {variable(near[0])}?" if near else all_listed
     return f"{variable(setting)} is not a setting; {hint}"
 

@@ -137,7 +137,7 @@ def _with_matrix(settings: Settings, asked: Path | None) -> Settings:
     except SettingsError as error:
         name = variable("habilitation_file")
         problems = str(error).replace(f"{name}:", "--habilitation:")
-        raise CommandError(problems, "See histoire habilitation check.", Exit.USAGE) from None
+        raise CommandError(problems, "See `histoire habilitation check`.", Exit.USAGE) from None
     return settings
 
 

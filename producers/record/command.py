@@ -137,7 +137,7 @@ def record(
         speaker = speaking(by, provenance["actor"], who, role)
         message, datum = message_of(act, said, who, {**provenance, "actor": speaker})
     except Misused as error:
-        raise CommandError(str(error), "See histoire record --help.", Exit.USAGE) from None
+        raise CommandError(str(error), "See `histoire record --help`.", Exit.USAGE) from None
     rejection = fault_of(message, datum, settings.environment)
     if rejection is not None:
         raise _refused(rejection)

@@ -20,7 +20,12 @@ _MONTH: Final = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2]))?")
 
 
 class NoSuchFigure(ValueError):
-    """What was asked for is in no list and in no figure."""
+    """What was asked for is in no list and in no figure: a sentence, and what to give instead."""
+
+    def __init__(self, sentence: str, repair: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.repair = repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,12 @@ def chosen(
     """
     for code in sectors:
         if code not in FACILITIES and all(code != figure.sector for figure in figures.documents):
-            raise NoSuchFigure(f"there is no sector {code}")
+            raise NoSuchFigure(f"there is no sector {code}", "Give a code of J61, e.g. SA25.")
     for code in types:
         if code not in TYPES and all(code != figure.type_code for figure in figures.documents):
-            raise NoSuchFigure(f"there is no type {code}")
+            raise NoSuchFigure(f"there is no type {code}", "Give a code of J66, e.g. 11502-2.")
     if month is not None and _MONTH.fullmatch(month) is None:
-        raise NoSuchFigure("a month is written YYYY-MM, a year YYYY")
+        raise NoSuchFigure("--month is no month and no year", "Give YYYY-MM or YYYY.")
     kept = [
         figure
         for figure in figures.documents

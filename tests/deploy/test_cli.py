@@ -121,7 +121,7 @@ def test_wrong_settings_are_told_all_at_once(
         (MissingProgramError("no java", "Install it."), 7, "no java. Install it."),
         (BrokerError("no answer"), 4, "no answer"),
         (EmbeddedPostgresError("no start"), 4, "no start"),
-        (NotMigrated("timeline"), 2, "run histoire migrate"),
+        (NotMigrated("timeline"), 2, "run `histoire migrate`"),
         (FeedMismatch("topic recreated"), 5, "topic recreated"),
         (FeedUnavailable("away"), 4, "away"),
         (psycopg.OperationalError("connection refused\nmore"), 4, "connection refused. Check"),

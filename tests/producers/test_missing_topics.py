@@ -66,7 +66,7 @@ def test_topics_of_another_prefix(histoire: Commands, database: str, tmp_path: P
         code, said = histoire(*call, prefix="ghost-")
         assert code == Exit.HALTED, call
         topic = "outcomes" if call == ("outcomes",) else "documents"
-        assert f"topic {topic} does not exist: run histoire migrate, or ask" in said
+        assert f"topic {topic} does not exist: run `histoire migrate`, or ask" in said
     ghost = Settings.model_validate({**settings.model_dump(), "topic_prefix": "ghost-"})
     assert topic_facts(ghost) == {}
     assert histoire("outcomes")[0] == Exit.OK

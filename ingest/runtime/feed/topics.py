@@ -92,7 +92,7 @@ def topic_facts(settings: Settings) -> dict[str, TopicFacts]:
 def _refuse_missing(missing: Iterable[str]) -> None:
     for topic in missing:
         raise FeedMismatch(
-            f"topic {topic} does not exist: run histoire migrate, or ask the operator of the feed"
+            f"topic {topic} does not exist: run `histoire migrate`, or ask the operator of the feed"
         )
 
 

@@ -46,7 +46,9 @@ def test_all_problems_are_reported_at_once_with_the_nearest_name() -> None:
     assert problems[0] == (
         "HISTOIRE_DATABSE_DSN is not a setting; did you mean HISTOIRE_DATABASE_DSN?"
     )
-    assert problems[1] == "HISTOIRE_QQQ is not a setting; unset it: histoire config then lists all"
+    assert (
+        problems[1] == "HISTOIRE_QQQ is not a setting; unset it: `histoire config` then lists all"
+    )
     assert {problem.split(":")[0] for problem in problems[2:]} == {
         "HISTOIRE_METRICS_PORT",
         "HISTOIRE_ENVIRONMENT",
