@@ -9,6 +9,7 @@ install: $(STAMP)
 
 # uv where it is there (seconds), pip otherwise (a minute): the same locked, hash-checked versions.
 $(STAMP): pyproject.toml requirements.lock
+	@echo "installing into $(VENV): a minute or two at the first time" >&2
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
 	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
