@@ -29,6 +29,9 @@ from .faults import told_to_people
 from .positions import OffsetRefused, PartitionPosition, accept_position, positions_of
 from .reasons import reason_given
 
+TO_HELP = (
+    "Offset to go on at; without it the nearest one the log holds, of a topic made anew its first."
+)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
@@ -239,11 +242,11 @@ def _register_positions(app: typer.Typer) -> None:
         reason: Annotated[str, typer.Option(help="Why; kept with the gap.")],
         to: Annotated[
             int | None,
-            typer.Option("--to", min=0, metavar="OFFSET", help="Where to go on reading."),
+            typer.Option("--to", min=0, metavar="OFFSET", help=TO_HELP),
         ] = None,
         yes: Annotated[bool, typer.Option("--yes", help="Really do it.")] = False,
     ) -> None:
-        """Go on reading a partition that halted: at OFFSET, or at the begin or end of its log.
+        """Go on reading a partition that halted, at the offset of --to or the nearest there is.
 
         What is skipped counts as holes and is kept as a gap, with the reason. Without --yes only
         says what would be done. A running ingestion goes on within a minute.
@@ -264,8 +267,8 @@ def _accept(
     name = f"{position.partition.topic}/{position.partition.number}"
     if not yes:
         raise CommandError(
-            f"{name}: {position.misfit or 'the offsets fit'} Nothing was done.",
-            "Add --yes.",
+            f"{name}: {position.misfit or 'the position fits the log.'} Nothing was done",
+            "Add --yes to go on all the same.",
             Exit.USAGE,
         )
     try:

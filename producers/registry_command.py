@@ -92,7 +92,7 @@ def reference(
     referenced is refused. The same first day again corrects a period, another one adds one.
     Exit codes: 0 on the feed (with --wait: accepted, duplicate or unchanged); 1 rejected; 2 a value
     is wrong; 4 the feed is away or refuses this user, or there is no outcome in time; 5 the topic
-    does not exist.
+    does not exist; 130 interrupted.
     """
     said = {
         "publisher": publisher,
@@ -243,8 +243,19 @@ def _tell(
     with closing(AnswerReader(settings, client_id=CLIENT, from_end=True)) as reader:
         _make_ready(reader, clock)
         at = _publish(settings, record)
-        answer = _answer(reader, str(message_id), wait, clock)
+        stop = StopSignal()
+        answer = _answer(reader, str(message_id), wait, clock, stop)
     _report(message_id, at, answer, as_json)
+    _end(answer, interrupted=stop.is_set())
+
+
+def _end(answer: Answer | None, *, interrupted: bool) -> None:
+    if answer is None and interrupted:
+        raise CommandError(
+            "interrupted: the message is on the feed, its outcome is not known",
+            None,
+            Exit.INTERRUPTED,
+        )
     if answer is None:
         raise CommandError(
             "the message is on the feed and has no outcome yet",
@@ -277,8 +288,10 @@ def _make_ready(reader: AnswerReader, clock: Clock) -> None:
         reader.read(_LOOK_SECONDS)
 
 
-def _answer(reader: AnswerReader, message_id: str, seconds: float, clock: Clock) -> Answer | None:
-    end, stop = clock.monotonic() + seconds, StopSignal()
+def _answer(
+    reader: AnswerReader, message_id: str, seconds: float, clock: Clock, stop: StopSignal
+) -> Answer | None:
+    end = clock.monotonic() + seconds
     with stop.installed():
         while clock.monotonic() < end and not stop.is_set():
             for answer in reader.read(_LOOK_SECONDS):
