@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -52,6 +53,13 @@ def _configure_logs() -> None:
         level=settings.log_level if chosen else "warning",
         form=settings.log_format,
     )
+    if not chosen:  # what the Kafka client says of a broker that is away, the command says itself
+        for handler in logging.getLogger().handlers:  # not the logger: the reason is read from it
+            handler.addFilter(_not_of_kafka)
+
+
+def _not_of_kafka(line: logging.LogRecord) -> bool:
+    return not line.name.startswith("kafka.")
 
 
 def make_app() -> typer.Typer:
@@ -112,8 +120,11 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         app(args=arguments, prog_name="histoire")
     except SystemExit as end:
+        if end.code == Exit.INTERRUPTED:
+            err("interrupted")
         return end.code if isinstance(end.code, int) else Exit.FAILED
     except KeyboardInterrupt:
+        err("interrupted")
         return Exit.INTERRUPTED
     except SettingsError as error:
         for problem in error.problems:

@@ -126,7 +126,8 @@ def _cluster(folder: Path, port: int, nodes: int, secure: bool) -> Cluster:
     runs = before is not None and any(node_pid(node) is not None for node in before.nodes)
     if before is not None and runs and port not in (0, before.nodes[0].port):
         raise BrokerError(
-            f"the broker already runs on port {before.nodes[0].port}", "Stop it first."
+            f"the broker already runs on port {before.nodes[0].port}",
+            "Name this port with --port, or stop it first.",
         )
     return make_cluster(folder, port, nodes, secure=secure)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -128,7 +129,7 @@ def test_wrong_settings_are_told_all_at_once(
         (FileNotFoundError(2, "No such file or directory", "a.xml"), 1, "a.xml: No such file"),
         (ZeroDivisionError("DURAND"), 70, "a fault of ours: ZeroDivisionError in"),
         (psycopg.errors.UniqueViolation("Key (x)=(DURAND)"), 70, "UniqueViolation SQLSTATE 23505"),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "error: interrupted"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
@@ -174,3 +175,15 @@ def test_at_80_columns_names_of_settings_stay_whole() -> None:
     assert max(map(len, shown.splitlines())) <= 80
     assert {variable(name) for name in Settings.model_fields} <= set(shown.split())
     assert "…" not in shown
+
+
+def test_the_kafka_client_does_not_speak_beside_a_command(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Why a broker is away is one sentence of the command, not the lines of the client's log."""
+    cli.run(["schemas", "list", "--json"])
+    capfd.readouterr()
+    logging.getLogger("kafka.net.transport").error("socket disconnected")
+    assert capfd.readouterr().err == ""
+    logging.getLogger("histoire.other").error("said")
+    assert "said" in capfd.readouterr().err
