@@ -1,5 +1,19 @@
-"""`python -m deploy` is the command `histoire`."""
+"""The command `histoire`, also as `python -m deploy`: Ctrl-C ends it from the first import on."""
 
-from .cli import main
+import sys
 
-main()
+_INTERRUPTED = 130
+"""`ingest.runtime.console.Exit.INTERRUPTED`, which is not imported yet."""
+
+
+def main() -> None:
+    """Entry point. Importing all commands takes most of a second, in which Ctrl-C ends quietly."""
+    try:
+        from .cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -187,3 +187,20 @@ def test_the_kafka_client_does_not_speak_beside_a_command(
     assert capfd.readouterr().err == ""
     logging.getLogger("histoire.other").error("said")
     assert "said" in capfd.readouterr().err
+
+
+def test_an_interruption_while_commands_are_imported_ends_quietly() -> None:
+    interrupted = """
+import sys
+from deploy.__main__ import main
+
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "deploy.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (Exit.INTERRUPTED, b"", b"")
