@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -36,8 +37,17 @@ _CLOSE_SECONDS: Final = 10.0
 
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: a free one.")]
+
+
+class AckWhen(StrEnum):
+    """What AA waits for."""
+
+    OUTCOME = "outcome"
+    QUEUED = "queued"
+
+
 AnswerOption = Annotated[
-    str,
+    AckWhen,
     typer.Option(
         "--ack-when",
         help="outcome: AA when the document is in the record; queued: AA when it is queued "
@@ -82,7 +92,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Say the address as JSO
 def mllp(
     host: HostOption = "127.0.0.1",
     port: PortOption = PORT,
-    ack_when: AnswerOption = "outcome",
+    ack_when: AnswerOption = AckWhen.OUTCOME,
     timeout: TimeoutOption = 30.0,
     tls_cert: CertificateOption = None,
     tls_key: KeyOption = None,
@@ -109,12 +119,10 @@ def mllp(
     fault = fault_of_speaker(settings, actor, organisation)
     if fault is not None:
         raise CommandError(fault, "Nothing was begun.", Exit.USAGE)
-    if ack_when not in ("outcome", "queued"):
-        raise CommandError("--ack-when is outcome or queued", None, Exit.USAGE)
     door = Door(
         host=host,
         port=port,
-        answer_seconds=timeout if ack_when == "outcome" else 0.0,
+        answer_seconds=timeout if ack_when is AckWhen.OUTCOME else 0.0,
         message_bytes=message_bytes_max(settings),
         connections=connections,
         idle_seconds=idle,
