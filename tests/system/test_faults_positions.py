@@ -91,6 +91,7 @@ def test_what_retention_took_unread_is_named(
     ]
     _has_reason(evidence, holes=len(gone))
     evidence.fed = before.fed
+    evidence.records |= before.records
     findings = trial.findings(evidence)
     # The checker names each record that is gone, the partitions with holes, and nothing else.
     of_offsets = {f.subject for f in findings if f.kind in ("lost", "unexplained")}

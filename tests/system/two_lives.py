@@ -46,6 +46,7 @@ def two_lives(before: Evidence, after: Evidence, resumed: Mapping[Partition, int
     whole.fed = _moved(before.fed) + [fed for fed in after.fed if in_second(fed)]
     whole.answered = _moved(before.answered) + [a for a in after.answered if a not in answered]
     # A broker that was restored has lost these too; what was published once was published.
+    whole.records = {**before.records, **after.records}
     whole.notified = before.notified + [n for n in after.notified if n not in before.notified]
     whole.letters = [
         letter if letter.number not in letters else _moved([letter])[0] for letter in after.letters
