@@ -20,9 +20,9 @@ from schemas.messages import FEED_TOPICS
 
 PARTITIONS = 24
 CONTEXT = Context(accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX)
-DECIDED_LATER = {"target_unknown", "unique_id_conflict", "opposed", "record_closed"} | {
-    "identity_revoked",
-    "record_unknown",
+DECIDED_LATER = {
+    *("target_unknown", "unique_id_conflict", "opposed", "record_closed", "person_deceased"),
+    *("identity_revoked", "record_unknown"),
 }
 """Codes that need the store: reading alone lets such messages pass."""
 

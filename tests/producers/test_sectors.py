@@ -23,7 +23,7 @@ from schemas.codec import encode
 from schemas.may_do import ActorKind, actor_kind
 
 MADE = 2000
-FEED_OF_SEED_7 = "617ff9b2942426c93b83dc7c"
+FEED_OF_SEED_7 = "baec183e75090a5b10bb2fb3"
 """Laboratories, hospitals and GPs alone: 3,000 documents, 400 persons."""
 
 
