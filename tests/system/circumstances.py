@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -116,7 +118,30 @@ def _append_of_library() -> bool:
     return True
 
 
+def a_kill_among_documents() -> None:
+    """Projecting dies once the timeline has rows of documents that are not committed."""
+    projections = module("projections.runner")
+    apply, passes = projections.Runner._apply, projections.passes
+    among_documents = False
+
+    def apply_page(self: Any, build: Any, page: Any) -> None:
+        nonlocal among_documents
+        names = {event.name for event in page.events}
+        among_documents = self.projection.name == "timeline" and "document_submitted" in names
+        apply(self, build, page)
+
+    def dies(point: str) -> None:
+        passes(point)
+        if among_documents and point == "rows_written":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    projections.Runner._apply, projections.passes = apply_page, dies
+
+
 CIRCUMSTANCES: Final[Mapping[str, Callable[[], None]]] = {
     plant.__name__: plant
-    for plant in (a_zombie, a_commit_without_answer, an_erasure_midway, an_analyst_writes)
+    for plant in (
+        *(a_zombie, a_commit_without_answer, an_erasure_midway, an_analyst_writes),
+        a_kill_among_documents,
+    )
 }

@@ -95,7 +95,7 @@ BUGS: Final[Mapping[str, Bug]] = dict(
         _bug(place_unchecked, "I1", "unexpected"),
         _bug(contents_unwritten, "I4", "lost"),
         _bug(erased_keys_cached, "I11", "erased", needs="an_erasure_midway"),
-        _bug(checkpoint_first, "I7", "shown", needs="rows_written:1"),
+        _bug(checkpoint_first, "I7", "shown", needs="a_kill_among_documents"),
         _bug(pages_skip, "I7", "shown"),
         _bug(flags_forgotten, "I7", "flags"),
         _bug(masks_for_one_reader, "I7", "shown"),

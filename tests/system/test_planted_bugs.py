@@ -23,6 +23,7 @@ NewDatabase = Callable[[str], str]
 Note = Callable[[str, Any], None]
 AT_ONCE: Final = ("deposits_repeated", "fence_forgotten", "outcomes_marked_first")
 """Tried over Kafka in every run of the tests; the others in the long run."""
+KILL: Final = "a_kill_among_documents"
 ERASURE: Final = "an_erasure_midway"
 """The reference knows nothing of it; only I11 judges there."""
 
@@ -89,7 +90,8 @@ def told_of(findings: Iterable[Finding]) -> str:
 
 
 def test_without_a_bug_nothing_is_found(copied: World) -> None:
-    go_through(copied, LINKS, *(name for name in CIRCUMSTANCES if name != ERASURE))
+    copied.to_rest(KILL)
+    go_through(copied, LINKS, *(name for name in CIRCUMSTANCES if name not in (ERASURE, KILL)))
     go_through(copied, REPLAYED)
     assert copied.findings() == []
 
