@@ -189,7 +189,7 @@ def _halts_while_running(member: Member) -> None:
     def told() -> bool:
         return not member.running.alive or bool(logged(member, "source_halted"))
 
-    wait_until(told, 60, "ingestion says that it halts")
+    wait_until(told, 150, "ingestion says that it halts")
     assert member.running.terminate() in (Exit.OK, Exit.HALTED), member.running.tail()
 
 
