@@ -14,19 +14,19 @@ import typer
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.feed import FeedUnavailable, check_topics, open_publisher
 from ingest.runtime.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
-from ingest.runtime.lifecycle import Clock, StopSignal, SystemClock
+from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.messages import OUTCOMES, REGISTRY
-from schemas.paris_days import day_of
+from schemas.paris_days import day_as_typed, day_of
 
-from .answers import Answer, AnswerReader
+from .answers import Answer
 from .provenance import provenance_of
 from .registry_messages import fault_of, registry_message, registry_record
+from .send_call import answers_to_come
+from .spoken import Spoken, answer_to, without_outcome
 
 CLIENT: Final = "histoire-registry"
 _FLUSH_SECONDS: Final = 30.0
-_READY_SECONDS: Final = 10.0
-_LOOK_SECONDS: Final = 0.1
 
 
 class KindName(StrEnum):
@@ -45,10 +45,6 @@ class Conclusion(StrEnum):
     NOT_COMPLIANT = "not-compliant"
 
 
-def _day(text: str) -> str:
-    return text.replace("-", "") if len(text) == 10 else text
-
-
 SoftwareId = Annotated[
     str, typer.Argument(metavar="ID", help="Identifier of the software in its messages.")
 ]
@@ -56,11 +52,15 @@ ServiceId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of the 
 From = Annotated[
     str | None,
     typer.Option(
-        "--from", parser=_day, metavar="DAY", help="First day, YYYY-MM-DD; today without it."
+        "--from",
+        parser=day_as_typed,
+        metavar="DAY",
+        help="First day, YYYY-MM-DD; today without it.",
     ),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", parser=_day, metavar="DAY", help="Last day, YYYY-MM-DD.")
+    str | None,
+    typer.Option("--until", parser=day_as_typed, metavar="DAY", help="Last day, YYYY-MM-DD."),
 ]
 Publisher = Annotated[str, typer.Option(help="Its publisher.")]
 Wait = Annotated[
@@ -113,7 +113,8 @@ def certify(
     name: Annotated[str, typer.Option(help="Its name.")],
     certificate: Annotated[str, typer.Option(help="Number of the certificate.")],
     last: Annotated[
-        str, typer.Option("--until", parser=_day, metavar="DAY", help="Last day, YYYY-MM-DD.")
+        str,
+        typer.Option("--until", parser=day_as_typed, metavar="DAY", help="Last day, YYYY-MM-DD."),
     ],
     first: From = None,
     wait: Wait = False,
@@ -169,12 +170,15 @@ def evaluate(
     conclusion: Annotated[Conclusion, typer.Argument(help="What was found.")],
     day: Annotated[
         str | None,
-        typer.Option("--on", parser=_day, metavar="DAY", help="Its day; today without it."),
+        typer.Option("--on", parser=day_as_typed, metavar="DAY", help="Its day; today without it."),
     ] = None,
     before: Annotated[
         str | None,
         typer.Option(
-            "--correct-before", parser=_day, metavar="DAY", help="When faults must be gone."
+            "--correct-before",
+            parser=day_as_typed,
+            metavar="DAY",
+            help="When faults must be gone.",
         ),
     ] = None,
     report: Annotated[str | None, typer.Option(help="Reference of the report.")] = None,
@@ -234,19 +238,19 @@ def _tell(
         where = f" ({fault.path})" if fault.path else ""
         raise CommandError(fault.rule.english.rstrip(".") + where, fault.rule.repair, Exit.USAGE)
     check_topics(settings, (REGISTRY,) if wait is None else (REGISTRY, OUTCOMES))
-    message_id = UUID(bytes=datum["messageId"])
     record = registry_record(schema, datum)
+    spoken = Spoken(UUID(bytes=datum["messageId"]), REGISTRY)
     if wait is None:
-        at = _publish(settings, record)
-        _report(message_id, at, None, as_json)
+        _publish(settings, record, spoken)
+        _report(spoken, as_json)
         return
-    with closing(AnswerReader(settings, client_id=CLIENT, from_end=True)) as reader:
-        _make_ready(reader, clock)
-        at = _publish(settings, record)
-        stop = StopSignal()
-        answer = _answer(reader, str(message_id), wait, clock, stop)
-    _report(message_id, at, answer, as_json)
-    _end(answer, interrupted=stop.is_set())
+    stop = StopSignal()
+    with closing(answers_to_come(settings, clock, CLIENT)) as reader:
+        _publish(settings, record, spoken)
+        with stop.installed():
+            spoken.answer = answer_to(reader, spoken.message_id, wait, clock, stop)
+    _report(spoken, as_json)
+    _end(spoken.answer, interrupted=stop.is_set())
 
 
 def _end(answer: Answer | None, *, interrupted: bool) -> None:
@@ -257,16 +261,12 @@ def _end(answer: Answer | None, *, interrupted: bool) -> None:
             Exit.INTERRUPTED,
         )
     if answer is None:
-        raise CommandError(
-            "the message is on the feed and has no outcome yet",
-            "Is `histoire run` or `histoire ingest` with `histoire relay` at work?",
-            Exit.UNAVAILABLE,
-        )
+        raise without_outcome()
     if not answer.is_good:
         raise typer.Exit(Exit.FAILED)
 
 
-def _publish(settings: Settings, record: OutgoingRecord) -> Acknowledgement:
+def _publish(settings: Settings, record: OutgoingRecord, spoken: Spoken) -> None:
     done: list[Acknowledgement | PublishFailure] = []
     with closing(open_publisher(settings, client_id=CLIENT)) as publisher:
         publisher.publish(record, done.append)
@@ -274,54 +274,18 @@ def _publish(settings: Settings, record: OutgoingRecord) -> Acknowledgement:
         answered = list(done)
     match answered:
         case [Acknowledgement() as at]:
-            return at
+            spoken.partition, spoken.offset = at.partition.number, at.offset
         case [PublishFailure() as failure]:
             raise CommandError(f"the feed refused it: {failure.detail}", code=Exit.UNAVAILABLE)
-    raise FeedUnavailable("the feed did not answer; the same command again does no harm")
+        case _:
+            raise FeedUnavailable("the feed did not answer; the same command again does no harm")
 
 
-def _make_ready(reader: AnswerReader, clock: Clock) -> None:
-    end = clock.monotonic() + _READY_SECONDS
-    while not reader.is_ready:  # before it is published: else its outcome may be missed
-        if clock.monotonic() > end:
-            raise FeedUnavailable("the topic of outcomes can't be read")
-        reader.read(_LOOK_SECONDS)
-
-
-def _answer(
-    reader: AnswerReader, message_id: str, seconds: float, clock: Clock, stop: StopSignal
-) -> Answer | None:
-    end = clock.monotonic() + seconds
-    with stop.installed():
-        while clock.monotonic() < end and not stop.is_set():
-            for answer in reader.read(_LOOK_SECONDS):
-                if answer.message_id == message_id:
-                    return answer
-    return None
-
-
-def _report(message_id: UUID, at: Acknowledgement, answer: Answer | None, as_json: bool) -> None:
-    """As `histoire record` says it, with the same keys."""
-    outcome = None if answer is None else answer.outcome
-    state = "acknowledged" if outcome is None else outcome["status"].lower()
-    topic, partition = at.partition.topic, at.partition.number
+def _report(spoken: Spoken, as_json: bool) -> None:
     if as_json:
-        told = {
-            "state": state,
-            "messageId": str(message_id),
-            "topic": topic,
-            "partition": partition,
-            "offset": at.offset,
-            "code": outcome and outcome["code"],
-            "ruleId": outcome and outcome["ruleId"],
-            "path": outcome and outcome["path"],
-            "english": answer and answer.english,
-            "french": answer and answer.french,
-            "repair": answer and answer.repair,
-            "documentation": answer and answer.documentation,
-        }
-        print_json(told)
+        print_json(spoken.as_json())
         return
-    place = f"{topic}/{partition}/{at.offset}"
-    lines = [f"{state:<12} {place} message {message_id}", *(answer.explained() if answer else ())]
+    place = f"{spoken.topic}/{spoken.partition}/{spoken.offset}"
+    lines = [f"{spoken.state:<12} {place} message {spoken.message_id}"]
+    lines += spoken.answer.explained() if spoken.answer else ()
     out().print("\n          ".join(lines), markup=False)

@@ -20,6 +20,7 @@ from .queues import Earlier
 from .send import Request, Sending
 from .send_call import Patience, Sent, send_through_queues
 from .speaker import fault_of_speaker
+from .spoken import AT_WORK
 
 _COLOURS: Final = {"accepted": "green", "acknowledged": "green", "refused": "red"}
 _NEXT_CALL: Final = "What is queued is sent by the next `histoire send`, also by `send --flush`."
@@ -209,7 +210,7 @@ def end_of_sending(sent: Sent, wait: bool) -> None:
     if unanswered:
         raise CommandError(
             f"{unanswered} of {sent.files} files are on the feed and have no outcome yet",
-            "Is `histoire run` or `histoire ingest` with `histoire relay` at work?",
+            AT_WORK,
             Exit.UNAVAILABLE,
         )
 

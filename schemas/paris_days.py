@@ -28,6 +28,11 @@ def _exists(text: str) -> bool:
     return True
 
 
+def day_as_typed(text: str) -> str:
+    """What a person typed as `YYYY-MM-DD`, as `YYYYMMDD`; anything else as it is."""
+    return text.replace("-", "") if len(text) == 10 else text
+
+
 def begin_ms(text: str) -> int:
     """When the day begins in Paris, milliseconds since 1970 UTC. Raises ValueError for no day."""
     day = _date(text)

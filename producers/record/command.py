@@ -17,19 +17,16 @@ from producers.durable_queue import QueueError
 from producers.provenance import provenance_of
 from producers.publisher import QueueFull
 from producers.speaker import fault_of_speaker
+from producers.spoken import Spoken, without_outcome
 from schemas.messages import Ins
-from schemas.paris_days import day_exists, end_ms
+from schemas.paris_days import day_as_typed, day_exists, end_ms
 from schemas.rejections import Rejection
 
 from .acts import Act, Because, Misused, Mode, Said, Speaker, fault_of, message_of, speaking
-from .sending import Spoken, speak
+from .sending import speak
 
 _GOOD: Final = frozenset({"acknowledged", "accepted", "duplicate", "unchanged"})
 _QUEUED: Final = "It is sent by the next `histoire record` or `histoire send`."
-
-
-def _day(text: str) -> str:
-    return text.replace("-", "") if len(text) == 10 else text
 
 
 ActArgument = Annotated[Act, typer.Argument(help="What is said.", show_default=False)]
@@ -68,12 +65,21 @@ ReasonOption = Annotated[
 UntilOption = Annotated[
     str | None,
     typer.Option(
-        "--until", parser=_day, metavar="DAY", help="Last day of access; six months without it."
+        "--until",
+        parser=day_as_typed,
+        metavar="DAY",
+        help="Last day of access; six months without it.",
     ),
 ]
 BecauseOption = Annotated[Because | None, typer.Option(help="Why it closes: person-asked.")]
 OnOption = Annotated[
-    str | None, typer.Option("--on", parser=_day, metavar="DAY", help="Day of the closure.")
+    str | None,
+    typer.Option(
+        "--on",
+        parser=day_as_typed,
+        metavar="DAY",
+        help="Day of the closure.",
+    ),
 ]
 ModeOption = Annotated[
     Mode | None, typer.Option(help="Grounds of an access, or the emergency access opposed.")
@@ -189,11 +195,7 @@ def _end(spoken: Spoken, *, wait: bool) -> None:
     if spoken.state not in _GOOD:
         raise typer.Exit(Exit.FAILED)
     if wait and spoken.answer is None:
-        raise CommandError(
-            "the message is on the feed and has no outcome yet",
-            "Is `histoire run` or `histoire ingest` with `histoire relay` at work?",
-            Exit.UNAVAILABLE,
-        )
+        raise without_outcome()
 
 
 def register_record(app: typer.Typer) -> None:
