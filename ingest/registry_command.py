@@ -14,18 +14,11 @@ from ingest.runtime.console import CommandError, Exit, note, out, print_json
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from schemas.paris_days import PARIS, begin_ms, day_exists
+from schemas.registry_shapes import EntryKind
 
 from .faults import told_to_people
 from .registry_entry import Kind, RegistryEntry, entry_stream
 from .registry_listing import EntryKey, RegistryListing, history, told
-
-
-class KindChoice(StrEnum):
-    """A kind of entry."""
-
-    SOFTWARE = "software"
-    SERVICE = "service"
-    COMPANY = "company"
 
 
 class StateChoice(StrEnum):
@@ -52,7 +45,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
 
 def list_entries(
-    kind: Annotated[KindChoice | None, typer.Option(help="Only this kind.")] = None,
+    kind: Annotated[EntryKind | None, typer.Option(help="Only this kind.")] = None,
     state: Annotated[StateChoice | None, typer.Option(help="Only in this state.")] = None,
     on: On = None,
     as_json: Json = False,

@@ -18,6 +18,7 @@ from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.messages import OUTCOMES, REGISTRY
 from schemas.paris_days import day_as_typed, day_of
+from schemas.registry_shapes import EntryKind
 
 from .answers import Answer
 from .provenance import provenance_of
@@ -27,14 +28,6 @@ from .spoken import Spoken, answer_to, without_outcome
 
 CLIENT: Final = "histoire-registry"
 _FLUSH_SECONDS: Final = 30.0
-
-
-class KindName(StrEnum):
-    """What an entry is about."""
-
-    SOFTWARE = "software"
-    SERVICE = "service"
-    COMPANY = "company"
 
 
 class Conclusion(StrEnum):
@@ -202,7 +195,7 @@ def evaluate(
 def withdraw(
     entry: Annotated[str, typer.Argument(metavar="ID", help="Identifier of the entry.")],
     reason: Annotated[str, typer.Option(help="Why; no name of a person.")],
-    kind: Annotated[KindName, typer.Option(help="What it is about.")] = KindName.SOFTWARE,
+    kind: Annotated[EntryKind, typer.Option(help="What it is about.")] = EntryKind.SOFTWARE,
     first: From = None,
     wait: Wait = False,
     timeout: Timeout = 30.0,

@@ -122,15 +122,7 @@ def _cell(figure: Figure) -> dict[str, Any]:
 
 def _notice(notice: Notice) -> dict[str, Any]:
     return {
-        "notificationId": str(notice.notification_id),
-        "rule": notice.rule,
-        "ruleVersion": notice.rule_version,
-        "record": notice.record,
-        "person": notice.person,
-        "lineage": notice.lineage.hex,
-        "audience": notice.audience,
-        "typeCode": notice.type_code or None,
-        "position": notice.position,
+        **notice.as_told(),
         "recordedAt": notice.recorded_at,
         "publishedAt": notice.published_at,
     }

@@ -3,9 +3,18 @@
 As in `messages` and `events`, which name them; a test keeps them equal to the schema files.
 """
 
+from enum import StrEnum
 from typing import Literal, TypedDict
 
 from .messages import Provenance
+
+
+class EntryKind(StrEnum):
+    """What an entry of the registry is about, as a person names it."""
+
+    SOFTWARE = "software"
+    SERVICE = "service"
+    COMPANY = "company"
 
 
 class CertifyTeleconsultationCompany(TypedDict):

@@ -59,6 +59,20 @@ class Notice:
     recorded_at: datetime
     published_at: datetime | None
 
+    def as_told(self) -> dict[str, Any]:
+        """What is said of it on the feed and in lists, but for its times."""
+        return {
+            "notificationId": str(self.notification_id),
+            "rule": self.rule,
+            "ruleVersion": self.rule_version,
+            "record": self.record,
+            "person": self.person,
+            "lineage": self.lineage.hex,
+            "audience": self.audience,
+            "typeCode": self.type_code or None,
+            "position": self.position,
+        }
+
 
 def notices(conn: Connection, *, due: bool, limit: int | None = None) -> list[Notice]:
     """Notifications in the order of their events; `due`: only those not published yet."""
@@ -156,21 +170,7 @@ class NotificationRelay:
 
 def _outgoing(notice: Notice) -> OutgoingRecord:
     moment = int(notice.recorded_at.timestamp() * 1000)
-    value = encode(
-        "Notification",
-        {
-            "notificationId": str(notice.notification_id),
-            "rule": notice.rule,
-            "ruleVersion": notice.rule_version,
-            "record": notice.record,
-            "person": notice.person,
-            "lineage": notice.lineage.hex,
-            "audience": notice.audience,
-            "typeCode": notice.type_code or None,
-            "position": notice.position,
-            "recordedAt": moment,
-        },
-    )
+    value = encode("Notification", {**notice.as_told(), "recordedAt": moment})
     return OutgoingRecord(
         NOTIFICATIONS, str(notice.record).encode(), value, _headers(notice.notification_id, moment)
     )
