@@ -6,15 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from deploy import cli
 from ingest.runtime.console import Exit
-from ingest.runtime.settings import Settings
 
 Run = Callable[..., tuple[int, str, str]]
 COMPANY = "1.2.250.1.71.4.2.2^1990000001"
@@ -22,28 +19,11 @@ LGC = ("lgc-1", "--publisher", "Éditeur", "--product", "LGC")
 
 
 @pytest.fixture
-def run(
-    database: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Run:
+def run(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Exit code, stdout and stderr of a command on a migrated installation."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"HISTOIRE_{name.upper()}", raising=False)
-    monkeypatch.setenv("HISTOIRE_DATABASE_DSN", database)
-    monkeypatch.setenv("HISTOIRE_HOME", str(tmp_path))
-    monkeypatch.setenv("HISTOIRE_TOPIC_PARTITIONS", "2")
-    monkeypatch.setenv("HISTOIRE_METRICS_PORT", "0")
     monkeypatch.setenv("HISTOIRE_LOG_LEVEL", "warning")
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = cli.run(list(arguments))
-        return code, *capfd.readouterr()
-
-    assert command("migrate")[0] == 0
-    return command
+    assert run("migrate")[0] == 0
+    return run
 
 
 def lines(out: str) -> list[dict[str, Any]]:

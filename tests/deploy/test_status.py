@@ -10,7 +10,6 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
-from deploy import cli
 from deploy.run import PORT_LAST, children_of
 from deploy.status import ending
 from ingest.runtime.console import CommandError, Exit
@@ -18,29 +17,6 @@ from ingest.runtime.metrics import Metrics, MetricsEndpoint, serve
 from ingest.runtime.settings import Settings
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(
-    database: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Run:
-    """Exit code, stdout and stderr of a command on an empty database."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"HISTOIRE_{name.upper()}", raising=False)
-    monkeypatch.setenv("HISTOIRE_DATABASE_DSN", database)
-    monkeypatch.setenv("HISTOIRE_HOME", str(tmp_path))
-    monkeypatch.setenv("HISTOIRE_TOPIC_PARTITIONS", "2")
-    monkeypatch.setenv("HISTOIRE_METRICS_PORT", "0")
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = cli.run(list(arguments))
-        return code, *capfd.readouterr()
-
-    return command
 
 
 @pytest.fixture

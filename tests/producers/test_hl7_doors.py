@@ -26,7 +26,6 @@ from hl7_messages import Written, fields_of
 from samples_of_plan import documents_of, planned
 
 from deploy.broker.certificates import ensure_authority, ensure_server
-from ingest.runtime.feed import ensure_topics
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from producers.hl7v2.sender import Hl7Sender
@@ -40,21 +39,6 @@ pytestmark = pytest.mark.timeout(120)
 
 
 WRITTEN = Written("279035121518989", "11502-2", b"<x/>", unique_id="1.2.3")
-
-
-@pytest.fixture
-def settings(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    environment = {
-        "HISTOIRE_DATABASE_DSN": database,
-        "HISTOIRE_HOME": str(tmp_path / "home"),
-        "HISTOIRE_TOPIC_PARTITIONS": "2",
-        "HISTOIRE_METRICS_PORT": "0",
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    made = Settings.load(environment)
-    ensure_topics(made)
-    return made
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from samples_of_plan import documents_of, planned
 from typer.testing import CliRunner
 
 from ingest.runtime.console import CommandError, Exit
-from ingest.runtime.feed import ensure_topics, open_poller
+from ingest.runtime.feed import open_poller
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from producers.answers import AnswerReader
@@ -32,21 +32,6 @@ from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
 
 SEED = 7
 SAMPLES = Path(__file__).parents[3] / "shared" / "cda"
-
-
-@pytest.fixture
-def settings(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    environment = {
-        "HISTOIRE_DATABASE_DSN": database,
-        "HISTOIRE_HOME": str(tmp_path / "home"),
-        "HISTOIRE_TOPIC_PARTITIONS": "4",
-        "HISTOIRE_METRICS_PORT": "0",
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    made = Settings.load(environment)
-    ensure_topics(made)
-    return made
 
 
 @pytest.fixture
