@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from schemas.identity import MATRICULE_LIKE
+from schemas.rejections import Rejection
 
 Severity = Literal["reject", "error", "warn", "info"]
 """`reject`: ingestion would refuse the message. `error`: a schematron or schema finds a fault."""
@@ -55,6 +56,29 @@ class Finding:
             "repair": self.repair,
             "documentation": self.documentation,
         }
+
+
+def of_rule(rejection: Rejection, severity: Severity, page: str) -> Finding:
+    """The finding that explains a broken rule, without a place. `page`: where rules are told of."""
+    rule = rejection.rule
+    return Finding(
+        source="rules",
+        severity=severity,
+        rule=rule.rule_id,
+        code=rule.code,
+        french=rule.french,
+        english=rule.english,
+        path=rejection.path,
+        repair=rule.repair,
+        documentation=rule.link(page),
+    )
+
+
+def of_schematron(
+    severity: Severity, code: str, french: str, english: str, repair: str | None = None
+) -> Finding:
+    """The finding about a schematron itself: that it, or a part of it, did not look."""
+    return Finding("schematron", severity, None, code, french, english, repair=repair)
 
 
 @dataclass(frozen=True, slots=True)

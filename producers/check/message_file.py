@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -18,10 +19,10 @@ from schemas.avro_types import Array, AvroType, Fixed, Primitive, Record, Union
 from schemas.codec import MARKER, Decoded, EncodeError, decode, encode
 from schemas.messages import TOPIC_OF
 from schemas.registry import registry
-from schemas.rejections import REJECTIONS, Rejection
+from schemas.rejections import Rejection
 from schemas.rules.technical import DICOM_MIME_TYPE
 
-from .finding import FileReport, Finding
+from .finding import FileReport, Finding, of_rule
 from .rules_of_message import UNLOOKED, Judge
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -74,17 +75,12 @@ def check_message(file: str, data: bytes, judge: Judge) -> FileReport:
 
 def malformed(fault: NotAMessage, judge: Judge) -> Finding:
     """The finding for JSON that is no message."""
-    rule = REJECTIONS["malformed"]
-    return Finding(
-        source="rules",
-        severity="reject",
-        rule=rule.rule_id,
-        code=rule.code,
-        french=f"{rule.french} {fault.french}",
-        english=f"{rule.english} {fault.english}",
-        path=fault.path,
+    found = of_rule(Rejection("malformed", fault.path), "reject", judge.page)
+    return replace(
+        found,
+        french=f"{found.french} {fault.french}",
+        english=f"{found.english} {fault.english}",
         repair="See the fields with histoire schemas show RECORD.",
-        documentation=rule.link(judge.page),
     )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Final, cast
 
 from schemas.cda import CdaRefusal, Problem, RefusalCode
 from schemas.cda.elements import Element, line_at
-from schemas.rejections import REJECTIONS
+from schemas.rejections import Rejection
 
-from .finding import Finding, Severity
+from .finding import Finding, Severity, of_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +113,11 @@ def _finding(document: Element, problem: Problem, page: str) -> Finding:
 
 def refusal(found: CdaRefusal, page: str) -> Finding:
     """The finding for bytes that are no CDA that can be read."""
-    rule = REJECTIONS["content_refused"]
-    return Finding(
-        source="rules",
-        severity="reject",
-        rule=rule.rule_id,
-        code=rule.code,
-        french=f"{rule.french} {_REFUSALS[found.code]}",
-        english=f"{rule.english} {found.detail}",
-        path="content",
-        repair=rule.repair,
-        documentation=rule.link(page),
+    refused = of_rule(Rejection("content_refused", "content"), "reject", page)
+    return replace(
+        refused,
+        french=f"{refused.french} {_REFUSALS[found.code]}",
+        english=f"{refused.english} {found.detail}",
     )
 
 

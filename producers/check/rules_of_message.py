@@ -26,7 +26,7 @@ from schemas.rules.profession import profession_may_feed
 from schemas.severities import Severities
 
 from .every_rule import Broken, Steps, every_broken_rule
-from .finding import Finding, Severity
+from .finding import Finding, Severity, of_rule
 from .sound import sound_value
 
 UNLOOKED: Final = (
@@ -84,18 +84,7 @@ class Judge:
 
     def finding(self, rejection: Rejection, severity: Severity) -> Finding:
         """The finding that explains a broken rule, without its place in a file."""
-        rule = rejection.rule
-        return Finding(
-            source="rules",
-            severity=severity,
-            rule=rule.rule_id,
-            code=rule.code,
-            french=rule.french,
-            english=rule.english,
-            path=rejection.path,
-            repair=rule.repair,
-            documentation=rule.link(self.page),
-        )
+        return of_rule(rejection, severity, self.page)
 
     def findings(self, rejections: Iterable[Rejection]) -> list[Finding]:
         """The findings of broken rules, but for those that are off here."""

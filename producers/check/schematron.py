@@ -22,7 +22,7 @@ from saxonche import PySaxonApiError, PySaxonProcessor, PyXdmNode, PyXsltExecuta
 
 from schemas.cda.elements import Element
 
-from .finding import Finding, shown
+from .finding import Finding, of_schematron, shown
 from .schematron_files import SCHEMATRON, SchematronError, SchematronFiles
 from .svrl import findings_of_report
 
@@ -184,11 +184,9 @@ def _failed(file: Path, error: PySaxonApiError) -> Finding:
     """The whole run failed: said as an error, since nothing was looked at."""
     code = re.search(r"\b[A-Z]{4}\d{4}\b", str(error))
     why = code[0] if code else "unknown reason"
-    return Finding(
-        source="schematron",
-        severity="error",
-        rule=None,
-        code="schematron_failed",
-        french=f"Le schématron {file.name} n'a pas pu être appliqué ({why}).",
-        english=f"The schematron {file.name} could not be run ({why}).",
+    return of_schematron(
+        "error",
+        "schematron_failed",
+        f"Le schématron {file.name} n'a pas pu être appliqué ({why}).",
+        f"The schematron {file.name} could not be run ({why}).",
     )

@@ -10,7 +10,7 @@ from lxml import etree
 
 from schemas.cda.elements import Element, line_of
 
-from .finding import Finding, Severity, shown
+from .finding import Finding, Severity, of_schematron, shown
 from .places import element_at, place_of
 
 _SVRL: Final = "{http://purl.oclc.org/dsdl/svrl}"
@@ -86,14 +86,16 @@ def _missing(root: Element, schematron: str) -> Iterator[Finding]:
         else:
             codes[shown(code)] = codes.get(shown(code), 0) + 1
     for name, count in files.items():
-        yield _untested(
+        yield of_schematron(
+            "warn",
             "vocabulary_missing",
             f"{schematron} : {count} test(s) impossible(s), le fichier {name} manque.",
             f"{schematron}: {count} test(s) could not run, the file {name} is missing.",
             "Put the file where the schematron looks for it.",
         )
     for code, count in codes.items():
-        yield _untested(
+        yield of_schematron(
+            "warn",
             "test_failed_to_run",
             f"{schematron} : {count} test(s) impossible(s), erreur {code}.",
             f"{schematron}: {count} test(s) could not run, error {code}.",
@@ -101,35 +103,19 @@ def _missing(root: Element, schematron: str) -> Iterator[Finding]:
         )
 
 
-def _untested(code: str, french: str, english: str, repair: str) -> Finding:
-    return Finding(
-        source="schematron",
-        severity="warn",
-        rule=None,
-        code=code,
-        french=french,
-        english=english,
-        repair=repair,
-    )
-
-
 def _unreadable(schematron: str) -> Finding:
-    return Finding(
-        source="schematron",
-        severity="error",
-        rule=None,
-        code="schematron_failed",
-        french=f"{schematron} n'a pas rendu de rapport SVRL.",
-        english=f"{schematron} gave no SVRL report.",
+    return of_schematron(
+        "error",
+        "schematron_failed",
+        f"{schematron} n'a pas rendu de rapport SVRL.",
+        f"{schematron} gave no SVRL report.",
     )
 
 
 def _cut(schematron: str) -> Finding:
-    return Finding(
-        source="schematron",
-        severity="warn",
-        rule=None,
-        code="findings_cut",
-        french=f"{schematron} : seuls les {_FINDINGS_MAX} premiers constats sont montrés.",
-        english=f"{schematron}: only the first {_FINDINGS_MAX} findings are shown.",
+    return of_schematron(
+        "warn",
+        "findings_cut",
+        f"{schematron} : seuls les {_FINDINGS_MAX} premiers constats sont montrés.",
+        f"{schematron}: only the first {_FINDINGS_MAX} findings are shown.",
     )
