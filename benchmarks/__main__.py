@@ -15,9 +15,9 @@ import orjson
 import typer
 
 from deploy.broker import BrokerError
+from ingest.feed import FeedError
 from ingest.runtime.console import Exit, err, note, out, progress
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
-from ingest.runtime.feed import FeedError
 
 from .append import benchmark_b
 from .feed import Feed, fill

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from benchmarks.workers.batches import write_states
+from benchmarks.workers.fill import DOCUMENTS_PER_PATIENT, simulated
 from ingest.runtime.settings import Settings
 
 from .harness import Benchmark, BenchmarkError, Ratio, Run, Variant
 from .place import Place
 from .processes import work
-from .workers.batches import write_states
-from .workers.fill import DOCUMENTS_PER_PATIENT, simulated
 
 BATCH: Final = 1000
 STATES: Final = 10_000

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from ingest.runtime.feed import ensure_topics
+from ingest.feed import ensure_topics
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS
 

@@ -14,8 +14,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from benchmarks.workers.fill import simulated
+from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.interpret import Context, hard_rules, interpret, soft_rules
-from ingest.runtime.feed import FeedRecord, Partition, partition_of
 from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
 from schemas.feed_keys import feed_key
 from schemas.identity import accepted_oids
@@ -26,7 +27,6 @@ from schemas.rules.soft_groups import not_known
 
 from .cpu import Meter
 from .harness import Benchmark, BenchmarkError, Ratio, Run, Variant, run_between
-from .workers.fill import simulated
 
 AIM_MICROSECONDS: Final = 25
 MESSAGES: Final = 6000

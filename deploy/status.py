@@ -14,10 +14,10 @@ from rich.table import Table
 
 from ingest.eventstore import EventStore
 from ingest.faults import told_to_people
+from ingest.feed import FeedError, TopicFacts, topic_facts
 from ingest.positions import PartitionPosition, positions_of
 from ingest.runtime.console import Exit, out, print_json
 from ingest.runtime.database import connect, store_dsn
-from ingest.runtime.feed import FeedError, TopicFacts, topic_facts
 from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
 from projections.builds import Build, live_build

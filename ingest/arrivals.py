@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingest.eventstore.batch import WaitingLetter
-from ingest.runtime.feed import FeedRecord, Partition, PolledPartition
 from schemas.codec import decode_event, encode
 from schemas.rejections import Rejection
 
+from .feed import FeedRecord, Partition, PolledPartition
 from .interpret import Context, Interpreted, Refused, interpret
 
 

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from ingest.eventstore.auditing import StoreMoment
 from ingest.eventstore.batch import SourcePosition
-from ingest.runtime.feed import TopicFacts
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS
 
+from .feed import TopicFacts
 from .positions import PartitionPosition, positions_of
 
 

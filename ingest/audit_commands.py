@@ -17,7 +17,6 @@ from rich.table import Table
 from ingest.eventstore import EventStore
 from ingest.eventstore.positions import AcceptedGap
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
-from ingest.runtime.feed import topic_facts
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS
 from schemas.unique_id import unique_id_is_well_formed
@@ -26,6 +25,7 @@ from .arrivals import partition_of_source
 from .audit import Audit, AuditCheck, balance_checks, fetched
 from .documents import read_document
 from .faults import told_to_people
+from .feed import topic_facts
 from .positions import OffsetRefused, PartitionPosition, accept_position, positions_of
 from .reasons import reason_given
 

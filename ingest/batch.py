@@ -21,12 +21,12 @@ from ingest.eventstore.batch import (
     UnknownCommit,
 )
 from ingest.runtime.crash_points import passes
-from ingest.runtime.feed import Partition
 from ingest.runtime.lifecycle import Clock
 from schemas.messages import REGISTRY
 
 from .arrivals import Arrival, ReadPartition, partition_of_source
 from .assembly import Decided, assemble
+from .feed import Partition
 from .interpret import Context
 from .known import BasisReader
 from .outcomes import answer_of, decided_letters, key_text, new_letter, outcome_rows, refused

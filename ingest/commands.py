@@ -10,14 +10,6 @@ from ingest.eventstore import EventStore, migrate_store
 from ingest.eventstore.rights import role_script
 from ingest.runtime.console import Bar, note, out, progress
 from ingest.runtime.database import connect, store_dsn
-from ingest.runtime.feed import (
-    FeedMismatch,
-    FeedRecord,
-    ensure_topics,
-    open_poller,
-    open_publisher,
-    topic_facts,
-)
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
@@ -32,6 +24,7 @@ from .consumer import Consumer, Limits
 from .dead_letter_commands import register_dead_letters
 from .dead_letters import Retry, of_schemas_known_now
 from .faults import told_to_people
+from .feed import FeedMismatch, FeedRecord, ensure_topics, open_poller, open_publisher, topic_facts
 from .housekeeping import housekept
 from .housekeeping_command import register_housekeeping
 from .ingestion_metrics import IngestionMetrics

@@ -20,8 +20,9 @@ from fastavro.schema import (
     to_parsing_canonical_form,
 )
 
-from ingest.runtime.feed import FeedRecord
 from schemas.codec import MARKER
+
+from .feed import FeedRecord
 
 HEADER_BYTES: Final = 5
 REPLY_BYTES_MAX: Final = 1024 * 1024

@@ -14,19 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest.runtime.crash_points import passes
-from ingest.runtime.feed import (
-    FeedRecord,
-    FeedUnavailable,
-    Partition,
-    PartitionsHalted,
-    PolledPartition,
-    Poller,
-)
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.logs import get_logger
 
 from .arrivals import ReadPartition, read_partition
 from .batch import BatchWriter, Written, counts_of
+from .feed import FeedRecord, FeedUnavailable, Partition, PartitionsHalted, PolledPartition, Poller
 from .halted_partitions import HaltedPartitions
 from .ingestion_metrics import IngestionMetrics
 from .interpret import Context

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ingest.runtime.feed import Partition, PartitionsHalted
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
+
+from .feed import Partition, PartitionsHalted
 
 AGAIN_SECONDS: Final = 60.0
 """How often a halted partition is tried again, and its halt is said again if it still stands."""

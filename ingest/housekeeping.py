@@ -16,7 +16,6 @@ import psycopg
 from ingest.eventstore import EventStore, StoreError
 from ingest.eventstore.batch import SourcePosition
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
-from ingest.runtime.feed import FeedError, Partition, TopicFacts, topic_facts, trim
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
@@ -24,6 +23,7 @@ from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
 from .content_sweep import DAY, HOUR, ContentSweep
+from .feed import FeedError, Partition, TopicFacts, topic_facts, trim
 from .positions import positions_of
 
 FAULTS: Final = (psycopg.Error, OSError, FeedError, StoreError)

@@ -7,7 +7,6 @@ from typing import Final
 import psycopg
 
 from ingest.eventstore import EventStore
-from ingest.runtime.feed import Partition
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import OUTCOMES, Metrics
@@ -16,6 +15,7 @@ from schemas.rejections import REJECTIONS
 
 from .arrivals import ReadPartition, partition_of_source
 from .batch import Written
+from .feed import Partition
 from .outcomes import answer_of
 from .patience import is_passing
 from .registry_entry import Kind

@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from ingest.runtime.feed import FeedRecord, Headers, Partition, partition_of
 from schemas.codec import MARKER, Decoded, decode, without_content
 from schemas.feed_keys import feed_key
 from schemas.habilitation import Matrix
@@ -29,6 +28,8 @@ from schemas.rules.profession import profession_may_feed
 from schemas.severities import AS_THE_TABLE_SAYS, Severities
 from schemas.text_forms import software_id_is_fit
 from schemas.unique_id import document_stream
+
+from .feed import FeedRecord, Headers, Partition, partition_of
 
 UNKNOWN_SOFTWARE: Final = "unknown"
 _KEY_LENGTH_MAX: Final = 256

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ingest.runtime.database import is_transient
-from ingest.runtime.feed import FeedUnavailable
 from ingest.runtime.lifecycle import StopSignal, retry
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
+
+from .feed import FeedUnavailable
 
 T = TypeVar("T")
 

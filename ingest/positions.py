@@ -10,9 +10,9 @@ from typing import Final
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import SourcePosition
-from ingest.runtime.feed import Assignment, Partition, PartitionsHalted, TopicFacts
 
 from .arrivals import source_of
+from .feed import Assignment, Partition, PartitionsHalted, TopicFacts
 from .patience import Patience
 
 _REPAIR: Final = (

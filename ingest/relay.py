@@ -5,8 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ingest.eventstore import EventStore
+from ingest.feed.cloud_events import TRACEPARENT, time_header
 from ingest.runtime.crash_points import passes
-from ingest.runtime.feed import (
+from ingest.runtime.lifecycle import Clock, StopSignal
+from ingest.runtime.metrics import Metrics
+from schemas.codec import decode_event, encode
+from schemas.messages import OUTCOMES
+
+from .feed import (
     Acknowledgement,
     FeedUnavailable,
     Headers,
@@ -14,12 +20,6 @@ from ingest.runtime.feed import (
     Publisher,
     PublishFailure,
 )
-from ingest.runtime.feed.cloud_events import TRACEPARENT, time_header
-from ingest.runtime.lifecycle import Clock, StopSignal
-from ingest.runtime.metrics import Metrics
-from schemas.codec import decode_event, encode
-from schemas.messages import OUTCOMES
-
 from .patience import patience
 
 ROWS: Final = 50

@@ -3,11 +3,11 @@
 from collections import defaultdict, deque
 from collections.abc import Mapping
 
-from ingest.runtime.feed import Partition
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.metrics import Metrics
 
 from .arrivals import ReadPartition
+from .feed import Partition
 
 STORED = "stored"
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry
 
 from ingest.eventstore import EventStore
-from ingest.runtime.feed import FeedMismatch, TopicFacts, topic_facts
 from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
@@ -15,6 +14,7 @@ from schemas.identity import accepted_oids
 from schemas.may_do import Policy
 from schemas.messages import FEED_TOPICS
 
+from .feed import FeedMismatch, TopicFacts, topic_facts
 from .interpret import Context
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import UUID
 
-from ingest.runtime.feed import open_poller
-from ingest.runtime.feed.types import Assignment, Partition, Poller
+from ingest.feed import open_poller
+from ingest.feed.types import Assignment, Partition, Poller
 from ingest.runtime.settings import Settings
 from schemas.codec import Decoded, decode
 from schemas.messages import OUTCOMES

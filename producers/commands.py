@@ -2,10 +2,11 @@
 
 import typer
 
-from .check.command import register_check
-from .hl7v2.commands import register_hl7
+from producers.check.command import register_check
+from producers.hl7v2.commands import register_hl7
+from producers.record.command import register_record
+
 from .outcomes_command import register_outcomes
-from .record.command import register_record
 from .send_command import register_send
 from .simulate_command import register_simulate
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from producers.check.inputs import bytes_of
 from schemas import valuesets
 from schemas.cda import Author as CdaAuthor
 from schemas.cda import CdaDocument, CdaRefusal, read_cda
@@ -16,7 +17,6 @@ from schemas.rejections import REJECTIONS
 from schemas.times import parse_time
 from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
 
-from .check.inputs import bytes_of
 from .reference_ids import ACCESSION, ORDER, STUDY
 
 T = TypeVar("T")

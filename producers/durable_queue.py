@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from ingest.runtime.feed.header_codec import pack_headers, unpack_headers
-from ingest.runtime.feed.types import Acknowledgement, Headers, OutgoingRecord, PublishFailure
+from ingest.feed.embedded.headers import pack_headers, unpack_headers
+from ingest.feed.types import Acknowledgement, Headers, OutgoingRecord, PublishFailure
 
 _BATCH_BYTES = 16 * 1024 * 1024
 _TABLES = """

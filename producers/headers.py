@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from ingest.runtime.feed.cloud_events import TRACEPARENT, is_traceparent, time_header
-from ingest.runtime.feed.types import Headers
+from ingest.feed.cloud_events import TRACEPARENT, is_traceparent, time_header
+from ingest.feed.types import Headers
 
 _SPEC: Final = ("ce_specversion", b"1.0")
 _TYPE: Final = ("content-type", b"application/avro")

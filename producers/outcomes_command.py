@@ -7,8 +7,8 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from ingest.feed import check_topics
 from ingest.runtime.console import note, out, print_json
-from ingest.runtime.feed import check_topics
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.settings import Settings
 from schemas.messages import OUTCOMES

@@ -16,15 +16,9 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from ingest.feed import open_publisher
+from ingest.feed.types import Acknowledgement, FeedError, OutgoingRecord, Publisher, PublishFailure
 from ingest.runtime.crash_points import passes
-from ingest.runtime.feed import open_publisher
-from ingest.runtime.feed.types import (
-    Acknowledgement,
-    FeedError,
-    OutgoingRecord,
-    Publisher,
-    PublishFailure,
-)
 from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 
 import typer
 
+from ingest.feed import FeedUnavailable, check_topics, open_publisher
+from ingest.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 from ingest.runtime.console import CommandError, Exit, out, print_json
-from ingest.runtime.feed import FeedUnavailable, check_topics, open_publisher
-from ingest.runtime.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.messages import OUTCOMES, REGISTRY

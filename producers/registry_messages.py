@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from ingest.runtime.feed.types import OutgoingRecord
+from ingest.feed.types import OutgoingRecord
 from schemas.codec import encode
 from schemas.feed_keys import feed_key
 from schemas.messages import TOPIC_OF, Provenance

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from ingest.runtime.feed import check_topics
-from ingest.runtime.feed.types import FeedError, FeedUnavailable
+from ingest.feed import check_topics
+from ingest.feed.types import FeedError, FeedUnavailable
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.settings import Settings
 from schemas.messages import DOCUMENTS, OUTCOMES

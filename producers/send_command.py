@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from ingest.feed.types import FeedMismatch
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
-from ingest.runtime.feed.types import FeedMismatch
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 

@@ -8,29 +8,28 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
+from ingest.feed import check_topics, open_publisher
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
-from ingest.runtime.feed import check_topics, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
-from schemas.messages import DOCUMENTS as DOCUMENT_TOPIC
-from schemas.messages import PATIENTS as PATIENT_TOPIC
-from schemas.messages import REGISTRY
-
-from .simulator.fault_rates import FAULTS, NO_FAULTS, FaultError, FaultRates, parse_faults
-from .simulator.ledger import Ledger
-from .simulator.pacing import AsPlanned, Pace, pace_of
-from .simulator.plan import Run
-from .simulator.references import references
-from .simulator.sending_times import NationalDay
-from .simulator.simulation import (
+from producers.simulator.fault_rates import FAULTS, NO_FAULTS, FaultError, FaultRates, parse_faults
+from producers.simulator.ledger import Ledger
+from producers.simulator.pacing import AsPlanned, Pace, pace_of
+from producers.simulator.plan import Run
+from producers.simulator.references import references
+from producers.simulator.sending_times import NationalDay
+from producers.simulator.simulation import (
     Sender,
     Summary,
     messages_of,
     publish_references,
     write_documents,
 )
-from .simulator.table_rows import TOGETHER, TableError
-from .simulator.tables import all_sectors, read_sector
+from producers.simulator.table_rows import TOGETHER, TableError
+from producers.simulator.tables import all_sectors, read_sector
+from schemas.messages import DOCUMENTS as DOCUMENT_TOPIC
+from schemas.messages import PATIENTS as PATIENT_TOPIC
+from schemas.messages import REGISTRY
 
 CLIENT: Final = "histoire-simulate"
 _FAULT_HELP: Final = (

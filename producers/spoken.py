@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from ingest.feed.types import FeedError
 from ingest.runtime.console import CommandError, Exit
-from ingest.runtime.feed.types import FeedError
 from ingest.runtime.lifecycle import Clock, StopSignal
 
 from .answers import Answer, AnswerReader

@@ -11,14 +11,14 @@ import psycopg
 from ingest.eventstore import EventStore
 from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.settings import Settings
+from projections.access.tables import AccessTables
+from projections.statistics.tables import StatisticsTables
+from projections.timeline.tables import TimelineTables
 from schemas.events import DOCUMENT_SUBMITTED, RECORD_ACCESSED
 from schemas.may_see import NEVER_LISTED
 
-from .access.tables import AccessTables
 from .builds import Build, live_build
 from .registry import PROJECTIONS
-from .statistics.tables import StatisticsTables
-from .timeline.tables import TimelineTables
 
 Cursor = psycopg.Cursor[Any]
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from prometheus_client import CollectorRegistry
 
+from ingest.feed import open_publisher
 from ingest.runtime.console import Bar, CommandError, Exit, note, print_json, progress
-from ingest.runtime.feed import open_publisher
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve

@@ -11,11 +11,18 @@ from ingest.runtime.console import CommandError, Exit, note, out, print_json
 from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from ingest.runtime.since import LIMIT_HELP, SINCE_HELP, since_given
+from projections.notifications.relay import Notice, newest_notices
+from projections.statistics.figures import (
+    Figure,
+    Figures,
+    NoSuchFigure,
+    chosen,
+    national_figures,
+    totals,
+)
 from schemas.valuesets import FACILITIES, type_label
 
 from .command_errors import clear_errors
-from .notifications.relay import Notice, newest_notices
-from .statistics.figures import Figure, Figures, NoSuchFigure, chosen, national_figures, totals
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
 

@@ -11,15 +11,15 @@ from typing import Any, Final
 import psycopg
 
 from ingest.eventstore import EventStore
+from ingest.feed.types import FeedError, FeedUnavailable, Publisher
 from ingest.runtime.database import UnknownCommit, connect, is_transient, store_dsn
-from ingest.runtime.feed.types import FeedError, FeedUnavailable, Publisher
 from ingest.runtime.lifecycle import StopSignal, delays, retry
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
+from projections.notifications.relay import NotificationRelay, notices
 
 from .loop_metrics import LoopMetrics
-from .notifications.relay import NotificationRelay, notices
 from .projection import Projection
 from .runner import CheckpointMoved, Halted, NotOwner, Runner
 from .subscription import Subscription, WakeUp

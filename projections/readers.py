@@ -13,14 +13,13 @@ from typing import Final
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.settings import Settings, variable
+from projections.access.person import PersonAccess
+from projections.timeline.query import ReaderOf
 from schemas.habilitation import Matrix, readable_types
 from schemas.identity import INS_NIA, INS_NIR
 from schemas.may_see import PARIS, WITHOUT_END, Reader, ReaderKind
 from schemas.text_forms import identifier_is_fit
 from schemas.valuesets import SUBJECT_ROLES
-
-from .access.person import PersonAccess
-from .timeline.query import ReaderOf
 
 _KINDS: Final = {
     "patient": ReaderKind.PATIENT,

@@ -15,16 +15,16 @@ from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.ins_option import read_ins
 from ingest.runtime.settings import Settings
+from projections.access.display import as_json as access_as_json
+from projections.access.display import print_accesses
+from projections.access.view import accesses_of
+from projections.timeline.display import as_json, print_timeline
+from projections.timeline.query import timeline_of
 from schemas.identity import ins_key
 from schemas.may_see import Reader
 
-from .access.display import as_json as access_as_json
-from .access.display import print_accesses
-from .access.view import accesses_of
 from .command_errors import clear_errors
 from .readers import named_reader, reader_named, reading_rules
-from .timeline.display import as_json, print_timeline
-from .timeline.query import timeline_of
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]

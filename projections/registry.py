@@ -6,14 +6,14 @@ from typing import Final
 
 from ingest.eventstore import EventStore
 from ingest.runtime.console import CommandError, Exit
+from projections.access.live import Access
+from projections.notifications.live import Notifications
+from projections.statistics.live import Statistics
+from projections.timeline.live import Timeline
 
-from .access.live import Access
 from .builds import migrate
 from .forgetting import forget_records
-from .notifications.live import Notifications
 from .projection import Projection
-from .statistics.live import Statistics
-from .timeline.live import Timeline
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (
     Timeline(),

@@ -19,6 +19,8 @@ from ingest.eventstore import EventStore
 from ingest.runtime.crash_points import passes
 from ingest.runtime.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
+from projections.notifications.live import NEVER_REBUILT
+from projections.timeline.rebuild import rebuild_timeline
 
 from .builds import (
     REPLAY_LOCKS,
@@ -31,11 +33,9 @@ from .builds import (
     new_build,
     switch,
 )
-from .notifications.live import NEVER_REBUILT
 from .opened import open_events, refuse_unknown
 from .projection import Comparison, Projection
 from .runner import withhold_forgotten
-from .timeline.rebuild import rebuild_timeline
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from schemas.cda.card import card
+
 from . import schema_commands
 from .cda import MAX_BYTES, CdaDocument, CdaRefusal, read_cda
-from .cda.card import card
 
 REFUSED: Final = 1
 

@@ -17,13 +17,15 @@ FUNCTION_LINES_MAX = 70
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "schemas": (),
     "ingest.runtime": ("schemas",),
+    "ingest.feed": ("schemas", "ingest.runtime"),
     "ingest.eventstore": ("schemas", "ingest.runtime"),
-    "ingest": ("schemas", "ingest.runtime", "ingest.eventstore"),
-    "projections": ("schemas", "ingest.runtime", "ingest.eventstore"),
-    "producers": ("schemas", "ingest.runtime"),
+    "ingest": ("schemas", "ingest.runtime", "ingest.feed", "ingest.eventstore"),
+    "projections": ("schemas", "ingest.runtime", "ingest.feed", "ingest.eventstore"),
+    "producers": ("schemas", "ingest.runtime", "ingest.feed"),
     "deploy": (
         "schemas",
         "ingest.runtime",
+        "ingest.feed",
         "ingest.eventstore",
         "ingest",
         "projections",

@@ -7,7 +7,7 @@ from itertools import islice
 import orjson
 
 from benchmarks.workers.protocol import task
-from ingest.runtime.feed import Acknowledgement, PublishFailure, open_publisher
+from ingest.feed import Acknowledgement, PublishFailure, open_publisher
 from ingest.runtime.settings import Settings
 from producers.simulator.messages import Message, MessageMaker
 from producers.simulator.plan import Plan, Run

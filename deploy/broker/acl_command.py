@@ -50,7 +50,7 @@ def acl(
     software = _read(table)
     rights = rights_of(software, settings)
     # Imported here: a quarter of a second that every command would pay.
-    from ingest.runtime.feed.kafka_connection import admin_client
+    from ingest.feed.kafka.connection import admin_client
 
     from .rights import apply_rights, command_lines
 

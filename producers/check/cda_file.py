@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ingest.runtime.settings import Settings
+from producers.deposit import Flags, Refused, check_document, deposit
+from producers.provenance import provenance_of
 from schemas import valuesets
 from schemas.cda import Author as CdaAuthor
 from schemas.cda import CdaDocument, CdaRefusal, Coded, LegalAuthenticator, PatientIns, read_cda
@@ -17,8 +19,6 @@ from schemas.identity import accepted_oids
 from schemas.messages import Provenance
 from schemas.rejections import REJECTIONS, Rejection
 
-from ..deposit import Flags, Refused, check_document, deposit
-from ..provenance import provenance_of
 from . import remarks
 from .finding import Finding
 from .places import place_and_line

@@ -14,14 +14,7 @@ from . import remarks
 from .cda_file import MESSAGE, check_cda, clinical_document, remarks_on
 from .finding import FileReport, Finding, in_order
 from .hl7_file import check_hl7, content_of, is_hl7
-from .message_file import (
-    NotAMessage,
-    avro_of,
-    check_message,
-    document_in,
-    is_message,
-    malformed,
-)
+from .message_file import NotAMessage, avro_of, check_message, document_in, is_message, malformed
 from .rules_of_message import Judge
 from .schematron import Saxon, Schematron
 from .xml_schema import XmlSchema

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ingest.runtime.settings import Settings
+from producers.deposit import Refused
+from producers.hl7v2.faults import Hl7Fault
+from producers.hl7v2.feeding import document_of, feeding
+from producers.hl7v2.order import Order, check_processing, read_order
+from producers.hl7v2.reading import read_message
+from producers.hl7v2.sender import spoken
+from producers.send import Request
 from schemas.rejections import Rejection
 
-from ..deposit import Refused
-from ..hl7v2.faults import Hl7Fault
-from ..hl7v2.feeding import document_of, feeding
-from ..hl7v2.order import Order, check_processing, read_order
-from ..hl7v2.reading import read_message
-from ..hl7v2.sender import spoken
-from ..send import Request
 from .cda_file import check_cda
 from .finding import FileReport, Finding
 from .rules_of_message import UNLOOKED, Judge

@@ -12,9 +12,9 @@ from typing import Annotated, Final
 import typer
 from prometheus_client import CollectorRegistry
 
+from ingest.feed import check_topics
+from ingest.feed.types import FeedError, FeedMismatch
 from ingest.runtime.console import CommandError, Exit, note, print_json
-from ingest.runtime.feed import check_topics
-from ingest.runtime.feed.types import FeedError, FeedMismatch
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve

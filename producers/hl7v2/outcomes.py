@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from ingest.runtime.feed.types import FeedError
+from ingest.feed.types import FeedError
 from producers.answers import Answer, AnswerReader
 
 log = structlog.get_logger(__name__)

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from ingest.feed.types import FeedMismatch
 from ingest.runtime.console import CommandError, Exit, out, print_json
-from ingest.runtime.feed.types import FeedMismatch
 from ingest.runtime.ins_option import read_ins
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings

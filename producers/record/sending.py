@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, Final
 
-from ingest.runtime.feed import check_topics
-from ingest.runtime.feed.types import FeedError
+from ingest.feed import check_topics
+from ingest.feed.types import FeedError
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.settings import Settings
 from producers.publisher import DocumentPublisher

@@ -11,7 +11,7 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from ingest.runtime.feed.types import OutgoingRecord
+from ingest.feed.types import OutgoingRecord
 from schemas.codec import CONTENT_BYTES_MAX
 
 from . import spoiled

@@ -29,7 +29,7 @@ from uuid import UUID
 
 import orjson
 
-from ingest.runtime.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
+from ingest.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 
 from .planned import Expected
 

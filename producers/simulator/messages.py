@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from hashlib import sha1, sha256
 from typing import Any, Final
 
-from ingest.runtime.feed.types import OutgoingRecord
+from ingest.feed.types import OutgoingRecord
+from producers.headers import cloud_event_headers
 from schemas.messages import TOPIC_OF, Provenance, Software
 
-from ..headers import cloud_event_headers
 from .content import ContentWriter
 from .encoding import encode_repeating
 from .metadata import document_metadata

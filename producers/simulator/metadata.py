@@ -1,8 +1,8 @@
 """The metadata of a planned document, as a deposit carries it: what its CDA header says too."""
 
+from producers.reference_ids import ACCESSION, ORDER, STUDY
 from schemas.messages import Coded, Document, ReferenceId
 
-from ..reference_ids import ACCESSION, ORDER, STUDY
 from .authors import PatientAuthor, Writer
 from .cda_header import act_times
 from .dicom_codes import MODALITIES, REGIONS

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from ingest.runtime.feed.types import OutgoingRecord
+from ingest.feed.types import OutgoingRecord
+from producers.registry_messages import TELECONSULTATION, registry_message, registry_record
 from schemas.health_identifiers import ORGANISATION_ROOT
 from schemas.messages import Provenance, Software
 
-from ..registry_messages import TELECONSULTATION, registry_message, registry_record
 from .messages import PATIENT_SPACE
 from .plan import Run
 from .planned import ACCEPTED, Expected

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from ingest.runtime.feed.types import Acknowledgement, Done, Publisher, PublishFailure
+from ingest.feed.types import Acknowledgement, Done, Publisher, PublishFailure
 from ingest.runtime.folders import PRIVATE
 from ingest.runtime.lifecycle import Clock, StopSignal
 

@@ -10,10 +10,8 @@ from uuid import UUID
 
 import psycopg
 
-from ingest.runtime.arrays import UuidArray
-from ingest.runtime.crash_points import passes
-from ingest.runtime.feed.cloud_events import time_header
-from ingest.runtime.feed.types import (
+from ingest.feed.cloud_events import time_header
+from ingest.feed.types import (
     Acknowledgement,
     Done,
     FeedError,
@@ -22,6 +20,8 @@ from ingest.runtime.feed.types import (
     Publisher,
     PublishFailure,
 )
+from ingest.runtime.arrays import UuidArray
+from ingest.runtime.crash_points import passes
 from projections.builds import live_build
 from schemas.codec import encode
 from schemas.messages import NOTIFICATIONS

@@ -2,7 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from .. import valuesets
+from schemas import valuesets
+
 from .document import Body
 from .elements import NAMESPACE, Element, path
 

@@ -7,7 +7,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from .. import valuesets
+from schemas import valuesets
+
 from .document import CdaDocument
 
 # Text of a file never steers the terminal: XML lets the C1 control characters through.

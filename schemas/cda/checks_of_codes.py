@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from .. import valuesets
+from schemas import valuesets
+
 from .document import CdaDocument, Problem
 from .elements import Element
 

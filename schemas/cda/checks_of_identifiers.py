@@ -7,14 +7,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ..health_identifiers import (
+from schemas.health_identifiers import (
     ORGANISATION_ROOT,
     PERSON_ROOT,
     Fault,
     organisation_fault,
     person_fault,
 )
-from ..unique_id import unique_id_is_well_formed
+from schemas.unique_id import unique_id_is_well_formed
+
 from .document import CdaDocument, Problem
 from .elements import Element, Places, header_elements, line_of, path
 

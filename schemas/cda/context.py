@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from ..health_identifiers import ORGANISATION_ROOT, PERSON_ROOT
+from schemas.health_identifiers import ORGANISATION_ROOT, PERSON_ROOT
+
 from .document import Author, Coded, LegalAuthenticator
 from .elements import (
     ACCESSION_NUMBER,

@@ -7,7 +7,7 @@ file has nothing or a nullFlavor. Class, format and mime type are derived (SPEC 
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from .. import valuesets
+from schemas import valuesets
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..health_identifiers import PERSON_ROOT
+from schemas.health_identifiers import PERSON_ROOT
+
 from . import context, patient
 from .body import MediaKind, media_kind, mime_type
 from .document import PatientIns

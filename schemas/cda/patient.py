@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..identity import INS_OIDS, key_is_valid
+from schemas.identity import INS_OIDS, key_is_valid
+
 from .document import PatientIns
 from .elements import Element, attribute, identifiers, path, text_of
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from lxml import etree
 
-from .. import valuesets
+from schemas import valuesets
+
 from . import context, patient
 from .body import body, format_code, is_stylesheet, mime_type
 from .checks import problems

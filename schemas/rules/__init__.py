@@ -7,8 +7,9 @@ Sources: SPEC (sections in the docstrings), TRAPS, DESIGN 5 and 8.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ..messages import Document
-from ..rejections import Rejection, SoftRule
+from schemas.messages import Document
+from schemas.rejections import Rejection, SoftRule
+
 from .access import (
     access_right,
     authorisation_right,

@@ -3,11 +3,21 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..access_term import MILLISECONDS_MAX
-from ..health_identifiers import ORGANISATION_ROOT, PERSON_ROOT, organisation_fault, person_fault
-from ..rejections import Rejection
-from ..text_forms import NAME_LENGTH_MAX, TEXT_LENGTH_MAX, identifier_is_fit, optional_text_is_fit
-from ..unique_id import unique_id_is_well_formed
+from schemas.access_term import MILLISECONDS_MAX
+from schemas.health_identifiers import (
+    ORGANISATION_ROOT,
+    PERSON_ROOT,
+    organisation_fault,
+    person_fault,
+)
+from schemas.rejections import Rejection
+from schemas.text_forms import (
+    NAME_LENGTH_MAX,
+    TEXT_LENGTH_MAX,
+    identifier_is_fit,
+    optional_text_is_fit,
+)
+from schemas.unique_id import unique_id_is_well_formed
 
 DOCUMENTS_MAX: Final = 1000
 _YEAR: Final = 366 * 24 * 3600 * 1000

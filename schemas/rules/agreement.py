@@ -7,13 +7,13 @@ own way, or official documents get wrong, warns. What the document does not say 
 from collections.abc import Callable
 from typing import Final, Literal
 
-from ..cda.identification import Identification
-from ..messages import Document
-from ..rejections import Rejection
-from ..time_order import same_time
-from ..times import time_exists
-from ..unique_id import canonical_unique_id
-from ..valuesets import UNREFERENCED_FORMAT, formats_of
+from schemas.cda.identification import Identification
+from schemas.messages import Document
+from schemas.rejections import Rejection
+from schemas.time_order import same_time
+from schemas.times import time_exists
+from schemas.unique_id import canonical_unique_id
+from schemas.valuesets import UNREFERENCED_FORMAT, formats_of
 
 Agreement = Callable[[Identification, Document], Rejection | None]
 _TimeField = Literal["creationTime", "serviceStartTime", "serviceStopTime"]

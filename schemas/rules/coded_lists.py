@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..messages import Document
-from ..rejections import Rejection, SoftRule
-from ..text_forms import ID_LENGTH_MAX, NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit
-from ..valuesets import EVENT_SYSTEMS, REFERENCE_ID_TYPES_DMP
+from schemas.messages import Document
+from schemas.rejections import Rejection, SoftRule
+from schemas.text_forms import ID_LENGTH_MAX, NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit
+from schemas.valuesets import EVENT_SYSTEMS, REFERENCE_ID_TYPES_DMP
 
 CODES_MAX: Final = 256
 REMEMBERED_MAX: Final = 20_000

@@ -5,12 +5,13 @@ from typing import Final
 
 from lxml import etree
 
-from ..cda import CdaRefusal
-from ..cda.hardened import hardened_tree
-from ..cda.identification import Identification, read_identification
-from ..messages import Document, Ins
-from ..rejections import Rejection
-from ..valuesets import SIGNATURE_TYPE
+from schemas.cda import CdaRefusal
+from schemas.cda.hardened import hardened_tree
+from schemas.cda.identification import Identification, read_identification
+from schemas.messages import Document, Ins
+from schemas.rejections import Rejection
+from schemas.valuesets import SIGNATURE_TYPE
+
 from .agreement import CONTRADICTIONS, DIFFERENCES
 from .technical import CDA_MIME_TYPES, DICOM_MIME_TYPE
 

@@ -4,17 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from ..identity import is_well_formed, key_is_valid
-from ..messages import Ins, Traits
-from ..rejections import Rejection
-from ..text_forms import (
-    NAME_LENGTH_MAX,
-    optional_text_is_fit,
-    text_is_fit,
-    texts_are_fit,
-)
-from ..times import time_exists
-from ..valuesets import GENDERS
+from schemas.identity import is_well_formed, key_is_valid
+from schemas.messages import Ins, Traits
+from schemas.rejections import Rejection
+from schemas.text_forms import NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit, texts_are_fit
+from schemas.times import time_exists
+from schemas.valuesets import GENDERS
 
 FEEDING: Final = frozenset(
     {

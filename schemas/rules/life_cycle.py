@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..rejections import Rejection
-from ..text_forms import TEXT_LENGTH_MAX, optional_text_is_fit
-from ..times import time_exists
+from schemas.rejections import Rejection
+from schemas.text_forms import TEXT_LENGTH_MAX, optional_text_is_fit
+from schemas.times import time_exists
+
 from .metadata import unique_id_right
 
 

@@ -1,8 +1,8 @@
 """Rules on the metadata of a document (SPEC c.1, c.2)."""
 
-from ..messages import Document
-from ..rejections import Rejection
-from ..text_forms import (
+from schemas.messages import Document
+from schemas.rejections import Rejection
+from schemas.text_forms import (
     ID_LENGTH_MAX,
     NAME_LENGTH_MAX,
     TEXT_LENGTH_MAX,
@@ -11,9 +11,9 @@ from ..text_forms import (
     optional_text_is_fit,
     text_is_fit,
 )
-from ..times import four_times_exist, time_exists
-from ..unique_id import canonical_unique_id, unique_id_is_well_formed
-from ..valuesets import (
+from schemas.times import four_times_exist, time_exists
+from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
+from schemas.valuesets import (
     CLASS_OF_TYPE,
     FACILITY_CODES_DMP,
     FORMAT_CODES_DMP,
@@ -22,6 +22,7 @@ from ..valuesets import (
     TYPE_CODES_DMP,
     is_listed_outside_dmp,
 )
+
 from .coded_lists import lists_fit
 from .technical import technical_entry_right
 

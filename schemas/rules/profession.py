@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from ..habilitation import Matrix, may_feed
-from ..may_do import ActorKind, actor_kind
-from ..rejections import Rejection
+from schemas.habilitation import Matrix, may_feed
+from schemas.may_do import ActorKind, actor_kind
+from schemas.rejections import Rejection
 
 _PARIS: Final = ZoneInfo("Europe/Paris")
 _LATEST: Final = 253_370_764_800_000

@@ -6,9 +6,9 @@ Sources: SPEC e.8 (LPS_* of the VIHF), b.3 and c.1 (SNR), g (téléconsultation)
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..paris_days import day_exists
-from ..rejections import Rejection
-from ..text_forms import (
+from schemas.paris_days import day_exists
+from schemas.rejections import Rejection
+from schemas.text_forms import (
     ID_LENGTH_MAX,
     NAME_LENGTH_MAX,
     TEXT_LENGTH_MAX,

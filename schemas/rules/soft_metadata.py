@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..messages import Document
-from ..rejections import Rejection, SoftRule
-from ..time_order import is_earlier_day
-from ..valuesets import ENDS, SIGNATURE_TYPE
+from schemas.messages import Document
+from schemas.rejections import Rejection, SoftRule
+from schemas.time_order import is_earlier_day
+from schemas.valuesets import ENDS, SIGNATURE_TYPE
+
 from .coded_lists import SOFT_RULES_OF_LISTS, event_codes_known
 from .plausibility import SOFT_RULES_OF_TIMES, offsets_written
 

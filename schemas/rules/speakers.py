@@ -6,9 +6,9 @@ of their national identifiers, whose severity may be a warning: `speaker_forms`.
 
 from typing import Final
 
-from ..messages import Author, Document, Provenance
-from ..rejections import Rejection
-from ..text_forms import (
+from schemas.messages import Author, Document, Provenance
+from schemas.rejections import Rejection
+from schemas.text_forms import (
     ID_LENGTH_MAX,
     NAME_LENGTH_MAX,
     identifier_is_fit,

@@ -4,9 +4,9 @@
 
 from typing import Final
 
-from ..messages import Document
-from ..rejections import Rejection
-from ..valuesets import KOS_FORMAT, KOS_TYPE, SIGNATURE_FORMATS, SIGNATURE_TYPE
+from schemas.messages import Document
+from schemas.rejections import Rejection
+from schemas.valuesets import KOS_FORMAT, KOS_TYPE, SIGNATURE_FORMATS, SIGNATURE_TYPE
 
 CDA_MIME_TYPES: Final = frozenset({"text/xml", "application/xslt+xml", "application/xml"})
 DICOM_MIME_TYPE: Final = "application/dicom"

@@ -20,9 +20,9 @@ from rich.console import Console
 from deploy import cli
 from deploy.broker import BrokerError, MissingProgramError
 from deploy.configuration import MASKED, effective_settings, table_of
+from ingest.feed.types import FeedMismatch, FeedUnavailable
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.embedded_postgres import EmbeddedPostgresError
-from ingest.runtime.feed.types import FeedMismatch, FeedUnavailable
 from ingest.runtime.settings import Settings, variable
 from projections.builds import NotMigrated
 

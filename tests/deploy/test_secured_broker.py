@@ -20,8 +20,7 @@ import pytest
 from deploy.broker import BrokerError, start_broker, stop_broker
 from deploy.broker.layout import make_cluster, read_cluster
 from deploy.broker.security import Security, ensure_security, security_of
-from ingest.runtime.console import Exit
-from ingest.runtime.feed import (
+from ingest.feed import (
     Acknowledgement,
     Assignment,
     FeedError,
@@ -32,6 +31,7 @@ from ingest.runtime.feed import (
     open_poller,
     open_publisher,
 )
+from ingest.runtime.console import Exit
 from ingest.runtime.settings import Settings, variable
 
 pytestmark = [
@@ -104,7 +104,7 @@ class Secured:
         In a process of its own: failed clients of the library leave open sockets behind.
         """
         program = (
-            "from ingest.runtime.feed import kafka_connection as it; it.BOOTSTRAP_MS = 1500;"
+            "from ingest.feed import kafka_connection as it; it.BOOTSTRAP_MS = 1500;"
             "from deploy.cli import run; raise SystemExit(run(['outcomes']))"
         )
         done = subprocess.run(

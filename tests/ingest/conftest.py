@@ -13,7 +13,7 @@ from psycopg import conninfo
 from pydantic import SecretStr
 
 from ingest.eventstore import EventStore, migrate_store
-from ingest.runtime.feed import ensure_topics
+from ingest.feed import ensure_topics
 from ingest.runtime.settings import Settings
 
 

@@ -6,8 +6,8 @@ import hashlib
 import uuid
 from typing import Any
 
+from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.interpret import Context
-from ingest.runtime.feed import FeedRecord, Partition, partition_of
 from schemas.codec import encode
 from schemas.feed_keys import feed_key
 from schemas.identity import accepted_oids

@@ -13,10 +13,7 @@ from ingest.batch import BatchWriter, Written
 from ingest.consumer import Consumer, Limits
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import RecordedEvent
-from ingest.patience import at_once
-from ingest.positions import StoredPositions
-from ingest.rejection_limit import RejectionLimit
-from ingest.runtime.feed import (
+from ingest.feed import (
     Acknowledgement,
     FeedRecord,
     OutgoingRecord,
@@ -27,6 +24,9 @@ from ingest.runtime.feed import (
     open_poller,
     open_publisher,
 )
+from ingest.patience import at_once
+from ingest.positions import StoredPositions
+from ingest.rejection_limit import RejectionLimit
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.codec import decode_event

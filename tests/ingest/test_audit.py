@@ -15,8 +15,8 @@ from ingest_site import Site
 from ingest.audit import balance_checks
 from ingest.dead_letters import Retry, waiting
 from ingest.eventstore import EventStore
+from ingest.feed import OutgoingRecord, open_publisher, topic_facts
 from ingest.relay import Relay
-from ingest.runtime.feed import OutgoingRecord, open_publisher, topic_facts
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.startup import context_of, feed_facts
 

@@ -25,8 +25,8 @@ from typer.testing import CliRunner, Result
 from ingest.commands import register
 from ingest.dead_letter_commands import table_of
 from ingest.dead_letters import waiting
+from ingest.feed import OutgoingRecord
 from ingest.runtime.console import CommandError, Exit
-from ingest.runtime.feed import OutgoingRecord
 
 
 @pytest.fixture

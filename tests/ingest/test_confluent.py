@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.confluent import ConfluentHeaders, registry_fetch
+from ingest.feed import FeedRecord
 from ingest.interpret import Interpreted, interpret
-from ingest.runtime.feed import FeedRecord
 from schemas.registry import registry
 
 

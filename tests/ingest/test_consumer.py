@@ -29,6 +29,17 @@ from ingest.batch import BatchWriter
 from ingest.consumer import Consumer
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import SourcePosition
+from ingest.feed import (
+    Assignment,
+    FeedMismatch,
+    FeedUnavailable,
+    OutgoingRecord,
+    Partition,
+    PartitionsHalted,
+    RecordIdentity,
+    topic_facts,
+    trim,
+)
 from ingest.ingestion_metrics import IngestionMetrics
 from ingest.patience import at_once, is_passing, patience
 from ingest.positions import (
@@ -40,17 +51,6 @@ from ingest.positions import (
     positions_of,
 )
 from ingest.rejection_limit import RejectionLimit, TooManyRejections
-from ingest.runtime.feed import (
-    Assignment,
-    FeedMismatch,
-    FeedUnavailable,
-    OutgoingRecord,
-    Partition,
-    PartitionsHalted,
-    RecordIdentity,
-    topic_facts,
-    trim,
-)
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
 

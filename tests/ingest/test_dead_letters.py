@@ -11,9 +11,9 @@ from ingest_site import Site
 from ingest.dead_letters import Retry, of_schemas_known_now, waiting
 from ingest.eventstore import EventStore, UnknownCommit
 from ingest.eventstore.batch import AppendBatch, Appended
+from ingest.feed import OutgoingRecord
 from ingest.outcomes import answer_of
 from ingest.patience import at_once
-from ingest.runtime.feed import OutgoingRecord
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from schemas.codec import decode_event
 from schemas.registry import registry

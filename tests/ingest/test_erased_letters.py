@@ -8,7 +8,7 @@ import psycopg
 from feed_messages import BRUNO, deposit, key_of, mask
 from ingest_site import Site
 
-from ingest.runtime.feed import OutgoingRecord
+from ingest.feed import OutgoingRecord
 
 
 def test_what_was_refused_before_the_person_was_known_is_found_by_his_key(site: Site) -> None:

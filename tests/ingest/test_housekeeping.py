@@ -22,9 +22,9 @@ from pydantic import SecretStr
 from deploy.cli import run
 from ingest.content_sweep import DAY, HOUR
 from ingest.eventstore.batch import NewContent
+from ingest.feed import OutgoingRecord, open_publisher, topic_facts
 from ingest.relay import Relay
 from ingest.runtime.console import Exit
-from ingest.runtime.feed import OutgoingRecord, open_publisher, topic_facts
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 
 OLD_MS = int((time.time() - 40 * DAY) * 1000)

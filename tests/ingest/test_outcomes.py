@@ -7,8 +7,8 @@ from dataclasses import replace
 from feed_messages import CONTEXT, deposit, feed_record, partition_for
 
 from ingest.arrivals import Answer, Arrival, read_partition
+from ingest.feed import FeedRecord, PolledPartition
 from ingest.outcomes import outcome_of
-from ingest.runtime.feed import FeedRecord, PolledPartition
 from ingest.state import ACCEPTED
 
 

@@ -16,9 +16,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from test_interpret import cda
 
 from ingest.dead_letter_commands import described
+from ingest.feed import OutgoingRecord, open_publisher
 from ingest.ingestion_metrics import IngestionMetrics
 from ingest.relay import Relay
-from ingest.runtime.feed import OutgoingRecord, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics

@@ -12,8 +12,8 @@ from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
 from ingest.eventstore import EventStore
+from ingest.feed import FeedRecord, open_poller, open_publisher
 from ingest.relay import Relay, RelayRefused
-from ingest.runtime.feed import FeedRecord, open_poller, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
 from schemas.codec import Decoded, decode

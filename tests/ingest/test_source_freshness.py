@@ -6,7 +6,7 @@ from feed_messages import CONTEXT, deposit, feed_record, partition_for
 from prometheus_client import CollectorRegistry
 
 from ingest.arrivals import ReadPartition, read_partition
-from ingest.runtime.feed import Partition, PolledPartition
+from ingest.feed import Partition, PolledPartition
 from ingest.runtime.metrics import Metrics
 from ingest.source_freshness import SourceFreshness
 

@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from ingest.arrivals import read_partition
 from ingest.batch import BatchWriter, Written
+from ingest.feed import PolledPartition
 from ingest.ingestion_metrics import IngestionMetrics
 from ingest.interpret import Context, Interpreted, Refused, interpret
 from ingest.outcome_bytes import encode_outcomes
 from ingest.patience import at_once
-from ingest.runtime.feed import PolledPartition
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.metrics import Metrics
 from schemas.codec import MARKER, decode_event

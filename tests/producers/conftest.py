@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.runtime.feed import ensure_topics
+from ingest.feed import ensure_topics
 from ingest.runtime.settings import Settings
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples_of_plan import documents_of, planned
 
+from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.interpret import Context, Refused, interpret
-from ingest.runtime.feed import FeedRecord, Partition, partition_of
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.check.finding import FileReport

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.runtime.feed import Acknowledgement, Done, OutgoingRecord, Partition
+from ingest.feed import Acknowledgement, Done, OutgoingRecord, Partition
 from ingest.runtime.lifecycle import StopSignal
 from producers.simulator.fault_rates import parse_faults
 from producers.simulator.messages import Message

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from ingest.runtime.feed import (
+from ingest.feed import (
     Acknowledgement,
     Done,
     FeedRecord,

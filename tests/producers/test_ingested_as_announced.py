@@ -14,17 +14,11 @@ from pydantic import SecretStr
 from ingest.batch import BatchWriter
 from ingest.consumer import Consumer, Limits
 from ingest.eventstore import EventStore, migrate_store
+from ingest.feed import Acknowledgement, PublishFailure, ensure_topics, open_poller, open_publisher
 from ingest.interpret import Context
 from ingest.patience import at_once
 from ingest.positions import StoredPositions
 from ingest.rejection_limit import RejectionLimit
-from ingest.runtime.feed import (
-    Acknowledgement,
-    PublishFailure,
-    ensure_topics,
-    open_poller,
-    open_publisher,
-)
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from producers.simulator.fault_rates import parse_faults

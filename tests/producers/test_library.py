@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 import producers
-from ingest.runtime.feed import ensure_topics, topic_facts
+from ingest.feed import ensure_topics, topic_facts
 from ingest.runtime.settings import Settings
 from schemas.identity import is_well_formed, key_is_valid
 

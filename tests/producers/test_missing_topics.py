@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from samples_of_plan import documents_of, planned
 
 from deploy.cli import run
+from ingest.feed import ensure_topics, topic_facts
 from ingest.runtime.console import Exit
-from ingest.runtime.feed import ensure_topics, topic_facts
 from ingest.runtime.settings import Settings
 from producers.simulator.cda import CdaWriter
 

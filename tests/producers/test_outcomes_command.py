@@ -8,7 +8,7 @@ import typer
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from ingest.runtime.feed import (
+from ingest.feed import (
     Acknowledgement,
     OutgoingRecord,
     PublishFailure,

@@ -15,8 +15,8 @@ import orjson
 import pytest
 
 from deploy.cli import run
+from ingest.feed import ensure_topics
 from ingest.runtime.console import Exit
-from ingest.runtime.feed import ensure_topics
 from ingest.runtime.settings import Settings
 from producers.record.acts import Act, Because, Misused, Mode, Said, Speaker, message_of, speaking
 from schemas import access_messages

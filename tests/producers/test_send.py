@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from samples_of_plan import documents_of, planned
 from typer.testing import CliRunner
 
+from ingest.feed import open_poller
 from ingest.runtime.console import CommandError, Exit
-from ingest.runtime.feed import open_poller
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from producers.answers import AnswerReader

@@ -16,8 +16,8 @@ import pytest
 from samples_of_plan import documents_of, planned
 
 from deploy.cli import run
+from ingest.feed import ensure_topics
 from ingest.runtime.console import Exit
-from ingest.runtime.feed import ensure_topics
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from producers.queues import open_document_publisher

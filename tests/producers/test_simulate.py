@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from samples_of_plan import documents_of, planned, run_of
 from typer.testing import CliRunner
 
-from ingest.runtime.feed import (
+from ingest.feed import (
     Acknowledgement,
     Done,
     FeedRecord,

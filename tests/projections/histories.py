@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.eventstore.batch import RecordedEvent
 from schemas.unique_id import document_stream
-
-from .given import START, Log, milliseconds, traits
+from tests.projections.given import START, Log, milliseconds, traits
 
 RECORDS = (1, 2, 3)
 PROFESSIONALS = (

@@ -13,8 +13,7 @@ from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
 from projections.loop import Progress, ProjectionLoop
 from projections.projection import Projection
-
-from .given import ins
+from tests.projections.given import ins
 
 
 def settings_of(dsn: str, home: Path, *, batch: int = 2000) -> Settings:

@@ -23,7 +23,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from test_codec import datums_of
 
 import schemas
-from ingest.runtime.feed.partitioning import partition_of
+from ingest.feed.partitioning import partition_of
 from schemas.codec import Decoded, decode, encode
 from schemas.registry import registry
 

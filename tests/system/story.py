@@ -18,8 +18,8 @@ import orjson
 from avro_folder import AvroFolder
 from system_under_load import System
 
-from ingest.runtime.feed import open_publisher
-from ingest.runtime.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
+from ingest.feed import open_publisher
+from ingest.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 from ingest.runtime.settings import Settings
 
 Judgements = list[tuple[str, str | None]]
@@ -35,8 +35,8 @@ EARLIER: Final = "20240105101500+0400"
 LATER: Final = "20240105081500+0100"
 """An hour after it, though its digits say otherwise."""
 _PARTITIONERS: Final = (
-    "ingest.runtime.feed.embedded_publisher.partition_of",
-    "ingest.runtime.feed.kafka_publisher.partition_of",
+    "ingest.feed.embedded.publisher.partition_of",
+    "ingest.feed.kafka.publisher.partition_of",
 )
 
 
@@ -207,7 +207,7 @@ def _id(name: str) -> bytes:
 @contextmanager
 def misplaced() -> Iterator[None]:
     """Publishers of this process, as a client with another partitioner would, choose wrongly."""
-    from ingest.runtime.feed import partition_of
+    from ingest.feed import partition_of
 
     def next_to_it(key: bytes, partitions: int) -> int:
         return (partition_of(key, partitions) + 1) % partitions

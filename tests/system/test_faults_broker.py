@@ -15,7 +15,7 @@ from evidence import Evidence
 from fault_trial import Trial
 from own_services import OwnBroker
 
-from ingest.runtime.feed.kafka_connection import admin_client
+from ingest.feed.kafka.connection import admin_client
 from ingest.runtime.settings import Settings
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.faults]

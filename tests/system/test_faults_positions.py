@@ -21,9 +21,9 @@ from system_under_load import Member, System
 from test_faults_broker import settings_of
 from two_lives import Partition, two_lives
 
+from ingest.feed import ensure_topics
+from ingest.feed.kafka.connection import admin_client
 from ingest.runtime.console import Exit
-from ingest.runtime.feed import ensure_topics
-from ingest.runtime.feed.kafka_connection import admin_client
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka]
 

@@ -19,7 +19,7 @@ from marked_patient import KEY, SECRETS, acts, disguised, found_in, variations
 from processes import installed, wait_until
 from system_under_load import SMALL, System, free_port, migrated
 
-from ingest.runtime.feed import OutgoingRecord, open_publisher
+from ingest.feed import OutgoingRecord, open_publisher
 from ingest.runtime.settings import Settings
 
 pytestmark = pytest.mark.system

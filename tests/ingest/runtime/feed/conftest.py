@@ -8,7 +8,7 @@ import pytest
 from feed_under_test import PARTITIONS, Feed, kafka_settings
 from pydantic import SecretStr
 
-from ingest.runtime.feed import ensure_topics
+from ingest.feed import ensure_topics
 from ingest.runtime.settings import Settings
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from ingest.runtime.feed import (
+from ingest.feed import (
     Acknowledgement,
     Assignment,
     FeedRecord,
@@ -112,7 +112,7 @@ class Feed:
             with self.sql() as conn:
                 conn.execute("delete from feed.topic where name = %s", (name,))
         else:
-            from ingest.runtime.feed.kafka_connection import admin_client
+            from ingest.feed.kafka.connection import admin_client
 
             with admin_client(self.settings, "test") as admin:
                 admin.delete_topics([name])
@@ -126,7 +126,7 @@ class Feed:
         else:
             from kafka import TopicPartition
 
-            from ingest.runtime.feed.kafka_connection import admin_client
+            from ingest.feed.kafka.connection import admin_client
 
             place = TopicPartition(self.settings.topic_prefix + partition.topic, partition.number)
             with admin_client(self.settings, "test") as admin:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 from feed_under_test import PARTITIONS, Answers, Feed, Positions, poll_until, record, wait_for
 
-from ingest.runtime.feed import (
+from ingest.feed import (
     Acknowledgement,
     Assignment,
     FeedMismatch,

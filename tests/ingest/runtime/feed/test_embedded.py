@@ -6,7 +6,7 @@ import pytest
 from feed_under_test import Answers, Feed, Positions, poll_until, record, wait_for
 from pydantic import SecretStr
 
-from ingest.runtime.feed import (
+from ingest.feed import (
     FeedMismatch,
     FeedUnavailable,
     OutgoingRecord,
@@ -16,7 +16,7 @@ from ingest.runtime.feed import (
     open_publisher,
     topic_facts,
 )
-from ingest.runtime.feed.embedded_retention import trim_log
+from ingest.feed.embedded.retention import trim_log
 from ingest.runtime.settings import Settings
 
 HOUR_MS = 3_600_000

@@ -21,7 +21,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import MessageSizeTooLargeError
 
 from deploy.broker import BrokerHandle, start_broker, stop_broker
-from ingest.runtime.feed import (
+from ingest.feed import (
     FeedMismatch,
     FeedUnavailable,
     Partition,
@@ -30,8 +30,8 @@ from ingest.runtime.feed import (
     open_publisher,
     topic_facts,
 )
-from ingest.runtime.feed.kafka_connection import admin_client
-from ingest.runtime.feed.kafka_publisher import KafkaPublisher
+from ingest.feed.kafka.connection import admin_client
+from ingest.feed.kafka.publisher import KafkaPublisher
 from ingest.runtime.settings import Settings
 
 pytestmark = pytest.mark.kafka

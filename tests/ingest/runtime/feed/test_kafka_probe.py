@@ -8,10 +8,10 @@ import pytest
 from feed_under_test import kafka_settings, wait_for
 from kafka import TopicPartition
 
-from ingest.runtime.feed import ensure_topics
-from ingest.runtime.feed.kafka_connection import admin_client
-from ingest.runtime.feed.kafka_probe import KafkaProbe, LogEnds
-from ingest.runtime.feed.types import FeedUnavailable
+from ingest.feed import ensure_topics
+from ingest.feed.kafka.connection import admin_client
+from ingest.feed.kafka.probe import KafkaProbe, LogEnds
+from ingest.feed.types import FeedUnavailable
 from ingest.runtime.settings import Settings
 
 pytestmark = pytest.mark.kafka

@@ -7,7 +7,7 @@ import logging
 import pytest
 from pydantic import SecretStr
 
-from ingest.runtime.feed.kafka_reasons import client_log, reason_of
+from ingest.feed.kafka.reasons import client_log, reason_of
 from ingest.runtime.settings import Settings
 
 LOST = "Connection lost: KafkaConnectionError: socket disconnected"

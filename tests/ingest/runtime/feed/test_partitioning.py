@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as murmur2_of_kafka_python
 
-from ingest.runtime.feed.header_codec import pack_headers, unpack_headers
-from ingest.runtime.feed.partitioning import murmur2, partition_of
+from ingest.feed.embedded.headers import pack_headers, unpack_headers
+from ingest.feed.partitioning import murmur2, partition_of
 
 # Apache Kafka, UtilsTest.testMurmur2 (signed there).
 JAVA = {

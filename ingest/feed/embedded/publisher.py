@@ -10,15 +10,10 @@ from dataclasses import dataclass
 import psycopg
 import structlog
 
-from ..database import UnknownCommit, transaction
-from ..lifecycle import Clock, SystemClock, delays
-from ..settings import Settings
-from .admission import Admission, refusal
-from .backpressure import Outstanding
-from .embedded import LogTopic, Session, channel_of, feed_errors, log_session, log_topics
-from .embedded_append import TopicsChanged, copy_records, notify, spread, take_offsets
-from .partitioning import partition_of
-from .types import (
+from ingest.feed.admission import Admission, refusal
+from ingest.feed.backpressure import Outstanding
+from ingest.feed.partitioning import partition_of
+from ingest.feed.types import (
     Acknowledgement,
     Done,
     FeedError,
@@ -27,6 +22,12 @@ from .types import (
     Partition,
     PublishFailure,
 )
+from ingest.runtime.database import UnknownCommit, transaction
+from ingest.runtime.lifecycle import Clock, SystemClock, delays
+from ingest.runtime.settings import Settings
+
+from .append import TopicsChanged, copy_records, notify, spread, take_offsets
+from .log import LogTopic, Session, channel_of, feed_errors, log_session, log_topics
 
 log = structlog.get_logger(__name__)
 

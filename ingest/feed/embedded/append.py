@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from struct import Struct
 
-from ..arrays import Int4Array, Int8Array
-from .embedded import Session
-from .header_codec import pack_headers
-from .types import OutgoingRecord
+from ingest.feed.types import OutgoingRecord
+from ingest.runtime.arrays import Int4Array, Int8Array
+
+from .headers import pack_headers
+from .log import Session
 
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"

@@ -13,8 +13,8 @@ from kafka.errors import (
 )
 from kafka.record.default_records import DefaultRecordBatch
 
-from .halts import after_the_log, before_the_log, outside_the_log, truncated, unreadable
-from .types import Assignment, Partition
+from ingest.feed.halts import after_the_log, before_the_log, outside_the_log, truncated, unreadable
+from ingest.feed.types import Assignment, Partition
 
 
 def outside(

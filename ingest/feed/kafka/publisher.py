@@ -25,15 +25,10 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from ..lifecycle import Clock, SystemClock
-from ..settings import Settings
-from .admission import Admission, refusal
-from .backpressure import Outstanding
-from .kafka_connection import admin_client, describe, reachable, start_client
-from .kafka_refusals import PASSING, refusal_of
-from .kafka_topics import BATCH_OVERHEAD_BYTES
-from .partitioning import partition_of
-from .types import (
+from ingest.feed.admission import Admission, refusal
+from ingest.feed.backpressure import Outstanding
+from ingest.feed.partitioning import partition_of
+from ingest.feed.types import (
     Acknowledgement,
     Done,
     FeedError,
@@ -42,6 +37,12 @@ from .types import (
     Partition,
     PublishFailure,
 )
+from ingest.runtime.lifecycle import Clock, SystemClock
+from ingest.runtime.settings import Settings
+
+from .connection import admin_client, describe, reachable, start_client
+from .refusals import PASSING, refusal_of
+from .topics import BATCH_OVERHEAD_BYTES
 
 log = structlog.get_logger(__name__)
 

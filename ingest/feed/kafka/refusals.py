@@ -20,7 +20,7 @@ from kafka.errors import (
     UnsupportedForMessageFormatError,
 )
 
-from .types import PublishFailure
+from ingest.feed.types import PublishFailure
 
 _REFUSALS: dict[type[KafkaError], str] = {
     MessageSizeTooLargeError: "too_large",

@@ -12,10 +12,11 @@ from kafka import KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaError, RetriableError, for_code
 from kafka.net.compat import KafkaNetClient
 
-from ..settings import Settings
-from .kafka_reasons import client_log, reason_of
-from .kafka_sockets import DIRECT
-from .types import FeedError, FeedUnavailable
+from ingest.feed.types import FeedError, FeedUnavailable
+from ingest.runtime.settings import Settings
+
+from .reasons import client_log, reason_of
+from .sockets import DIRECT
 
 C = TypeVar("C")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..database import transaction
-from ..lifecycle import Clock, SystemClock
-from ..settings import Settings
-from .embedded import LogTopic, Session, feed_errors, log_session, log_topics
-from .types import Partition
+from ingest.feed.types import Partition
+from ingest.runtime.database import transaction
+from ingest.runtime.lifecycle import Clock, SystemClock
+from ingest.runtime.settings import Settings
+
+from .log import LogTopic, Session, feed_errors, log_session, log_topics
 
 _STEP = 10_000
 _HOUR_MS = 3_600_000

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, LeaderNotAvailableError, OffsetOutOfRangeError
 
-from ..settings import Settings
-from .kafka_connection import start_client, translated
-from .types import FeedUnavailable, RecordIdentity
+from ingest.feed.types import FeedUnavailable, RecordIdentity
+from ingest.runtime.settings import Settings
+
+from .connection import start_client, translated
 
 _REQUEST_MS = 5_000
 _LAG_MS = 1_000

@@ -8,23 +8,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from ..arrays import Int4Array, Int8Array
-from ..lifecycle import Clock, SystemClock
-from ..settings import Settings
-from .embedded import (
-    LogBounds,
-    LogTopic,
-    Session,
-    channel_of,
-    feed_errors,
-    log_cluster_id,
-    log_session,
-    log_topics,
-)
-from .embedded_membership import Membership, Place
-from .halts import after_the_log, before_the_log
-from .header_codec import unpack_headers
-from .types import (
+from ingest.feed.halts import after_the_log, before_the_log
+from ingest.feed.types import (
     Assignment,
     FeedError,
     FeedMismatch,
@@ -36,6 +21,22 @@ from .types import (
     RecordIdentity,
     Resume,
 )
+from ingest.runtime.arrays import Int4Array, Int8Array
+from ingest.runtime.lifecycle import Clock, SystemClock
+from ingest.runtime.settings import Settings
+
+from .headers import unpack_headers
+from .log import (
+    LogBounds,
+    LogTopic,
+    Session,
+    channel_of,
+    feed_errors,
+    log_cluster_id,
+    log_session,
+    log_topics,
+)
+from .membership import Membership, Place
 
 SHARE_SECONDS = 1.0
 """How often the group's shares are looked at; five times as often while they are unequal."""

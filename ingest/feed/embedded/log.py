@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from ..database import UnknownCommit, connect, is_transient, store_dsn, transaction
-from ..embedded_postgres import EmbeddedPostgresError
-from ..settings import Settings
-from .types import FeedError, FeedMismatch, FeedUnavailable
+from ingest.feed.types import FeedError, FeedMismatch, FeedUnavailable
+from ingest.runtime.database import UnknownCommit, connect, is_transient, store_dsn, transaction
+from ingest.runtime.embedded_postgres import EmbeddedPostgresError
+from ingest.runtime.settings import Settings
 
 Session = psycopg.Connection[tuple[Any, ...]]
 

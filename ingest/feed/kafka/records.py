@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from .types import FeedRecord
+from ingest.feed.types import FeedRecord
 
 log = structlog.get_logger(__name__)
 

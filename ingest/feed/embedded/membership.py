@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from .embedded import LogTopic, Session, feed_errors
+from .log import LogTopic, Session, feed_errors
 
 Place = tuple[int, int]
 """Topic number and partition number."""

@@ -9,11 +9,12 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
-from ..settings import Settings
-from .embedded import count_mismatch
-from .kafka_connection import BrokerTopic, admin_client, describe
-from .topics import PlannedTopic, TopicFacts
-from .types import FeedError, FeedMismatch, FeedUnavailable
+from ingest.feed.embedded.log import count_mismatch
+from ingest.feed.topics import PlannedTopic, TopicFacts
+from ingest.feed.types import FeedError, FeedMismatch, FeedUnavailable
+from ingest.runtime.settings import Settings
+
+from .connection import BrokerTopic, admin_client, describe
 
 BATCH_OVERHEAD_BYTES = 64 * 1024
 """The broker counts the compressed batch; one record that can't be compressed must still fit."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from struct import Struct
 
-from .types import Headers
+from ingest.feed.types import Headers
 
 _HEAD = Struct("!HH")
 _SHORT = Struct("!H")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..settings import Settings
+from ingest.runtime.settings import Settings
+
 from .partitioning import partition_of
 from .topics import (
     PlannedTopic,
@@ -74,10 +75,10 @@ def open_publisher(settings: Settings, *, client_id: str) -> Publisher:
     Raises FeedUnavailable when the feed is away, FeedMismatch when the embedded one has no tables.
     """
     if settings.kafka_bootstrap is None:
-        from .embedded_publisher import EmbeddedPublisher
+        from ingest.feed.embedded.publisher import EmbeddedPublisher
 
         return EmbeddedPublisher(settings, client_id)
-    from .kafka_publisher import KafkaPublisher
+    from ingest.feed.kafka.publisher import KafkaPublisher
 
     return KafkaPublisher(settings, client_id)
 
@@ -96,10 +97,10 @@ def open_poller(
     Raises FeedUnavailable when the feed is away, FeedMismatch when a topic is missing.
     """
     if settings.kafka_bootstrap is None:
-        from .embedded_poller import EmbeddedPoller
+        from ingest.feed.embedded.poller import EmbeddedPoller
 
         return EmbeddedPoller(settings, topics, group=group, resume=resume, client_id=client_id)
-    from .kafka_poller import KafkaPoller
+    from ingest.feed.kafka.poller import KafkaPoller
 
     return KafkaPoller(settings, topics, group=group, resume=resume, client_id=client_id)
 
@@ -112,6 +113,6 @@ def trim(settings: Settings, keep_hours: float, not_above: Mapping[Partition, in
     """
     if settings.kafka_bootstrap is not None:
         return 0
-    from .embedded_retention import trim_log
+    from ingest.feed.embedded.retention import trim_log
 
     return trim_log(settings, keep_hours, not_above)

@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from ingest.runtime.log_privacy import BLANK
+from ingest.runtime.settings import Settings
 from schemas.identity import MATRICULE_LIKE
-
-from ..log_privacy import BLANK
-from ..settings import Settings
 
 LINES_KEPT: Final = 200
 _NOISE: Final = re.compile(r"not ready|Bootstrap failed|Unable to bootstrap|Abort \(")

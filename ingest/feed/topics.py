@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
-from ..settings import Settings
 from .types import FeedMismatch, FeedUnavailable
 
 ANSWER_PARTITIONS = 6
@@ -54,7 +54,7 @@ def ensure_topics(settings: Settings) -> None:
     if settings.kafka_bootstrap is None:
         _ensure_log_topics(settings)
         return
-    from .kafka_topics import ensure_kafka_topics
+    from ingest.feed.kafka.topics import ensure_kafka_topics
 
     ensure_kafka_topics(settings, planned_topics(settings))
 
@@ -67,7 +67,7 @@ def check_topics(settings: Settings, topics: Sequence[str]) -> None:
     user has no right to a topic.
     """
     if settings.kafka_bootstrap is None:
-        from .embedded import feed_errors, log_session, log_topics
+        from ingest.feed.embedded.log import feed_errors, log_session, log_topics
 
         with feed_errors():
             conn = log_session(settings, "topics")
@@ -84,7 +84,7 @@ def topic_facts(settings: Settings) -> dict[str, TopicFacts]:
     """The topics of the system that exist, by logical name. Raises FeedUnavailable, FeedError."""
     if settings.kafka_bootstrap is None:
         return _log_facts(settings)
-    from .kafka_topics import kafka_topic_facts
+    from ingest.feed.kafka.topics import kafka_topic_facts
 
     return kafka_topic_facts(settings, tuple(planned_topics(settings)))
 
@@ -99,7 +99,7 @@ def _refuse_missing(missing: Iterable[str]) -> None:
 def _check_kafka_topics(settings: Settings, topics: Sequence[str]) -> None:
     from kafka.errors import TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
-    from .kafka_connection import admin_client, describe, translated
+    from ingest.feed.kafka.connection import admin_client, describe, translated
 
     with admin_client(settings, "topics") as admin:
         found = describe(admin, settings.topic_prefix, topics)
@@ -116,7 +116,7 @@ def _check_kafka_topics(settings: Settings, topics: Sequence[str]) -> None:
 
 
 def _ensure_log_topics(settings: Settings) -> None:
-    from .embedded import create_topics, feed_errors, log_session
+    from ingest.feed.embedded.log import create_topics, feed_errors, log_session
 
     wanted = {name: plan.partitions for name, plan in planned_topics(settings).items()}
     with feed_errors():
@@ -128,7 +128,13 @@ def _ensure_log_topics(settings: Settings) -> None:
 
 
 def _log_facts(settings: Settings) -> dict[str, TopicFacts]:
-    from .embedded import feed_errors, log_bounds, log_cluster_id, log_session, log_topics
+    from ingest.feed.embedded.log import (
+        feed_errors,
+        log_bounds,
+        log_cluster_id,
+        log_session,
+        log_topics,
+    )
 
     facts = {}
     with feed_errors():

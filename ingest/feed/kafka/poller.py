@@ -17,19 +17,8 @@ from kafka.errors import (
     RetriableError,
 )
 
-from ..settings import Settings
-from .halts import UNREADABLE_SOMEWHERE
-from .kafka_connection import (
-    BrokerTopic,
-    admin_client,
-    describe,
-    start_client,
-    translated,
-)
-from .kafka_halts import halts_of, outside, place_of_batch
-from .kafka_probe import KafkaProbe
-from .kafka_records import feed_record, log_commit
-from .types import (
+from ingest.feed.halts import UNREADABLE_SOMEWHERE
+from ingest.feed.types import (
     Assignment,
     FeedError,
     FeedMismatch,
@@ -40,6 +29,12 @@ from .types import (
     PolledPartition,
     Resume,
 )
+from ingest.runtime.settings import Settings
+
+from .connection import BrokerTopic, admin_client, describe, start_client, translated
+from .halts import halts_of, outside, place_of_batch
+from .probe import KafkaProbe
+from .records import feed_record, log_commit
 
 log = structlog.get_logger(__name__)
 

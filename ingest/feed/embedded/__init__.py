@@ -1,0 +1,1 @@
+"""The feed as a partitioned log in PostgreSQL; imports `ingest.feed` and runtime."""

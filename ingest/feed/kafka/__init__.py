@@ -1,0 +1,1 @@
+"""The feed on a Kafka broker; imports `ingest.feed` and runtime."""
