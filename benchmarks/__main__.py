@@ -17,7 +17,7 @@ import typer
 from deploy.broker import BrokerError
 from ingest.feed import FeedError
 from ingest.runtime.console import Exit, err, note, out, progress
-from ingest.runtime.embedded_postgres import EmbeddedPostgresError
+from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 
 from .append import benchmark_b
 from .feed import Feed, fill

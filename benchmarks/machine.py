@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from ingest.runtime.postgres_conf import memory_bytes
+from ingest.runtime.postgres.configuration import memory_bytes
 
 from .cpu import Meter
 from .harness import run_between

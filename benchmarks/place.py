@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from deploy.broker import BrokerError, BrokerHandle, start_broker, stop_broker
 from ingest.eventstore import migrate_store
-from ingest.runtime.embedded_postgres import embedded_status, start_embedded, stop_embedded
+from ingest.runtime.postgres.embedded import embedded_status, start_embedded, stop_embedded
 from ingest.runtime.settings import PREFIX, Settings, child_environment
 
 from .cpu import Meter

@@ -20,9 +20,9 @@ from deploy.broker import BrokerError, MissingProgramError
 from deploy.version import program_version
 from ingest.feed.types import FeedError, FeedMismatch
 from ingest.runtime.console import CommandError, Exit, err
-from ingest.runtime.database import store_dsn
-from ingest.runtime.embedded_postgres import EmbeddedPostgresError
 from ingest.runtime.logs import configure_logs
+from ingest.runtime.postgres.database import store_dsn
+from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings, SettingsError
 from projections import migrate_projections, timeline_audit
 from projections.builds import NotMigrated

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
-from ingest.runtime.embedded_postgres import embedded_status, start_embedded, stop_embedded
+from ingest.runtime.postgres.embedded import embedded_status, start_embedded, stop_embedded
 from ingest.runtime.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest.eventstore import EventStore
-from ingest.runtime.database import connect, store_dsn
-from ingest.runtime.embedded_postgres import stop_embedded
+from ingest.runtime.postgres.database import connect, store_dsn
+from ingest.runtime.postgres.embedded import stop_embedded
 from ingest.runtime.settings import Settings, child_environment, variable
 from producers.simulator.patients import Population
 from projections.readers import reader_named, reading_rules

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 from ingest.eventstore import EventStore
 from ingest.faults import told_to_people
 from ingest.runtime.console import CommandError, Exit, note
-from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.logs import configure_logs, get_logger
 from ingest.runtime.metrics import Metrics, serve
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings, child_environment
 from projections import PROJECTIONS
 from projections.builds import live_build

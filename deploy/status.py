@@ -17,7 +17,7 @@ from ingest.faults import told_to_people
 from ingest.feed import FeedError, TopicFacts, topic_facts
 from ingest.positions import PartitionPosition, positions_of
 from ingest.runtime.console import Exit, out, print_json
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
 from projections.builds import Build, live_build

@@ -9,10 +9,10 @@ import typer
 from ingest.eventstore import EventStore, migrate_store
 from ingest.eventstore.rights import role_script
 from ingest.runtime.console import Bar, note, out, progress
-from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS
 

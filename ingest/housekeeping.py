@@ -15,10 +15,10 @@ import psycopg
 
 from ingest.eventstore import EventStore, StoreError
 from ingest.eventstore.batch import SourcePosition
-from ingest.runtime.embedded_postgres import EmbeddedPostgresError
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
+from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 

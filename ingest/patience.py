@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from ingest.runtime.database import is_transient
 from ingest.runtime.lifecycle import StopSignal, retry
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
+from ingest.runtime.postgres.database import is_transient
 
 from .feed import FeedUnavailable
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from ingest.eventstore import EventStore
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.access.tables import AccessTables
 from projections.statistics.tables import StatisticsTables

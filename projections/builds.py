@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.database import connect, transaction
+from ingest.runtime.postgres.database import connect, transaction
 
 from .projection import Projection
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ingest.runtime.arrays import Int8Array
-from ingest.runtime.database import connect, transaction
+from ingest.runtime.postgres.arrays import Int8Array
+from ingest.runtime.postgres.database import connect, transaction
 
 from .builds import all_builds, hold_live
 from .projection import EventLog, Projection

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from ingest.runtime.console import CommandError, Exit, note, out, print_json
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from ingest.runtime.since import LIMIT_HELP, SINCE_HELP, since_given
 from projections.notifications.relay import Notice, newest_notices

@@ -12,10 +12,10 @@ import psycopg
 
 from ingest.eventstore import EventStore
 from ingest.feed.types import FeedError, FeedUnavailable, Publisher
-from ingest.runtime.database import UnknownCommit, connect, is_transient, store_dsn
 from ingest.runtime.lifecycle import StopSignal, delays, retry
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
+from ingest.runtime.postgres.database import UnknownCommit, connect, is_transient, store_dsn
 from ingest.runtime.settings import Settings
 from projections.notifications.relay import NotificationRelay, notices
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.arrays import Int8Array
+from ingest.runtime.postgres.arrays import Int8Array
 from schemas.events import RECORD_LINKED, RECORD_UNLINKED
 
 from .opened import OpenedEvent

@@ -12,8 +12,8 @@ import typer
 
 from ingest.eventstore.find_record import find_record
 from ingest.runtime.console import CommandError, Exit, out, print_json
-from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.ins_option import read_ins
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.access.display import as_json as access_as_json
 from projections.access.display import print_accesses

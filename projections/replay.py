@@ -17,7 +17,7 @@ import psycopg
 
 from ingest.eventstore import EventStore
 from ingest.runtime.crash_points import passes
-from ingest.runtime.database import connect, store_dsn, transaction
+from ingest.runtime.postgres.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
 from projections.notifications.live import NEVER_REBUILT
 from projections.timeline.rebuild import rebuild_timeline

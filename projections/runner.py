@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.arrays import Int8Array
 from ingest.runtime.crash_points import passes
-from ingest.runtime.database import transaction, transaction_timeouts
 from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
+from ingest.runtime.postgres.arrays import Int8Array
+from ingest.runtime.postgres.database import transaction, transaction_timeouts
 from schemas.codec import StoredEventError
 
 from .builds import OWNER_LOCKS, Build, advance, hold_live, live_build

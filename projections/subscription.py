@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.database import connect
+from ingest.runtime.postgres.database import connect
 
 from .opened import OpenedEvent, open_events
 from .projection import EventLog

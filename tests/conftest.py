@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
-from ingest.runtime.embedded_postgres import start_embedded, stop_embedded
+from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
 
 _numbers = itertools.count(1)
 

@@ -89,7 +89,7 @@ def test_module_is_short_and_says_what_it_is(path: Path) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_only_settings_reads_the_environment(package: str) -> None:
     readers = re.compile(r"\bos\.environ\b|\bos\.getenv\b|\bgetenv\(")
-    allowed = {"ingest/runtime/settings.py", "ingest/runtime/embedded_postgres.py"}
+    allowed = {"ingest/runtime/settings.py", "ingest/runtime/postgres/embedded.py"}
     offenders = {
         str(p.relative_to(ROOT))
         for p in (ROOT / package).rglob("*.py")

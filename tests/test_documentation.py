@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from deploy.cli import app
-from ingest.runtime.embedded_postgres import stop_embedded
+from ingest.runtime.postgres.embedded import stop_embedded
 from ingest.runtime.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parent.parent

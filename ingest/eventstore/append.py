@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
 from ingest.runtime.crash_points import passes
+from ingest.runtime.postgres.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
 
 from .batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
 from .encoded_batch import HeadColumns

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingest.runtime.database import transaction
+from ingest.runtime.postgres.database import transaction
 
 from .batch import SourcePosition
 from .positions import ALL_SOURCES

@@ -13,7 +13,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ingest.runtime.arrays import Int2Array, Int4Array, Int8Array, UuidArray
+from ingest.runtime.postgres.arrays import Int2Array, Int4Array, Int8Array, UuidArray
 
 from .batch import AppendBatch, HeadChange, LostRace, NewEvent, StoreError
 from .event_names import EventNames

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from ingest.runtime.database import connect, keys_dsn, store_dsn
+from ingest.runtime.postgres.database import connect, keys_dsn, store_dsn
 from ingest.runtime.settings import Settings
 
 from .batch import KeyMissing

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ingest.runtime.arrays import Int8Array, UuidArray
 from ingest.runtime.crash_points import passes
+from ingest.runtime.postgres.arrays import Int8Array, UuidArray
 
 from .batch import RecordRef
 from .keys import KeyRing

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Final
 
-from ingest.runtime.arrays import ByteaArray, Int8Array
+from ingest.runtime.postgres.arrays import ByteaArray, Int8Array
 
 from .batch import KeyMissing
 from .master_key import KEY_BYTES, Entropy, MasterKey, Wrapping

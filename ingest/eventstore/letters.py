@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 
-from ingest.runtime.arrays import Int4Array, Int8Array, UuidArray
+from ingest.runtime.postgres.arrays import Int4Array, Int8Array, UuidArray
 
 from .batch import DecidedLetter, LostRace, NewDeadLetter, StoreError, WaitingLetter
 from .keys import KeyRing, Keys

@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
     Transcoder,
 )
 
-from ingest.runtime.database import store_dsn
+from ingest.runtime.postgres.database import store_dsn
 from ingest.runtime.settings import PREFIX, Settings
 
 from .library_events import HistoireMapper

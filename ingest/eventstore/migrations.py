@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.database import connect, transaction
+from ingest.runtime.postgres.database import connect, transaction
 
 from .batch import StoreError
 

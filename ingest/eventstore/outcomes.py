@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.arrays import ByteaArray, Int8Array
+from ingest.runtime.postgres.arrays import ByteaArray, Int8Array
 
 from .batch import NewOutcomes
 from .sessions import Session

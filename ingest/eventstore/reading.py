@@ -10,7 +10,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ingest.runtime.arrays import Int2Array, Int8Array, UuidArray
+from ingest.runtime.postgres.arrays import Int2Array, Int8Array, UuidArray
 from schemas.codec import decode_event
 from schemas.events import (
     DOCUMENT_CONTENT_ADDED,

@@ -27,9 +27,9 @@ from eventsourcing.persistence import (
     TrackingRecorder,
 )
 
-from ingest.runtime import database
-from ingest.runtime.arrays import UuidArray
-from ingest.runtime.database import transaction, transaction_timeouts
+from ingest.runtime.postgres import database
+from ingest.runtime.postgres.arrays import UuidArray
+from ingest.runtime.postgres.database import transaction, transaction_timeouts
 
 from .append import CHANNEL, Cursor, copy_events, lock_writers, take_positions, write_heads
 from .batch import HeadChange, LostRace, RecordedEvent

@@ -9,7 +9,12 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.database import UnknownCommit, connect, transaction, transaction_timeouts
+from ingest.runtime.postgres.database import (
+    UnknownCommit,
+    connect,
+    transaction,
+    transaction_timeouts,
+)
 
 WRITE_SECONDS: Final = 10.0
 """The group's session time-out where none is given."""

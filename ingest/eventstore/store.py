@@ -9,9 +9,9 @@ from typing import Final, Self
 
 import psycopg
 
-from ingest.runtime import database
 from ingest.runtime.crash_points import passes
-from ingest.runtime.database import (
+from ingest.runtime.postgres import database
+from ingest.runtime.postgres.database import (
     TRANSACTION_SHARE,
     connect,
     keys_dsn,

@@ -13,7 +13,7 @@ import psycopg
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ingest.runtime.database import connect
+from ingest.runtime.postgres.database import connect
 
 from .master_key import (
     KEY_BYTES,

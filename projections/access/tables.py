@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 import psycopg
 
-from ingest.runtime.arrays import Int8Array
+from ingest.runtime.postgres.arrays import Int8Array
 from projections.copy_rows import copy_rows, microseconds, text
 from projections.persons import PersonTables
 

@@ -20,8 +20,8 @@ from ingest.feed.types import (
     Publisher,
     PublishFailure,
 )
-from ingest.runtime.arrays import UuidArray
 from ingest.runtime.crash_points import passes
+from ingest.runtime.postgres.arrays import UuidArray
 from projections.builds import live_build
 from schemas.codec import encode
 from schemas.messages import NOTIFICATIONS

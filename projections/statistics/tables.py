@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.arrays import Int2Array, Int4Array, Int8Array, UuidArray
+from ingest.runtime.postgres.arrays import Int2Array, Int4Array, Int8Array, UuidArray
 from projections.copy_rows import copy_rows
 
 Cursor = psycopg.Cursor[Any]

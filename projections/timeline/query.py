@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 import psycopg
 
-from ingest.runtime.arrays import Int8Array
+from ingest.runtime.postgres.arrays import Int8Array
 from projections.access.person import PersonAccess
 from projections.access.query import read_access
 from projections.builds import live_build

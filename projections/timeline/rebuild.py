@@ -19,7 +19,7 @@ from typing import Any, Final
 import psycopg
 
 from ingest.eventstore import EventStore, RecordedEvent
-from ingest.runtime.database import connect, store_dsn, transaction
+from ingest.runtime.postgres.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
 from projections.opened import open_events, refuse_unknown
 from projections.persons import LINK_EVENTS, apply_link_events, persons_of

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.arrays import Int8Array, UuidArray
+from ingest.runtime.postgres.arrays import Int8Array, UuidArray
 from projections.copy_rows import copy_rows, day, microseconds, sized, text
 from projections.persons import PersonTables
 

@@ -22,7 +22,7 @@ from deploy.broker import BrokerError, MissingProgramError
 from deploy.configuration import MASKED, effective_settings, table_of
 from ingest.feed.types import FeedMismatch, FeedUnavailable
 from ingest.runtime.console import CommandError, Exit
-from ingest.runtime.embedded_postgres import EmbeddedPostgresError
+from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings, variable
 from projections.builds import NotMigrated
 

@@ -21,8 +21,8 @@ from site_of_roles import MAKER, USERS, RoleSite, make_database, make_user, whol
 
 from deploy.broker.certificates import ensure_authority, ensure_server
 from ingest.runtime.console import Exit
-from ingest.runtime.embedded_postgres import programs
-from ingest.runtime.postgres_account import Account, server_account
+from ingest.runtime.postgres.account import Account, server_account
+from ingest.runtime.postgres.embedded import programs
 
 pytestmark = pytest.mark.system
 PASSWORD = "a password of {}, 'quoted' \\ and with spaces"

@@ -14,8 +14,8 @@ import pytest
 
 from deploy.supervisor import DELAY_FIRST_SECONDS, Child, Supervisor
 from ingest.runtime.console import Exit
-from ingest.runtime.embedded_postgres import stop_embedded
 from ingest.runtime.lifecycle import StopSignal
+from ingest.runtime.postgres.embedded import stop_embedded
 
 pytestmark = pytest.mark.system
 WAIT_SECONDS = 60.0

@@ -13,7 +13,7 @@ from test_dashboards import panels
 from watched_system import Prometheus, Watched, eventually, free_ports
 
 from deploy.grafana.__main__ import DASHBOARDS
-from ingest.runtime.embedded_postgres import stop_embedded
+from ingest.runtime.postgres.embedded import stop_embedded
 
 pytestmark = pytest.mark.system
 SELECTOR = re.compile(r"\b((?:histoire_|process_)\w+|up)\b(\{[^}]*\})?")

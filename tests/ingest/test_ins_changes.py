@@ -32,8 +32,8 @@ from hypothesis import strategies as st
 from ingest_site import Message, Site
 
 from ingest.interpret import Interpreted, Refused, interpret
-from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.lifecycle import StopSignal
+from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
 from projections.loop import ProjectionLoop
 from projections.timeline.live import Timeline

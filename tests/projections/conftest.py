@@ -11,7 +11,7 @@ import pytest
 from psycopg import conninfo
 
 from ingest.eventstore import EventStore, migrate_store
-from ingest.runtime.database import connect
+from ingest.runtime.postgres.database import connect
 from ingest.runtime.settings import Settings
 from projections import migrate_projections
 from tests.projections.stores import settings_of

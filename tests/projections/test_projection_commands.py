@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from ingest.eventstore import EventStore
 from ingest.feed import ensure_topics, open_poller
 from ingest.runtime.console import CommandError, Exit
-from ingest.runtime.database import store_dsn
+from ingest.runtime.postgres.database import store_dsn
 from ingest.runtime.settings import Settings, variable
 from projections.commands import register
 from schemas.codec import decode_event

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
 from ingest.eventstore import EventStore, RecordedEvent
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings, variable
 from projections import PROJECTIONS, forget_in_projections
 from projections.builds import REPLAY_LOCKS, all_builds, live_build

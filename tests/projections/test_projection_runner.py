@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from ingest.eventstore import EventStore
-from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.lifecycle import StopSignal
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections import ProjectionCheck, forget_in_projections, timeline_audit
 from projections.builds import live_build

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from ingest.eventstore import EventStore
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.audit import timeline_audit
 from projections.builds import live_build

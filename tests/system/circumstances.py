@@ -42,7 +42,7 @@ def a_zombie() -> None:
 
 def a_commit_without_answer() -> None:
     """The connection is lost at the third COMMIT, which the server has done."""
-    store, database = module("ingest.eventstore.store"), module("ingest.runtime.database")
+    store, database = module("ingest.eventstore.store"), module("ingest.runtime.postgres.database")
     original, count = store.transaction, 0
 
     @contextmanager

@@ -22,7 +22,7 @@ from psycopg import conninfo
 from system_under_load import SMALL, System, migrated
 
 from deploy.broker import BrokerHandle, start_broker, stop_broker
-from ingest.runtime.embedded_postgres import start_embedded, stop_embedded
+from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ def module(name: str) -> Any:
 
 def apart(cursor: Any, work: Callable[[Any], Any]) -> Any:
     """In a transaction of its own, on a connection of its own."""
-    from ingest.runtime.database import connect
+    from ingest.runtime.postgres.database import connect
 
     with (
         connect(cursor.connection.info.dsn, application_name="planted", autocommit=False) as conn,

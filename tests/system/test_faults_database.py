@@ -20,7 +20,7 @@ from processes import wait_until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from system_under_load import System, free_port
 
-from ingest.runtime.embedded_postgres import programs
+from ingest.runtime.postgres.embedded import programs
 
 pytestmark = pytest.mark.system
 

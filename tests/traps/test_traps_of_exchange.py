@@ -32,8 +32,8 @@ from test_interpret import cda
 from ingest.batch import BatchWriter
 from ingest.eventstore.content import ContentErased
 from ingest.patience import at_once
-from ingest.runtime.database import connect, store_dsn
 from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
 from projections.access.view import accesses_of
 from schemas.cda import CdaDocument, CdaRefusal, read_cda

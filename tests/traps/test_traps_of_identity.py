@@ -11,7 +11,7 @@ from ingest_site import Site
 from space import PATIENT, START, Space
 
 from ingest.eventstore.find_record import find_record
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
 from projections.builds import live_build
 from projections.notifications.tables import NotificationTables

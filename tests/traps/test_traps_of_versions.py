@@ -20,7 +20,7 @@ from ingest_site import Site
 from space import AUTHOR, PATIENT, PROFESSIONAL, START, Message, Space
 
 from ingest.eventstore.find_record import find_record
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
 from projections.timeline.display import as_json
 from projections.timeline.query import timeline_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from struct import Struct
 
 from ingest.feed.types import OutgoingRecord
-from ingest.runtime.arrays import Int4Array, Int8Array
+from ingest.runtime.postgres.arrays import Int4Array, Int8Array
 
 from .headers import pack_headers
 from .log import Session

@@ -12,8 +12,14 @@ import psycopg
 from psycopg import errors
 
 from ingest.feed.types import FeedError, FeedMismatch, FeedUnavailable
-from ingest.runtime.database import UnknownCommit, connect, is_transient, store_dsn, transaction
-from ingest.runtime.embedded_postgres import EmbeddedPostgresError
+from ingest.runtime.postgres.database import (
+    UnknownCommit,
+    connect,
+    is_transient,
+    store_dsn,
+    transaction,
+)
+from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings
 
 Session = psycopg.Connection[tuple[Any, ...]]

@@ -21,8 +21,8 @@ from ingest.feed.types import (
     RecordIdentity,
     Resume,
 )
-from ingest.runtime.arrays import Int4Array, Int8Array
 from ingest.runtime.lifecycle import Clock, SystemClock
+from ingest.runtime.postgres.arrays import Int4Array, Int8Array
 from ingest.runtime.settings import Settings
 
 from .headers import unpack_headers

@@ -22,8 +22,8 @@ from ingest.feed.types import (
     Partition,
     PublishFailure,
 )
-from ingest.runtime.database import UnknownCommit, transaction
 from ingest.runtime.lifecycle import Clock, SystemClock, delays
+from ingest.runtime.postgres.database import UnknownCommit, transaction
 from ingest.runtime.settings import Settings
 
 from .append import TopicsChanged, copy_records, notify, spread, take_offsets

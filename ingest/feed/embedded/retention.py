@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ingest.feed.types import Partition
-from ingest.runtime.database import transaction
 from ingest.runtime.lifecycle import Clock, SystemClock
+from ingest.runtime.postgres.database import transaction
 from ingest.runtime.settings import Settings
 
 from .log import LogTopic, Session, feed_errors, log_session, log_topics

@@ -12,7 +12,7 @@ from store_batches import SOURCE, Batch, Place, letter, records
 
 from ingest.eventstore import AppendBatch, EventStore
 from ingest.eventstore.event_names import EventName
-from ingest.runtime.database import is_transient
+from ingest.runtime.postgres.database import is_transient
 
 IN_THE_WAY: dict[str, tuple[str, Callable[[EventStore], object]]] = {
     "a key made": (

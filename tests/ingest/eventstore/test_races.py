@@ -25,7 +25,7 @@ from store_batches import SOURCE, Batch, Place, advance, letter, records, uids
 from ingest.eventstore import EventStore, Fenced, LostRace, RecordedEvent, UnknownCommit
 from ingest.eventstore.append import lock_writers
 from ingest.eventstore.event_names import EventName
-from ingest.runtime.database import connect, is_transient, transaction_timeouts
+from ingest.runtime.postgres.database import connect, is_transient, transaction_timeouts
 from schemas.unique_id import document_stream
 
 BATCHES = 25

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.runtime.arrays import ByteaArray, Int2Array, Int4Array, Int8Array, UuidArray
-from ingest.runtime.database import (
+from ingest.runtime.postgres.arrays import ByteaArray, Int2Array, Int4Array, Int8Array, UuidArray
+from ingest.runtime.postgres.database import (
     UnknownCommit,
     connect,
     is_transient,

@@ -16,9 +16,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest.runtime.embedded_postgres import embedded_status, start_embedded, stop_embedded
+from ingest.runtime.postgres.embedded import embedded_status, start_embedded, stop_embedded
 
-START = "from ingest.runtime.embedded_postgres import *; from pathlib import Path; import sys; "
+START = "from ingest.runtime.postgres.embedded import *; from pathlib import Path; import sys; "
 START += "home = Path(sys.argv[1]); start_embedded(home); print(embedded_status(home).pid)"
 
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from ingest.eventstore import EventStore
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.access.display import as_json, print_accesses
 from projections.access.view import SeenAccess, accesses_of

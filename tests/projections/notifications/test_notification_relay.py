@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ingest.eventstore import EventStore
 from ingest.feed.types import Acknowledgement, Done, OutgoingRecord, Partition
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.notifications.relay import NotificationRelay, notices
 from schemas.codec import decode_event

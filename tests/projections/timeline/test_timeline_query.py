@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ingest.eventstore import EventStore
-from ingest.runtime.database import connect, store_dsn
+from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.timeline.display import as_json
 from projections.timeline.query import PersonTimeline, by_day, timeline_of

@@ -15,8 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .folders import TRAVERSE
-from .logs import get_logger
+from ingest.runtime.folders import TRAVERSE
+from ingest.runtime.logs import get_logger
 
 ACCOUNT = "pgserver"
 COMMAND_SECONDS = 120

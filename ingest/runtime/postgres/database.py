@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, errors
 
+from ingest.runtime.settings import Settings
+
 from .arrays import register_arrays
-from .embedded_postgres import start_embedded
-from .settings import Settings
+from .embedded import start_embedded
 
 __all__ = [
     "TRANSACTION_SHARE",

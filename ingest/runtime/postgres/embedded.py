@@ -21,9 +21,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from .folders import PRIVATE, exclusive, home_folder
-from .postgres_account import Account, EmbeddedPostgresError, server_account
-from .postgres_conf import server_conf
+from ingest.runtime.folders import PRIVATE, exclusive, home_folder
+
+from .account import Account, EmbeddedPostgresError, server_account
+from .configuration import server_conf
 
 __all__ = [
     "EmbeddedPostgresError",
