@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ingest.eventstore.batch import WaitingLetter
+from ingest.eventstore.log.batch import WaitingLetter
 from schemas.codec import decode_event, encode
 from schemas.rejections import Rejection
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ingest.eventstore.batch import (
+from ingest.eventstore.log.batch import (
     AppendBatch,
     AppliedMessage,
     HeadChange,

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.eventstore.auditing import StoreMoment
-from ingest.eventstore.batch import SourcePosition
+from ingest.eventstore.log.batch import SourcePosition
+from ingest.eventstore.tables.auditing import StoreMoment
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS
 

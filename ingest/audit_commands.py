@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.positions import AcceptedGap
+from ingest.eventstore.tables.positions import AcceptedGap
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.settings import Settings
 from schemas.messages import FEED_TOPICS

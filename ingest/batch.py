@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import (
+from ingest.eventstore.log.batch import (
     AppendBatch,
     Fenced,
     LostRace,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ingest.eventstore import EventStore, migrate_store
-from ingest.eventstore.rights import role_script
+from ingest.eventstore.tables.rights import role_script
 from ingest.runtime.console import Bar, note, out, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import get_logger

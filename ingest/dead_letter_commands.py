@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.letters import Letter
+from ingest.eventstore.tables.letters import Letter
 from ingest.runtime.console import CommandError, Exit, err, out, print_json, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import LostRace, SourceAdvance, UnknownCommit
-from ingest.eventstore.letters import Letter
+from ingest.eventstore.log.batch import LostRace, SourceAdvance, UnknownCommit
+from ingest.eventstore.tables.letters import Letter
 from ingest.runtime.lifecycle import Clock, StopSignal
 from schemas.registry import registry
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ingest.eventstore.batch import PendingLink
+from ingest.eventstore.log.batch import PendingLink
 from schemas.events import (
     DOCUMENT_CONTENT_ADDED,
     DOCUMENT_REPLACED,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ingest.eventstore import StoreError
-from ingest.eventstore.letters import LetterNotFound
-from ingest.eventstore.migrations import MigrationError
+from ingest.eventstore.tables.letters import LetterNotFound
+from ingest.eventstore.tables.migrations import MigrationError
 from ingest.runtime.console import CommandError, Exit
 
 from .documents import DocumentUnavailable

@@ -14,7 +14,7 @@ from typing import Final
 import psycopg
 
 from ingest.eventstore import EventStore, StoreError
-from ingest.eventstore.batch import SourcePosition
+from ingest.eventstore.log.batch import SourcePosition
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics

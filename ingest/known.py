@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import PendingLink, WaitingLetter
+from ingest.eventstore.log.batch import PendingLink, WaitingLetter
 from schemas.codec import decode_event
 from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_CLOSED, RecordState
 from schemas.unique_id import document_stream

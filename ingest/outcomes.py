@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ingest.eventstore.batch import DecidedLetter, NewDeadLetter, NewOutcomes, RecordRef
+from ingest.eventstore.log.batch import DecidedLetter, NewDeadLetter, NewOutcomes, RecordRef
 from ingest.feed.cloud_events import traceparent_of
 from schemas.outcomes import BrokenRule, Outcome
 from schemas.rejections import REJECTIONS, RULES_PAGE

@@ -11,7 +11,7 @@ from hashlib import sha1
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from ingest.eventstore.batch import Head, PendingLink, RecordRef
+from ingest.eventstore.log.batch import Head, PendingLink, RecordRef
 from schemas.may_do import DEFAULT_POLICY, Authorship, Policy
 from schemas.messages import Actor, Author
 from schemas.rejections import Rejection

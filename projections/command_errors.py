@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ingest.eventstore import StoreError
-from ingest.eventstore.migrations import MigrationError
+from ingest.eventstore.tables.migrations import MigrationError
 from ingest.runtime.console import CommandError, Exit
 
 from .builds import NotMigrated

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.log.batch import RecordedEvent
 from schemas.codec import decode_event
 from schemas.events import SCHEMA_OF
 

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import psycopg
 import typer
 
-from ingest.eventstore.find_record import find_record
+from ingest.eventstore.keys.find_record import find_record
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.ins_option import read_ins
 from ingest.runtime.postgres.database import connect, store_dsn

@@ -1,6 +1,7 @@
 """The event store: the only door to the log, the keys and the document bytes (DESIGN 6)."""
 
-from .batch import (
+from ingest.eventstore.keys.store_secrets import Migrated, migrate
+from ingest.eventstore.log.batch import (
     AppendBatch,
     Appended,
     AppliedMessage,
@@ -23,8 +24,8 @@ from .batch import (
     UnknownCommit,
     WaitingLetter,
 )
+
 from .store import EventStore, migrate_store
-from .store_secrets import Migrated, migrate
 
 __all__ = [
     "AppendBatch",

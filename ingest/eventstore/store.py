@@ -9,19 +9,13 @@ from typing import Final, Self
 
 import psycopg
 
-from ingest.runtime.crash_points import passes
-from ingest.runtime.postgres import database
-from ingest.runtime.postgres.database import (
-    TRANSACTION_SHARE,
-    connect,
-    keys_dsn,
-    store_dsn,
-    transaction,
-    transaction_timeouts,
-)
-from ingest.runtime.settings import Settings
-
-from .append import (
+from ingest.eventstore.content.homes import open_home
+from ingest.eventstore.content.sealed import ContentStore
+from ingest.eventstore.keys.identities import Identities
+from ingest.eventstore.keys.key_ring import KeyRing
+from ingest.eventstore.keys.master_key import Entropy, MasterKey, read_master_key
+from ingest.eventstore.keys.store_secrets import Migrated, StoreSecrets, migrate, read_secrets
+from ingest.eventstore.log.append import (
     appended,
     check_still_true,
     copy_events,
@@ -34,8 +28,7 @@ from .append import (
     write_links,
     write_references,
 )
-from .auditing import Auditing, StoreCounts, StoreMoment, StreamMismatch
-from .batch import (
+from ingest.eventstore.log.batch import (
     AppendBatch,
     Appended,
     Head,
@@ -47,13 +40,12 @@ from .batch import (
     UnknownCommit,
     WaitingLetter,
 )
-from .content import ContentStore
-from .content_homes import open_home
-from .encoded_batch import EncodedBatch, check_batch, encode_batch
-from .event_names import EventNames
-from .identities import Identities
-from .keys import KeyRing
-from .letters import (
+from ingest.eventstore.log.encoded_batch import EncodedBatch, check_batch, encode_batch
+from ingest.eventstore.log.event_names import EventNames
+from ingest.eventstore.log.partitions import Room
+from ingest.eventstore.log.reading import NO_LIMIT, PAGE, Reading
+from ingest.eventstore.tables.auditing import Auditing, StoreCounts, StoreMoment, StreamMismatch
+from ingest.eventstore.tables.letters import (
     Letter,
     Letters,
     OpenedLetter,
@@ -62,14 +54,22 @@ from .letters import (
     erase_letters,
     write_letters,
 )
-from .master_key import Entropy, MasterKey, read_master_key
-from .migrations import KEYS, STORE, check_migrated
-from .outcomes import Outcomes, UnpublishedOutcomes, write_outcomes
-from .positions import Positions
-from .reading import NO_LIMIT, PAGE, Reading
-from .room import Room
+from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
+from ingest.eventstore.tables.outcomes import Outcomes, UnpublishedOutcomes, write_outcomes
+from ingest.eventstore.tables.positions import Positions
+from ingest.runtime.crash_points import passes
+from ingest.runtime.postgres import database
+from ingest.runtime.postgres.database import (
+    TRANSACTION_SHARE,
+    connect,
+    keys_dsn,
+    store_dsn,
+    transaction,
+    transaction_timeouts,
+)
+from ingest.runtime.settings import Settings
+
 from .sessions import Session
-from .store_secrets import Migrated, StoreSecrets, migrate, read_secrets
 
 
 class EventStore:

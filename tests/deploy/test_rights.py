@@ -20,8 +20,8 @@ from pydantic import SecretStr
 from site_of_roles import MAKER, RoleSite, make_database, make_user, whole_path
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.recorder import HistoireRecorder
-from ingest.eventstore.rights import ROLES
+from ingest.eventstore.library.recorder import HistoireRecorder
+from ingest.eventstore.tables.rights import ROLES
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
 from ingest.runtime.settings import Settings
 from projections.registry import PROJECTIONS, forget_in_projections

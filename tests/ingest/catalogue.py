@@ -8,7 +8,7 @@ from uuid import UUID
 from eventsourcing.application import Application
 from eventsourcing.persistence import StoredEvent
 
-from ingest.eventstore.library_events import ServiceEvaluated, ServiceReferenced, ServiceWithdrawn
+from ingest.eventstore.library.events import ServiceEvaluated, ServiceReferenced, ServiceWithdrawn
 
 
 class Catalogue(Application[UUID]):

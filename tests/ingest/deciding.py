@@ -9,7 +9,7 @@ from typing import Any
 from feed_messages import CONTEXT, feed_record, partition_for, unique_id
 
 from ingest.decide import apply_decision, decide
-from ingest.eventstore.batch import RecordRef
+from ingest.eventstore.log.batch import RecordRef
 from ingest.interpret import Interpreted, interpret
 from ingest.state import DocumentState, Event, Known
 from schemas.rejections import Rejection

@@ -12,7 +12,7 @@ from ingest.arrivals import ReadPartition, read_partition, source_of
 from ingest.batch import BatchWriter, Written
 from ingest.consumer import Consumer, Limits
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.log.batch import RecordedEvent
 from ingest.feed import (
     Acknowledgement,
     FeedRecord,

@@ -7,7 +7,7 @@ from feed_messages import BRUNO, HOSPITAL, deposit, mask, record_message
 from ingest_site import Site, answers
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import AppendBatch, Appended
+from ingest.eventstore.log.batch import AppendBatch, Appended
 from ingest.state import record_of_head, record_stream
 from schemas.events import RecordState
 

@@ -25,7 +25,7 @@ from ingest_site import CLUSTER, Message, Site, answers
 from ingest.arrivals import Arrival, source_of
 from ingest.batch import BatchWriter, Contention
 from ingest.eventstore import EventStore, UnknownCommit
-from ingest.eventstore.batch import AppendBatch, Appended, Head, RecordedEvent
+from ingest.eventstore.log.batch import AppendBatch, Appended, Head, RecordedEvent
 from ingest.evolve import (
     DOCUMENT_EVENTS,
     evolve_document,

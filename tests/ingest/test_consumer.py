@@ -28,7 +28,7 @@ from ingest.arrivals import Arrival, read_partition, source_of
 from ingest.batch import BatchWriter
 from ingest.consumer import Consumer
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import SourcePosition
+from ingest.eventstore.log.batch import SourcePosition
 from ingest.feed import (
     Assignment,
     FeedMismatch,

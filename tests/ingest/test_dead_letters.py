@@ -10,7 +10,7 @@ from ingest_site import Site
 
 from ingest.dead_letters import Retry, of_schemas_known_now, waiting
 from ingest.eventstore import EventStore, UnknownCommit
-from ingest.eventstore.batch import AppendBatch, Appended
+from ingest.eventstore.log.batch import AppendBatch, Appended
 from ingest.feed import OutgoingRecord
 from ingest.outcomes import answer_of
 from ingest.patience import at_once

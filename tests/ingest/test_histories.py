@@ -49,8 +49,8 @@ from naive_model import (
 from ingest.arrivals import Arrival, source_of
 from ingest.assembly import assemble
 from ingest.batch import BatchWriter
-from ingest.eventstore.batch import PendingLink, RecordedEvent
-from ingest.eventstore.encoded_batch import check_batch
+from ingest.eventstore.log.batch import PendingLink, RecordedEvent
+from ingest.eventstore.log.encoded_batch import check_batch
 from ingest.interpret import Interpreted
 from ingest.known import Basis
 from ingest.patience import at_once

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from deploy.cli import run
 from ingest.content_sweep import DAY, HOUR
-from ingest.eventstore.batch import NewContent
+from ingest.eventstore.log.batch import NewContent
 from ingest.feed import OutgoingRecord, open_publisher, topic_facts
 from ingest.relay import Relay
 from ingest.runtime.console import Exit

@@ -29,7 +29,7 @@ from ingest.assembly import assemble
 from ingest.audit import balance_checks
 from ingest.dead_letters import Retry
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import LostRace
+from ingest.eventstore.log.batch import LostRace
 from ingest.ingestion_metrics import IngestionMetrics
 from ingest.interpret import interpret
 from ingest.known import BasisReader
@@ -217,7 +217,7 @@ def test_a_library_application_reads_the_registry_and_cannot_write_its_streams(s
     dsn = site.settings.database_dsn
     assert dsn is not None
     env = {
-        "PERSISTENCE_MODULE": "ingest.eventstore.library",
+        "PERSISTENCE_MODULE": "ingest.eventstore.library.factory",
         "HISTOIRE_HOME": str(site.settings.home),
         "HISTOIRE_DATABASE_DSN": dsn.get_secret_value(),
         "HISTOIRE_MASTER_KEY_FILE": str(site.settings.master_key_path),

@@ -15,7 +15,7 @@ from ingest_site import Message, Site, answers
 
 from ingest.arrivals import ReadPartition
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import AppendBatch, Appended
+from ingest.eventstore.log.batch import AppendBatch, Appended
 
 
 class Raced(EventStore):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.log.batch import RecordedEvent
 from schemas import events as names
 from schemas.codec import encode
 from schemas.unique_id import document_stream

@@ -32,7 +32,7 @@ def copies_applied() -> None:
     """A late copy of a mask is applied again; nor does the store refuse it."""
     assembly, store = module("ingest.assembly"), module("ingest.eventstore.store")
     decide, write_applied = assembly.decide, store.write_applied
-    lost_race = module("ingest.eventstore.batch").LostRace
+    lost_race = module("ingest.eventstore.log.batch").LostRace
 
     def forgetful(known: Any, message: Any) -> Any:
         known.applied.pop(message.message_id, None)
@@ -45,12 +45,12 @@ def copies_applied() -> None:
             return
 
     assembly.decide, store.write_applied = forgetful, lenient
-    module("ingest.eventstore.encoded_batch")._check_messages = lambda batch: None
+    module("ingest.eventstore.log.encoded_batch")._check_messages = lambda batch: None
 
 
 def fence_forgotten() -> None:
     """No fencing: positions are set, whatever they were."""
-    append = module("ingest.eventstore.append")
+    append = module("ingest.eventstore.log.append")
     compared = b" AND (p.next_offset = u.base OR u.next = u.base)"
     assert compared in append._FENCE
     append._FENCE = append._FENCE.replace(compared, b"")
@@ -137,10 +137,10 @@ def place_unchecked() -> None:
 
 def contents_unwritten() -> None:
     """The event is stored, the bytes it refers to are not."""
-    module("ingest.eventstore.content").ContentStore.put = lambda self, contents: None
+    module("ingest.eventstore.content.sealed").ContentStore.put = lambda self, contents: None
 
 
 def erased_keys_cached() -> None:
     """The cache of the keys is never dropped: it goes on serving a key that was destroyed."""
-    ring = module("ingest.eventstore.keys").KeyRing
+    ring = module("ingest.eventstore.keys.key_ring").KeyRing
     ring._forget_if_erased = lambda self: self.erasures()

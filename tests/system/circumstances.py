@@ -106,7 +106,7 @@ def _append_of_library() -> bool:
     from eventsourcing.persistence import PersistenceError, StoredEvent
 
     from ingest.eventstore import EventStore
-    from ingest.eventstore.recorder import HistoireRecorder
+    from ingest.eventstore.library.recorder import HistoireRecorder
     from ingest.runtime.settings import Settings
 
     with EventStore.open(Settings.load()) as other:

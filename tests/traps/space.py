@@ -14,7 +14,7 @@ import feed_messages as feed
 from deciding import World
 
 from ingest.decide import apply_decision, decide
-from ingest.eventstore.batch import RecordedEvent, RecordRef
+from ingest.eventstore.log.batch import RecordedEvent, RecordRef
 from ingest.interpret import Context, Interpreted, interpret
 from projections.notifications.rule import PersonRule
 from projections.opened import OpenedEvent, open_events

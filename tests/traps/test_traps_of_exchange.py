@@ -30,7 +30,7 @@ from space import PATIENT, PROFESSIONAL, REPRESENTATIVE, Space
 from test_interpret import cda
 
 from ingest.batch import BatchWriter
-from ingest.eventstore.content import ContentErased
+from ingest.eventstore.content.sealed import ContentErased
 from ingest.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.postgres.database import connect, store_dsn

@@ -10,7 +10,7 @@ from feed_messages import ANNA, BRUNO, OID, deposit, operation, record_message, 
 from ingest_site import Site
 from space import PATIENT, START, Space
 
-from ingest.eventstore.find_record import find_record
+from ingest.eventstore.keys.find_record import find_record
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
 from projections.builds import live_build

@@ -19,7 +19,7 @@ from feed_messages import (
 from ingest_site import Site
 from space import AUTHOR, PATIENT, PROFESSIONAL, START, Message, Space
 
-from ingest.eventstore.find_record import find_record
+from ingest.eventstore.keys.find_record import find_record
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
 from projections.timeline.display import as_json

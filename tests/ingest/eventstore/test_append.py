@@ -20,7 +20,7 @@ from ingest.eventstore import (
     NewOutcomes,
     PendingLink,
 )
-from ingest.eventstore.encoded_batch import BatchRefused
+from ingest.eventstore.log.encoded_batch import BatchRefused
 from schemas.unique_id import document_stream
 
 ALL = 1_000_000

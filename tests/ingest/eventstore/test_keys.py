@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from store_batches import Batch, Place, archived, letter, records
 
 from ingest.eventstore import AppendBatch, EventStore, KeyMissing, LostRace, NewContent
-from ingest.eventstore.content import ContentErased
-from ingest.eventstore.master_key import FileMasterKey, MasterKeyError, Wrapping
-from ingest.eventstore.sealing import OVERHEAD, SealBroken, event_place, letter_place, seal, unseal
+from ingest.eventstore.content.sealed import ContentErased
+from ingest.eventstore.keys.master_key import FileMasterKey, MasterKeyError, Wrapping
+from ingest.eventstore.keys.sealing import (
+    OVERHEAD,
+    SealBroken,
+    event_place,
+    letter_place,
+    seal,
+    unseal,
+)
 
 KEY = bytes(range(32))
 places = st.one_of(

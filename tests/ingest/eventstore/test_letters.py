@@ -8,8 +8,8 @@ import pytest
 from store_batches import Batch, letter, records
 
 from ingest.eventstore import AppendBatch, DecidedLetter, EventStore, LostRace
-from ingest.eventstore.letters import LetterNotFound, seal_letters
-from ingest.eventstore.sealing import SealBroken, letter_place, unseal
+from ingest.eventstore.keys.sealing import SealBroken, letter_place, unseal
+from ingest.eventstore.tables.letters import LetterNotFound, seal_letters
 
 TARGET = bytes(range(16))
 

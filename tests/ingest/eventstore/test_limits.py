@@ -11,7 +11,7 @@ import pytest
 from store_batches import SOURCE, Batch, Place, letter, records
 
 from ingest.eventstore import AppendBatch, EventStore
-from ingest.eventstore.event_names import EventName
+from ingest.eventstore.log.event_names import EventName
 from ingest.runtime.postgres.database import is_transient
 
 IN_THE_WAY: dict[str, tuple[str, Callable[[EventStore], object]]] = {

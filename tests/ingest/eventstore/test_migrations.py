@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from ingest.eventstore import EventStore, migrate, migrate_store
-from ingest.eventstore.master_key import MasterKeyError, create_master_key, read_master_key
-from ingest.eventstore.migrations import MigrationError, migrations
+from ingest.eventstore.keys.master_key import MasterKeyError, create_master_key, read_master_key
+from ingest.eventstore.tables.migrations import MigrationError, migrations
 from ingest.runtime.settings import Settings
 
 

@@ -23,8 +23,8 @@ from psycopg import conninfo
 from store_batches import SOURCE, Batch, Place, advance, letter, records, uids
 
 from ingest.eventstore import EventStore, Fenced, LostRace, RecordedEvent, UnknownCommit
-from ingest.eventstore.append import lock_writers
-from ingest.eventstore.event_names import EventName
+from ingest.eventstore.log.append import lock_writers
+from ingest.eventstore.log.event_names import EventName
 from ingest.runtime.postgres.database import connect, is_transient, transaction_timeouts
 from schemas.unique_id import document_stream
 

@@ -10,11 +10,11 @@ import pytest
 from store_batches import SOURCE, Batch, Place, linked, records, uids, unlinked
 
 from ingest.eventstore import AppendBatch, EventStore
-from ingest.eventstore.identities import Identities
-from ingest.eventstore.keys import KeyRing
-from ingest.eventstore.master_key import read_master_key
-from ingest.eventstore.positions import PositionMoved, TopicChanged
+from ingest.eventstore.keys.identities import Identities
+from ingest.eventstore.keys.key_ring import KeyRing
+from ingest.eventstore.keys.master_key import read_master_key
 from ingest.eventstore.sessions import Session
+from ingest.eventstore.tables.positions import PositionMoved, TopicChanged
 from schemas.unique_id import document_stream
 
 

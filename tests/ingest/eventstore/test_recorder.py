@@ -23,7 +23,7 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from store_batches import Batch, Place, records, submitted, uids
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.library_events import (
+from ingest.eventstore.library.events import (
     CLASS_OF,
     DocumentArchived,
     DocumentSubmitted,
@@ -31,7 +31,7 @@ from ingest.eventstore.library_events import (
     HistoireMapper,
     LogEvent,
 )
-from ingest.eventstore.recorder import (
+from ingest.eventstore.library.recorder import (
     HistoireAggregateRecorder,
     HistoireRecorder,
     HistoireTrackingRecorder,
@@ -205,7 +205,7 @@ class CountSubmitted(Projection[CountView]):
 @pytest.fixture
 def environment(place: Place) -> dict[str, str]:
     return {
-        "PERSISTENCE_MODULE": "ingest.eventstore.library",
+        "PERSISTENCE_MODULE": "ingest.eventstore.library.factory",
         "HISTOIRE_DATABASE_DSN": place.dsn,
         "HISTOIRE_MASTER_KEY_FILE": str(place.master_key),
         "HISTOIRE_CONTENT_DIR": str(place.content),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from .batch import SourcePosition, StoreError
-from .sessions import Session
+from ingest.eventstore.log.batch import SourcePosition, StoreError
+from ingest.eventstore.sessions import Session
 
 ALL_SOURCES: Final = b"""
 SELECT source, topic_id, next_offset, first_offset, last_offset, last_leader_epoch,

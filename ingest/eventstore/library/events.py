@@ -1,6 +1,6 @@
 """Our events as the eventsourcing library sees them: a class per stable name, and its Mapper.
 
-For analysts: `MAPPER_TOPIC=ingest.eventstore.library_events:HistoireMapper`. The library's own
+For analysts: `MAPPER_TOPIC=ingest.eventstore.library.events:HistoireMapper`. The library's own
 Mapper takes a topic for a Python path; ours knows the names of the log, and leaves the rest to it.
 """
 

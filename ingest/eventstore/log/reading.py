@@ -10,6 +10,9 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ingest.eventstore.keys.key_ring import KeyRing
+from ingest.eventstore.keys.sealing import PREFIX, SealBroken, event_place
+from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import Int2Array, Int8Array, UuidArray
 from schemas.codec import decode_event
 from schemas.events import (
@@ -22,9 +25,6 @@ from schemas.events import (
 
 from .batch import Head, PendingLink, RecordedEvent
 from .event_names import EventNames
-from .keys import KeyRing
-from .sealing import PREFIX, SealBroken, event_place
-from .sessions import Session
 
 UNSEALED_RECORD: Final = 0
 """The record of events that are about no person (the registry, the eventsourcing library's own):

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ingest.eventstore.log.batch import RecordRef
+from ingest.eventstore.sessions import Session
 from ingest.runtime.crash_points import passes
 from ingest.runtime.postgres.arrays import Int8Array, UuidArray
 
-from .batch import RecordRef
-from .keys import KeyRing
-from .sessions import Session
+from .key_ring import KeyRing
 
 CAPACITY: Final = 500_000
 """Pairs kept in memory: a record never changes, so what is cached is right for ever."""

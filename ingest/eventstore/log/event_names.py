@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from ingest.eventstore.sessions import Session
 from schemas.events import SCHEMA_OF
 from schemas.registry import registry
 
 from .batch import StoreError
-from .sessions import Session
 
 MARKER: Final = b"\xc3\x01"
 """Begin of Avro's single-object encoding; 8 bytes of fingerprint follow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .sessions import Session
+from ingest.eventstore.sessions import Session
 
 AHEAD: Final = 10_000_000
 """Positions for which there is room beyond those about to be given."""

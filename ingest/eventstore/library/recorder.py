@@ -27,17 +27,23 @@ from eventsourcing.persistence import (
     TrackingRecorder,
 )
 
+from ingest.eventstore.log.append import (
+    CHANNEL,
+    Cursor,
+    copy_events,
+    lock_writers,
+    take_positions,
+    write_heads,
+)
+from ingest.eventstore.log.batch import HeadChange, LostRace, RecordedEvent
+from ingest.eventstore.log.encoded_batch import head_columns, row_end
+from ingest.eventstore.log.event_names import LIBRARY_VERSION, EventName
+from ingest.eventstore.log.reading import NO_LIMIT, UNSEALED_RECORD
+from ingest.eventstore.sessions import Session
+from ingest.eventstore.store import EventStore
 from ingest.runtime.postgres import database
 from ingest.runtime.postgres.arrays import UuidArray
 from ingest.runtime.postgres.database import transaction, transaction_timeouts
-
-from .append import CHANNEL, Cursor, copy_events, lock_writers, take_positions, write_heads
-from .batch import HeadChange, LostRace, RecordedEvent
-from .encoded_batch import head_columns, row_end
-from .event_names import LIBRARY_VERSION, EventName
-from .reading import NO_LIMIT, UNSEALED_RECORD
-from .sessions import Session
-from .store import EventStore
 
 _HEADS: Final = b"""
 SELECT uuid_send(s.stream), s.record, s.version, s.status

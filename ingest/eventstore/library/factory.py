@@ -1,4 +1,4 @@
-"""`PERSISTENCE_MODULE=ingest.eventstore.library`: applications and projections written with the
+"""`PERSISTENCE_MODULE=ingest.eventstore.library.factory`: applications and projections written with the
 eventsourcing library alone run on our log. Settings come from `HISTOIRE_*` in their environment.
 """
 
@@ -17,13 +17,13 @@ from eventsourcing.persistence import (
     Transcoder,
 )
 
+from ingest.eventstore.sessions import Session
+from ingest.eventstore.store import EventStore
 from ingest.runtime.postgres.database import store_dsn
 from ingest.runtime.settings import PREFIX, Settings
 
-from .library_events import HistoireMapper
+from .events import HistoireMapper
 from .recorder import HistoireAggregateRecorder, HistoireRecorder, HistoireTrackingRecorder
-from .sessions import Session
-from .store import EventStore
 
 
 class HistoireFactory(InfrastructureFactory[TrackingRecorder]):

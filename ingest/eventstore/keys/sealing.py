@@ -15,7 +15,8 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .batch import StoreError
+from ingest.eventstore.log.batch import StoreError
+
 from .master_key import NONCE_BYTES
 
 FORMAT: Final = 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from ingest.eventstore.log.batch import KeyMissing
+from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
 from ingest.runtime.postgres.database import connect, keys_dsn, store_dsn
 from ingest.runtime.settings import Settings
 
-from .batch import KeyMissing
 from .master_key import read_master_key
-from .migrations import KEYS, STORE, check_migrated
 from .store_secrets import read_secrets
 
 

@@ -13,6 +13,8 @@ import psycopg
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from ingest.eventstore.tables.migrations import LOCK, MigrationError, migrate_tables
+from ingest.eventstore.tables.rights import OF_PROJECTIONS, may_give_projections, missing_roles
 from ingest.runtime.postgres.database import connect
 
 from .master_key import (
@@ -25,8 +27,6 @@ from .master_key import (
     create_master_key,
     read_master_key,
 )
-from .migrations import LOCK, MigrationError, migrate_tables
-from .rights import OF_PROJECTIONS, may_give_projections, missing_roles
 
 TOKEN: Final = "token"
 LETTER: Final = "letter"

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from .batch import NewContent, StoreError
-from .content_homes import ContentHome
-from .keys import Keys
-from .master_key import NONCE_BYTES, Entropy
-from .sealing import content_name, content_place, seal, unseal
+from ingest.eventstore.keys.key_ring import Keys
+from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
+from ingest.eventstore.keys.sealing import content_name, content_place, seal, unseal
+from ingest.eventstore.log.batch import NewContent, StoreError
+
+from .homes import ContentHome
 
 
 class ContentMissing(StoreError):

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Final
 
+from ingest.eventstore.log.batch import KeyMissing
+from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import ByteaArray, Int8Array
 
-from .batch import KeyMissing
 from .master_key import KEY_BYTES, Entropy, MasterKey, Wrapping
-from .sessions import Session
 
 CAPACITY: Final = 500_000
 """Raw keys kept in memory (93 bytes each). A miss costs about 3 us in a batch."""

@@ -16,9 +16,8 @@ from typing import Any, Final
 
 import psycopg
 
+from ingest.eventstore.log.batch import StoreError
 from ingest.runtime.postgres.database import connect, transaction
-
-from .batch import StoreError
 
 STORE: Final = "store"
 KEYS: Final = "keys"

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import psycopg
 
+from ingest.eventstore.log.batch import NewOutcomes
+from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import ByteaArray, Int8Array
-
-from .batch import NewOutcomes
-from .sessions import Session
 
 PURGED_AT_ONCE: Final = 10_000
 """Rows deleted in one transaction: however many there are, none takes long."""

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ingest.eventstore.log.batch import SourcePosition
+from ingest.eventstore.sessions import Connection, Session
 from ingest.runtime.postgres.database import transaction
 
-from .batch import SourcePosition
 from .positions import ALL_SOURCES
-from .sessions import Connection, Session
 
 _LETTERS: Final = b"SELECT status, count(*) FROM dead_letter GROUP BY 1"
 _VERIFY: Final = b"""

@@ -1,0 +1,1 @@
+"""Who is which record, and the keys that seal it; imports tables and runtime."""

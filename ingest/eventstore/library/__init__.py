@@ -1,0 +1,1 @@
+"""The log as the eventsourcing library sees it; imports the whole event store."""
