@@ -217,7 +217,7 @@ def test_a_library_application_reads_the_registry_and_cannot_write_its_streams(s
     dsn = site.settings.database_dsn
     assert dsn is not None
     env = {
-        "PERSISTENCE_MODULE": "ingest.eventstore.library.factory",
+        "PERSISTENCE_MODULE": "ingest.eventstore.library",
         "HISTOIRE_HOME": str(site.settings.home),
         "HISTOIRE_DATABASE_DSN": dsn.get_secret_value(),
         "HISTOIRE_MASTER_KEY_FILE": str(site.settings.master_key_path),

@@ -1,6 +1,4 @@
-"""`PERSISTENCE_MODULE=ingest.eventstore.library.factory`: applications and projections written with the
-eventsourcing library alone run on our log. Settings come from `HISTOIRE_*` in their environment.
-"""
+"""The infrastructure factory that the eventsourcing library asks for its recorders."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Migration:
 def migrations(part: str) -> list[Migration]:
     """The migrations of one part (`store` or `keys`), in order."""
     found = []
-    for file in files(f"{__package__}.sql").iterdir():
+    for file in files("ingest.eventstore.sql").iterdir():
         name = file.name.removesuffix(".sql")
         if name == file.name:
             continue

@@ -205,7 +205,7 @@ class CountSubmitted(Projection[CountView]):
 @pytest.fixture
 def environment(place: Place) -> dict[str, str]:
     return {
-        "PERSISTENCE_MODULE": "ingest.eventstore.library.factory",
+        "PERSISTENCE_MODULE": "ingest.eventstore.library",
         "HISTOIRE_DATABASE_DSN": place.dsn,
         "HISTOIRE_MASTER_KEY_FILE": str(place.master_key),
         "HISTOIRE_CONTENT_DIR": str(place.content),
