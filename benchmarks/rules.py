@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks.workers.fill import simulated
 from ingest.feed import FeedRecord, Partition, partition_of
-from ingest.interpret import Context, hard_rules, interpret, soft_rules
+from ingest.read.interpret import Context, hard_rules, interpret, soft_rules
 from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
 from schemas.feed_keys import feed_key
 from schemas.identity import accepted_oids

@@ -10,8 +10,8 @@ import psycopg
 import typer
 
 import deploy.commands
-import ingest.commands
-import ingest.registry_command
+import ingest.commands.ingest
+import ingest.commands.registry
 import producers.commands
 import producers.registry_command
 import projections.commands
@@ -89,7 +89,9 @@ def make_app() -> typer.Typer:
 
     # In the order of the help: what a document goes through, then what serves it.
     producers.commands.register(composed)
-    ingest.commands.register(composed, audits=[timeline_audit], migrations=[_projection_tables])
+    ingest.commands.ingest.register(
+        composed, audits=[timeline_audit], migrations=[_projection_tables]
+    )
     composed.add_typer(_registry())
     projections.commands.register(composed)
     schemas.commands.register(composed)
@@ -103,7 +105,7 @@ def _registry() -> typer.Typer:
         no_args_is_help=True,
         help="Which software, services and téléconsultation companies are referenced.",
     )
-    ingest.registry_command.register_registry(group)
+    ingest.commands.registry.register_registry(group)
     producers.registry_command.register_registry(group)
     return group
 

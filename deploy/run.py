@@ -7,8 +7,8 @@ import psycopg
 import typer
 from prometheus_client import CollectorRegistry
 
+from ingest.commands.errors import told_to_people
 from ingest.eventstore import EventStore
-from ingest.faults import told_to_people
 from ingest.runtime.console import CommandError, Exit, note
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.logs import configure_logs, get_logger

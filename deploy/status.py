@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Table
 
+from ingest.commands.errors import told_to_people
 from ingest.eventstore import EventStore
-from ingest.faults import told_to_people
 from ingest.feed import FeedError, TopicFacts, topic_facts
-from ingest.positions import PartitionPosition, positions_of
+from ingest.read.positions import PartitionPosition, positions_of
 from ingest.runtime.console import Exit, out, print_json
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings

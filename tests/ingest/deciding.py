@@ -8,10 +8,10 @@ from typing import Any
 
 from feed_messages import CONTEXT, feed_record, partition_for, unique_id
 
-from ingest.decide import apply_decision, decide
+from ingest.decide.decide import apply_decision, decide
 from ingest.eventstore.log.batch import RecordRef
-from ingest.interpret import Interpreted, interpret
-from ingest.state import DocumentState, Event, Known
+from ingest.facts.view import DocumentState, Event, Known
+from ingest.read.interpret import Interpreted, interpret
 from schemas.rejections import Rejection
 from schemas.unique_id import document_stream
 

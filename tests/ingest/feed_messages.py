@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from ingest.feed import FeedRecord, Partition, partition_of
-from ingest.interpret import Context
+from ingest.read.interpret import Context
 from schemas.codec import encode
 from schemas.feed_keys import feed_key
 from schemas.identity import accepted_oids

@@ -8,9 +8,9 @@ from typing import Any
 
 from feed_messages import CONTEXT, PARTITIONS, feed_record, key_of, partition_for
 
-from ingest.arrivals import ReadPartition, read_partition, source_of
-from ingest.batch import BatchWriter, Written
-from ingest.consumer import Consumer, Limits
+from ingest.batch.write import BatchWriter, Written
+from ingest.consume.consumer import Consumer, Limits
+from ingest.consume.rejection_limit import RejectionLimit
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import RecordedEvent
 from ingest.feed import (
@@ -24,9 +24,9 @@ from ingest.feed import (
     open_poller,
     open_publisher,
 )
-from ingest.patience import at_once
-from ingest.positions import StoredPositions
-from ingest.rejection_limit import RejectionLimit
+from ingest.read.arrivals import ReadPartition, read_partition, source_of
+from ingest.read.patience import at_once
+from ingest.read.positions import StoredPositions
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.codec import decode_event

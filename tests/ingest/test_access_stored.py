@@ -8,7 +8,7 @@ from ingest_site import Site, answers
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import AppendBatch, Appended
-from ingest.state import record_of_head, record_stream
+from ingest.facts.view import record_of_head, record_stream
 from schemas.events import RecordState
 
 

@@ -12,13 +12,13 @@ import pytest
 from feed_messages import BRUNO, deposit, dicom, mask, operation, record_message, unique_id
 from ingest_site import Site
 
-from ingest.audit import balance_checks
-from ingest.dead_letters import Retry, waiting
+from ingest.batch.retry import Retry, waiting
+from ingest.consume.startup import context_of, feed_facts
 from ingest.eventstore import EventStore
 from ingest.feed import OutgoingRecord, open_publisher, topic_facts
-from ingest.relay import Relay
 from ingest.runtime.lifecycle import StopSignal, SystemClock
-from ingest.startup import context_of, feed_facts
+from ingest.upkeep.audit import balance_checks
+from ingest.upkeep.relay import Relay
 
 
 def failed(site: Site, *, at_end: bool = True) -> list[str]:

@@ -22,19 +22,11 @@ from feed_messages import (
 )
 from ingest_site import CLUSTER, Message, Site, answers
 
-from ingest.arrivals import Arrival, source_of
-from ingest.batch import BatchWriter, Contention
+from ingest.batch.write import BatchWriter, Contention
 from ingest.eventstore import EventStore, UnknownCommit
 from ingest.eventstore.log.batch import AppendBatch, Appended, Head, RecordedEvent
-from ingest.evolve import (
-    DOCUMENT_EVENTS,
-    evolve_document,
-    evolve_record,
-    submit,
-)
-from ingest.patience import at_once
-from ingest.runtime.lifecycle import SystemClock
-from ingest.state import (
+from ingest.facts.evolve import DOCUMENT_EVENTS, evolve_document, evolve_record, submit
+from ingest.facts.view import (
     LINE_MAX,
     NO_RECORD,
     DocumentState,
@@ -43,6 +35,9 @@ from ingest.state import (
     document_of_head,
     record_of_head,
 )
+from ingest.read.arrivals import Arrival, source_of
+from ingest.read.patience import at_once
+from ingest.runtime.lifecycle import SystemClock
 from schemas.codec import decode_event
 from schemas.events import DOCUMENT_SUBMITTED, DocumentStatus, Flags
 from schemas.unique_id import document_stream

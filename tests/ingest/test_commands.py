@@ -22,9 +22,9 @@ from pydantic import SecretStr
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from ingest.commands import register
-from ingest.dead_letter_commands import table_of
-from ingest.dead_letters import waiting
+from ingest.batch.retry import waiting
+from ingest.commands.dead_letters import table_of
+from ingest.commands.ingest import register
 from ingest.feed import OutgoingRecord
 from ingest.runtime.console import CommandError, Exit
 

@@ -13,9 +13,9 @@ from feed_messages import CONTEXT, deposit, feed_record, partition_for
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.confluent import ConfluentHeaders, registry_fetch
 from ingest.feed import FeedRecord
-from ingest.interpret import Interpreted, interpret
+from ingest.read.confluent import ConfluentHeaders, registry_fetch
+from ingest.read.interpret import Interpreted, interpret
 from schemas.registry import registry
 
 

@@ -24,9 +24,10 @@ from feed_messages import (
 from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
-from ingest.arrivals import Arrival, read_partition, source_of
-from ingest.batch import BatchWriter
-from ingest.consumer import Consumer
+from ingest.batch.write import BatchWriter
+from ingest.consume.consumer import Consumer
+from ingest.consume.metrics import IngestionMetrics
+from ingest.consume.rejection_limit import RejectionLimit, TooManyRejections
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import SourcePosition
 from ingest.feed import (
@@ -40,9 +41,9 @@ from ingest.feed import (
     topic_facts,
     trim,
 )
-from ingest.ingestion_metrics import IngestionMetrics
-from ingest.patience import at_once, is_passing, patience
-from ingest.positions import (
+from ingest.read.arrivals import Arrival, read_partition, source_of
+from ingest.read.patience import at_once, is_passing, patience
+from ingest.read.positions import (
     OffsetRefused,
     PartitionPosition,
     StoredPositions,
@@ -50,7 +51,6 @@ from ingest.positions import (
     position_misfit,
     positions_of,
 )
-from ingest.rejection_limit import RejectionLimit, TooManyRejections
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
 

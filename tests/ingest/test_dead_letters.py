@@ -8,12 +8,12 @@ import psycopg
 from feed_messages import BRUNO, CONTEXT, deposit, mask, record_message, unique_id
 from ingest_site import Site
 
-from ingest.dead_letters import Retry, of_schemas_known_now, waiting
+from ingest.batch.outcomes import answer_of
+from ingest.batch.retry import Retry, of_schemas_known_now, waiting
 from ingest.eventstore import EventStore, UnknownCommit
 from ingest.eventstore.log.batch import AppendBatch, Appended
 from ingest.feed import OutgoingRecord
-from ingest.outcomes import answer_of
-from ingest.patience import at_once
+from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from schemas.codec import decode_event
 from schemas.registry import registry

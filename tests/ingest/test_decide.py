@@ -467,7 +467,7 @@ def test_linked_records_are_one_person_until_the_link_is_undone() -> None:
 
 
 def test_a_decision_leaves_what_is_known_as_it_was() -> None:
-    from ingest.decide import decide
+    from ingest.decide.decide import decide
 
     world = World().given(deposit(1), mask(1))
     message = world.read(deposit(2, replaces=unique_id(1)))

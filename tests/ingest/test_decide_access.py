@@ -287,8 +287,8 @@ def test_majority_ends_what_a_representative_says_on_documents(name: str) -> Non
 
 
 def test_what_a_representative_says_on_a_document_rests_on_the_declared_age() -> None:
-    from ingest.decide import decide
-    from ingest.state import Decision
+    from ingest.decide.decide import decide
+    from ingest.facts.view import Decision
 
     world = opened().given(deposit(1))
     record = next(iter(world.known.refs.values())).record
@@ -319,8 +319,8 @@ def test_what_was_said_under_one_ins_holds_under_the_others_while_they_are_linke
 
 
 def test_a_decision_rests_on_all_records_of_the_person() -> None:
-    from ingest.decide import decide
-    from ingest.state import Decision
+    from ingest.decide.decide import decide
+    from ingest.facts.view import Decision
 
     world = opened().given(record_message("LinkIns"))
     found = decide(world.known, world.read(access_message("BlockProfessional")))

@@ -34,10 +34,10 @@ from registry_messages import (
     withdraw,
 )
 
-from ingest.decide import decide
-from ingest.interpret import Refused, interpret
-from ingest.registry_entry import NO_ENTRY, Kind, RegistryEntry, entry_stream, evolve_entry
-from ingest.state import Decision
+from ingest.decide.decide import decide
+from ingest.facts.registry import NO_ENTRY, Kind, RegistryEntry, entry_stream, evolve_entry
+from ingest.facts.view import Decision
+from ingest.read.interpret import Refused, interpret
 from schemas.paris_days import begin_ms, day_exists, end_ms, last_day_of_years
 from schemas.severities import Severities
 

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_site import Message, Site, answers
 
-from ingest.dead_letters import Retry, waiting
-from ingest.decide import decide
-from ingest.declared import may_be_declared
-from ingest.evolve import _RECORD, evolve_record
-from ingest.outcomes import answer_of
+from ingest.batch.outcomes import answer_of
+from ingest.batch.retry import Retry, waiting
+from ingest.decide.decide import decide
+from ingest.facts.evolve import _RECORD, evolve_record
+from ingest.facts.identity import may_be_declared
+from ingest.facts.view import Decision, Event, Known, RecordHead
 from ingest.runtime.lifecycle import SystemClock
-from ingest.state import Decision, Event, Known, RecordHead
 from schemas.events import IDENTITY_DECLARED, RecordState
 from schemas.identity import matricule_key
 from schemas.severities import Severities

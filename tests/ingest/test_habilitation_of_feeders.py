@@ -22,7 +22,7 @@ from feed_messages import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.interpret import Interpreted, Refused, interpret
+from ingest.read.interpret import Interpreted, Refused, interpret
 from schemas.habilitation import COLUMNS, parse_matrix
 from schemas.rules.profession import profession_may_feed
 

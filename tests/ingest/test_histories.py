@@ -46,16 +46,16 @@ from naive_model import (
     OnRecord,
 )
 
-from ingest.arrivals import Arrival, source_of
-from ingest.assembly import assemble
-from ingest.batch import BatchWriter
+from ingest.basis.prefetch import Basis
+from ingest.batch.assemble import assemble
+from ingest.batch.write import BatchWriter
 from ingest.eventstore.log.batch import PendingLink, RecordedEvent
 from ingest.eventstore.log.encoded_batch import check_batch
-from ingest.interpret import Interpreted
-from ingest.known import Basis
-from ingest.patience import at_once
+from ingest.facts.view import DocumentState, Known, document_of_head
+from ingest.read.arrivals import Arrival, source_of
+from ingest.read.interpret import Interpreted
+from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
-from ingest.state import DocumentState, Known, document_of_head
 from projections.opened import open_events
 from projections.timeline.fold import PersonFold
 from projections.timeline.query import record_facts

@@ -20,12 +20,12 @@ from ingest_site import Message, Site
 from pydantic import SecretStr
 
 from deploy.cli import run
-from ingest.content_sweep import DAY, HOUR
 from ingest.eventstore.log.batch import NewContent
 from ingest.feed import OutgoingRecord, open_publisher, topic_facts
-from ingest.relay import Relay
 from ingest.runtime.console import Exit
 from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.upkeep.relay import Relay
+from ingest.upkeep.sweep import DAY, HOUR
 
 OLD_MS = int((time.time() - 40 * DAY) * 1000)
 Commands = Callable[..., list[dict[str, Any]]]

@@ -31,7 +31,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_site import Message, Site
 
-from ingest.interpret import Interpreted, Refused, interpret
+from ingest.read.interpret import Interpreted, Refused, interpret
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections

@@ -30,7 +30,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.feed import FeedRecord, Partition
-from ingest.interpret import Interpreted, Refused, interpret
+from ingest.read.interpret import Interpreted, Refused, interpret
 from schemas.codec import decode_event, encode
 from schemas.rejections import REJECTIONS
 from schemas.text_forms import software_id_is_fit

@@ -18,7 +18,7 @@ from feed_messages import (
 )
 from ingest_site import Site, answers
 
-from ingest.state import DocumentState
+from ingest.facts.view import DocumentState
 from schemas.events import DocumentStatus, Flags
 from schemas.unique_id import document_stream
 
@@ -182,7 +182,7 @@ def test_the_reader_brings_whose_the_successors_are(site: Site) -> None:
 
 def test_a_document_that_comes_while_its_link_is_written_is_seen(site: Site) -> None:
     """Whoever commits second decides again: the version that waited is replaced exactly once."""
-    from ingest.arrivals import Arrival
+    from ingest.read.arrivals import Arrival
 
     site.write(deposit(2, replaces=unique_id(1)), deposit(8, matricule=CLARA))
     late = site.parts(deposit(1, matricule=CLARA))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.outcome_bytes import encode_outcomes
+from ingest.batch.outcome_bytes import encode_outcomes
 from schemas.codec import encode
 
 broken_rules = st.fixed_dictionaries(

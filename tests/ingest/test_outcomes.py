@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from feed_messages import CONTEXT, deposit, feed_record, partition_for
 
-from ingest.arrivals import Answer, Arrival, read_partition
+from ingest.batch.outcomes import outcome_of
+from ingest.facts.view import ACCEPTED
 from ingest.feed import FeedRecord, PolledPartition
-from ingest.outcomes import outcome_of
-from ingest.state import ACCEPTED
+from ingest.read.arrivals import Answer, Arrival, read_partition
 
 
 def decided(record: FeedRecord) -> Arrival:

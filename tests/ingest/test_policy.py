@@ -25,12 +25,12 @@ from feed_messages import (
 )
 from ingest_site import Site, answers
 
-from ingest.batch import BatchWriter
-from ingest.patience import at_once
+from ingest.batch.write import BatchWriter
+from ingest.consume.startup import policy_of
+from ingest.facts.view import Known
+from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
-from ingest.startup import policy_of
-from ingest.state import Known
 from schemas.may_do import DEFAULT_POLICY, Policy
 
 AUTHOR_ONLY = Policy(organisation_replaces=False)

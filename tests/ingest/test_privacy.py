@@ -15,13 +15,13 @@ from ingest_site import Site
 from prometheus_client import CollectorRegistry, generate_latest
 from test_interpret import cda
 
-from ingest.dead_letter_commands import described
+from ingest.commands.dead_letters import described
+from ingest.consume.metrics import IngestionMetrics
 from ingest.feed import OutgoingRecord, open_publisher
-from ingest.ingestion_metrics import IngestionMetrics
-from ingest.relay import Relay
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics
+from ingest.upkeep.relay import Relay
 
 MATRICULE = "270112B03304275"
 NAME = "QWERTZUIOPNAME"

@@ -1,4 +1,4 @@
-"""Every state of a record against every message about it: the table of `ingest.decide_record`."""
+"""Every state of a record against every message about it: the table of `ingest.decide.record`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from access_given import access_message, machine
 from deciding import World
 from feed_messages import deposit, mask, patient, record_message
 
-from ingest.record_entitlement import ACCESS_MESSAGES
-from ingest.state import RecordHead
+from ingest.decide.entitlement import ACCESS_MESSAGES
+from ingest.facts.view import RecordHead
 from schemas.events import RecordState
 from schemas.messages import PATIENTS, TOPIC_OF
 

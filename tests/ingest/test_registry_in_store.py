@@ -24,20 +24,20 @@ from registry_messages import (
     withdraw,
 )
 
-from ingest.arrivals import Arrival
-from ingest.assembly import assemble
-from ingest.audit import balance_checks
-from ingest.dead_letters import Retry
+from ingest.basis.prefetch import BasisReader
+from ingest.batch.assemble import assemble
+from ingest.batch.retry import Retry
+from ingest.consume.metrics import IngestionMetrics
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import LostRace
-from ingest.ingestion_metrics import IngestionMetrics
-from ingest.interpret import interpret
-from ingest.known import BasisReader
-from ingest.patience import at_once
-from ingest.registry_entry import Kind, entry_stream
-from ingest.registry_listing import RegistryListing
+from ingest.facts.registry import Kind, entry_stream
+from ingest.read.arrivals import Arrival
+from ingest.read.interpret import interpret
+from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.metrics import Metrics
+from ingest.upkeep.audit import balance_checks
+from ingest.upkeep.registry_listing import RegistryListing
 
 OTHER = "test-autre-logiciel"
 

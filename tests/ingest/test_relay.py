@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from ingest.eventstore import EventStore
 from ingest.feed import FeedRecord, open_poller, open_publisher
-from ingest.relay import Relay, RelayRefused
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
+from ingest.upkeep.relay import Relay, RelayRefused
 from schemas.codec import Decoded, decode
 
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from ingest.rules_command import register_rules
+from ingest.commands.rules import register_rules
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import SettingsError
 from schemas.rejections import REJECTIONS

@@ -5,10 +5,10 @@ from __future__ import annotations
 from feed_messages import CONTEXT, deposit, feed_record, partition_for
 from prometheus_client import CollectorRegistry
 
-from ingest.arrivals import ReadPartition, read_partition
+from ingest.consume.freshness import SourceFreshness
 from ingest.feed import Partition, PolledPartition
+from ingest.read.arrivals import ReadPartition, read_partition
 from ingest.runtime.metrics import Metrics
-from ingest.source_freshness import SourceFreshness
 
 
 class Hand:

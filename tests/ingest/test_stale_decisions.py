@@ -13,9 +13,9 @@ from access_given import access_message
 from feed_messages import ANNA, BRUNO, CLARA, deposit, record_message, unique_id
 from ingest_site import Message, Site, answers
 
-from ingest.arrivals import ReadPartition
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import AppendBatch, Appended
+from ingest.read.arrivals import ReadPartition
 
 
 class Raced(EventStore):

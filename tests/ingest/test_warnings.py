@@ -12,13 +12,13 @@ from feed_messages import CONTEXT, deposit, feed_record, mask, partition_for
 from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
-from ingest.arrivals import read_partition
-from ingest.batch import BatchWriter, Written
+from ingest.batch.outcome_bytes import encode_outcomes
+from ingest.batch.write import BatchWriter, Written
+from ingest.consume.metrics import IngestionMetrics
 from ingest.feed import PolledPartition
-from ingest.ingestion_metrics import IngestionMetrics
-from ingest.interpret import Context, Interpreted, Refused, interpret
-from ingest.outcome_bytes import encode_outcomes
-from ingest.patience import at_once
+from ingest.read.arrivals import read_partition
+from ingest.read.interpret import Context, Interpreted, Refused, interpret
+from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.metrics import Metrics
 from schemas.codec import MARKER, decode_event

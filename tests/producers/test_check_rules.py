@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from samples_of_plan import documents_of, planned
 
 from ingest.feed import FeedRecord, Partition, partition_of
-from ingest.interpret import Context, Refused, interpret
+from ingest.read.interpret import Context, Refused, interpret
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.check.finding import FileReport

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from ingest.batch import BatchWriter
-from ingest.consumer import Consumer, Limits
+from ingest.batch.write import BatchWriter
+from ingest.consume.consumer import Consumer, Limits
+from ingest.consume.rejection_limit import RejectionLimit
 from ingest.eventstore import EventStore, migrate_store
 from ingest.feed import Acknowledgement, PublishFailure, ensure_topics, open_poller, open_publisher
-from ingest.interpret import Context
-from ingest.patience import at_once
-from ingest.positions import StoredPositions
-from ingest.rejection_limit import RejectionLimit
+from ingest.read.interpret import Context
+from ingest.read.patience import at_once
+from ingest.read.positions import StoredPositions
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from producers.simulator.fault_rates import parse_faults

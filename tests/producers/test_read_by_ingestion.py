@@ -9,7 +9,7 @@ from samples_of_plan import run_of, run_of_others
 
 from ingest.feed import partition_of
 from ingest.feed.types import FeedRecord, Partition
-from ingest.interpret import Context, Interpreted, Refused, interpret
+from ingest.read.interpret import Context, Interpreted, Refused, interpret
 from producers.simulator.fault_rates import parse_faults
 from producers.simulator.messages import Message
 from producers.simulator.plan import Run

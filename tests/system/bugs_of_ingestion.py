@@ -18,7 +18,7 @@ def positions_first() -> None:
 
 def deposits_repeated() -> None:
     """No de-duplication: a deposit that is known is stored once more."""
-    deposits = module("ingest.decide_deposit")
+    deposits = module("ingest.decide.deposit")
 
     def again(known: Any, message: Any, state: Any, first: Any) -> Any:
         given = (message.stream, first.record, "document_submitted", message.datum)
@@ -30,7 +30,7 @@ def deposits_repeated() -> None:
 
 def copies_applied() -> None:
     """A late copy of a mask is applied again; nor does the store refuse it."""
-    assembly, store = module("ingest.assembly"), module("ingest.eventstore.store")
+    assembly, store = module("ingest.batch.assemble"), module("ingest.eventstore.store")
     decide, write_applied = assembly.decide, store.write_applied
     lost_race = module("ingest.eventstore.log.batch").LostRace
 
@@ -67,12 +67,12 @@ def lock_forgotten() -> None:
 def unknown_retried() -> None:
     """After an unknown outcome the batch is tried again blindly, without the fence."""
     fence_forgotten()
-    module("ingest.batch").BatchWriter._was_committed = lambda self, written: False
+    module("ingest.batch.write").BatchWriter._was_committed = lambda self, written: False
 
 
 def rejected_passed_over() -> None:
     """The position goes past a message that is refused, and nothing is said of it."""
-    batch = module("ingest.batch")
+    batch = module("ingest.batch.write")
     original = batch.outcome_rows
     batch.refused = lambda arrivals: []
     batch.outcome_rows = lambda arrivals, *rest: original(
@@ -102,7 +102,7 @@ def outcomes_apart() -> None:
 
 def outcomes_marked_first() -> None:
     """The relay marks outcomes as published before they are."""
-    relay = module("ingest.relay")
+    relay = module("ingest.upkeep.relay")
     original = relay.Relay._publish
 
     def relay_once(self: Any, metrics: Any = None) -> int:
@@ -120,19 +120,19 @@ def outcomes_marked_first() -> None:
 
 def order_forgotten() -> None:
     """A batch is decided from its end."""
-    assembly = module("ingest.assembly").Assembly
+    assembly = module("ingest.batch.assemble").Assembly
     original = assembly.take
     assembly.take = lambda self, arrivals: original(self, list(arrivals)[::-1])
 
 
 def masks_lost_in_repetition() -> None:
     """A deposit repeated with other flags is taken for a mere repetition."""
-    module("ingest.decide_deposit").different_field = lambda one, other: None
+    module("ingest.decide.deposit").different_field = lambda one, other: None
 
 
 def place_unchecked() -> None:
     """Any partition is accepted, and any key."""
-    module("ingest.interpret")._place_right = lambda *arguments: None
+    module("ingest.read.interpret")._place_right = lambda *arguments: None
 
 
 def contents_unwritten() -> None:

@@ -17,7 +17,7 @@ from planting import module
 
 def a_zombie() -> None:
     """Every third batch comes once more, from an owner that was replaced while it slept."""
-    batch, arrivals = module("ingest.batch"), module("ingest.arrivals")
+    batch, arrivals = module("ingest.batch.write"), module("ingest.read.arrivals")
     original, count = batch.BatchWriter.write, 0
 
     def copied(part: Any) -> Any:
@@ -60,8 +60,11 @@ def a_commit_without_answer() -> None:
 
 def an_erasure_midway() -> None:
     """After the second of very small batches another process erases everybody met so far."""
-    batch, stores = module("ingest.batch"), module("ingest.eventstore")
-    consumer, settings = module("ingest.consumer").Consumer, module("ingest.runtime.settings")
+    batch, stores = module("ingest.batch.write"), module("ingest.eventstore")
+    consumer, settings = (
+        module("ingest.consume.consumer").Consumer,
+        module("ingest.runtime.settings"),
+    )
     write_batch, poll, count = batch.BatchWriter.write, consumer._poll, 0
     met = set[str]()
 

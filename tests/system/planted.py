@@ -38,7 +38,7 @@ def plant_points(names: Iterable[str]) -> None:
     """Those of these names that are crash points; before any part of the product is imported, which
     would take `passes` as it is.
     """
-    assert "ingest.consumer" not in sys.modules, "the product is loaded already"
+    assert "ingest.consume.consumer" not in sys.modules, "the product is loaded already"
     for name in names:
         point, _, count = name.partition(":")
         if point in CRASH_POINTS:

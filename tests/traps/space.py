@@ -13,9 +13,9 @@ from typing import Any
 import feed_messages as feed
 from deciding import World
 
-from ingest.decide import apply_decision, decide
+from ingest.decide.decide import apply_decision, decide
 from ingest.eventstore.log.batch import RecordedEvent, RecordRef
-from ingest.interpret import Context, Interpreted, interpret
+from ingest.read.interpret import Context, Interpreted, interpret
 from projections.notifications.rule import PersonRule
 from projections.opened import OpenedEvent, open_events
 from projections.timeline.fold import PersonFold, fold_person

@@ -29,9 +29,9 @@ from psycopg import conninfo
 from space import PATIENT, PROFESSIONAL, REPRESENTATIVE, Space
 from test_interpret import cda
 
-from ingest.batch import BatchWriter
+from ingest.batch.write import BatchWriter
 from ingest.eventstore.content.sealed import ContentErased
-from ingest.patience import at_once
+from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections

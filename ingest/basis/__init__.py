@@ -1,0 +1,1 @@
+"""Reads what the decisions of a batch rest on; imports decide and what is below."""

@@ -1,0 +1,1 @@
+"""One batch: decided, put together, appended, answered; imports basis and what is below."""

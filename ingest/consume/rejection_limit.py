@@ -1,0 +1,87 @@
+"""Stops a feed that turns into dead letters: a bad deploy must not be swallowed (DESIGN 6.7)."""
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ingest.batch.outcomes import answer_of, refused
+from ingest.facts.view import REJECTED
+from ingest.read.arrivals import Arrival
+
+EXAMPLES: Final = 5
+
+
+class TooManyRejections(Exception):
+    """The share of rejections is over the limit; nothing of this batch was committed.
+
+    `codes`: how many of this batch, by code. `examples`: places of the first of them. Since it was
+    not committed, they are not in the dead letters: this is all a person has to look for the cause.
+    """
+
+    def __init__(
+        self, rejected: int, window: int, codes: Mapping[str, int], examples: Sequence[str]
+    ) -> None:
+        counted = ", ".join(f"{code} {count}" for code, count in codes.items())
+        super().__init__(
+            f"{rejected} of the last {window} messages would be rejected; in this batch: {counted};"
+            f" for example {', '.join(examples)}"
+        )
+        self.rejected = rejected
+        self.window = window
+        self.codes = dict(codes)
+        self.examples = list(examples)
+
+
+class RejectionLimit:
+    """Counts rejections over the last `window` messages; `accepted`: so many are let through.
+
+    `check` looks at a decided batch and changes nothing, since it may be decided again; `count`
+    takes it in once it is committed.
+    """
+
+    def __init__(self, window: int, share: float, accepted: int = 0) -> None:
+        self._limit = window * share
+        self._window = window
+        self._recent: deque[bool] = deque(maxlen=window)
+        self._accepted = accepted
+
+    def check(self, arrivals: Sequence[Arrival]) -> None:
+        """Raises TooManyRejections when at any point of the batch the limit would be passed."""
+        most = sum(self._recent) + sum(answer_of(a).status == REJECTED for a in arrivals)
+        if most <= self._limit:
+            return
+        recent = deque(self._recent, maxlen=self._window)
+        rejected, accepted = sum(recent), self._accepted
+        for arrival in arrivals:
+            refused = answer_of(arrival).status == REJECTED
+            if refused and accepted > 0:
+                accepted -= 1
+                refused = False
+            if len(recent) == self._window:
+                rejected -= recent[0]
+            recent.append(refused)
+            rejected += refused
+            if rejected > self._limit:
+                raise TooManyRejections(rejected, self._window, *_described(arrivals))
+
+    def count(self, arrivals: Sequence[Arrival]) -> None:
+        """These are committed."""
+        for arrival in arrivals:
+            refused = answer_of(arrival).status == REJECTED
+            if refused and self._accepted > 0:
+                self._accepted -= 1
+                refused = False
+            self._recent.append(refused)
+
+
+def _described(arrivals: Sequence[Arrival]) -> tuple[dict[str, int], list[str]]:
+    """How many by code, the most frequent first; places, those of different codes first."""
+    codes = Counter[str]()
+    first, others = list[str](), list[str]()
+    for arrival in refused(arrivals):
+        code = answer_of(arrival).code or REJECTED
+        at = arrival.partition
+        place = f"{at.topic}/{at.number} offset {arrival.record.offset} ({code})"
+        (others if codes[code] else first).append(place)
+        codes[code] += 1
+    return dict(codes.most_common()), [*first, *others][:EXAMPLES]

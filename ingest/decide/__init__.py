@@ -1,0 +1,1 @@
+"""What a message comes to, given the facts: pure rules; imports facts, and messages from read."""

@@ -1,0 +1,1 @@
+"""Documents, records, access and identities as values, folded from events; imports schemas."""

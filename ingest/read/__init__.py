@@ -1,0 +1,3 @@
+"""From records of the feed to messages, and how far each partition was read; imports feed and the
+store.
+"""

@@ -1,0 +1,52 @@
+"""Waiting for services that are away: a passing fault halts a batch, never makes a dead letter."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from ingest.feed import FeedUnavailable
+from ingest.runtime.lifecycle import StopSignal, retry
+from ingest.runtime.logs import get_logger
+from ingest.runtime.metrics import Metrics
+from ingest.runtime.postgres.database import is_transient
+
+T = TypeVar("T")
+
+
+class Patience(Protocol):
+    """Does something that may fail for a while; gives up only when the process is to end."""
+
+    def __call__(self, action: Callable[[], T]) -> T: ...
+
+
+def at_once(action: Callable[[], T]) -> T:
+    """No patience: every fault is raised."""
+    return action()
+
+
+def patience(stop: StopSignal, metrics: Metrics | None = None) -> Patience:
+    """Waits for services that are away, with the same work, until the process is to end.
+
+    OSError: the home of the document bytes is away or full.
+    """
+
+    def on_wait(error: Exception, delay: float) -> None:
+        service = _service_of(error)
+        get_logger().warning("service_away", service=service, error=error, delay_seconds=delay)
+        if metrics is not None:
+            metrics.service_faults.labels(service).inc()
+
+    def patiently(action: Callable[[], T]) -> T:
+        return retry(action, passing=is_passing, seconds=1e9, stop=stop, on_wait=on_wait)
+
+    return patiently
+
+
+def _service_of(error: Exception) -> str:
+    if isinstance(error, FeedUnavailable):
+        return "feed"
+    return "content" if isinstance(error, OSError) else "store"
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether waiting may help; never a reason to refuse a message (DESIGN 6.7)."""
+    return is_transient(error) or isinstance(error, (OSError, FeedUnavailable))

@@ -1,0 +1,211 @@
+"""Where to go on reading: stored positions, checked against the feed as it is.
+
+DESIGN 6.5, KAFKA 4. An offset alone does not identify a record: a topic made anew, or a log cut and
+grown again, is read on silently. What does not fit halts, and says how to go on.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingest.eventstore import EventStore
+from ingest.eventstore.log.batch import SourcePosition
+from ingest.feed import Assignment, Partition, PartitionsHalted, TopicFacts
+
+from .arrivals import source_of
+from .patience import Patience
+
+_REPAIR: Final = (
+    "Find out what was lost, have it sent again, then: histoire positions accept"
+    " {topic}/{number}{to} --reason '...' --yes"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A stored position that does not fit the feed. `sentence` says why; names no person."""
+
+    partition: Partition
+    sentence: str
+
+    @property
+    def whole(self) -> str:
+        """The sentence with what to do about it."""
+        topic, number = self.partition.topic, self.partition.number
+        repair = _REPAIR.format(topic=topic, number=number, to="")
+        return f"{self.partition.topic}/{self.partition.number}: {self.sentence} {repair}"
+
+
+def hole_sentence(partition: Partition, offset: int, after: int) -> str:
+    """Offsets from `offset` to before `after` hold no message."""
+    topic, number = partition.topic, partition.number
+    repair = _REPAIR.format(topic=topic, number=number, to=f" --to {after}")
+    return (
+        f"{topic}/{number}: there is no message at offset {offset}, the next one is {after}: a"
+        f" producer used transactions, or messages were lost. {repair}"
+    )
+
+
+class StoredPositions:
+    """`Resume` of the poller: next offsets from the store, or a halt."""
+
+    def __init__(self, store: EventStore, patience: Patience) -> None:
+        self._store = store
+        self._patience = patience
+
+    def __call__(self, assignments: Sequence[Assignment]) -> Mapping[Partition, int]:
+        """The next offset of each partition. The row of a new one is inserted.
+
+        Raises PartitionsHalted naming every partition that does not fit.
+        """
+        stored: Mapping[str, SourcePosition] = self._patience(self._store.source_positions)
+        misfits = list[Misfit]()
+        offsets: dict[Partition, int] = {}
+        for assignment in assignments:
+            source = source_of(assignment.cluster_id, assignment.partition)
+            position = stored.get(source)
+            sentence = (
+                first_reading_misfit(assignment)
+                if position is None
+                else position_misfit(position, assignment)
+            )
+            if sentence is not None:
+                misfits.append(Misfit(assignment.partition, sentence))
+            elif position is None:
+                start = self._store.insert_source(source, assignment.topic_id, assignment.log_start)
+                offsets[assignment.partition] = start.next_offset
+            else:
+                offsets[assignment.partition] = position.next_offset
+        if misfits:
+            raise PartitionsHalted({misfit.partition: misfit.whole for misfit in misfits})
+        return offsets
+
+
+def first_reading_misfit(assignment: Assignment) -> str | None:
+    """A log that begins above 0 at its first reading has lost messages nobody read."""
+    if assignment.log_start == 0:
+        return None
+    return (
+        f"it is read for the first time, but its log begins at {assignment.log_start}:"
+        " what came before was deleted unread."
+    )
+
+
+def position_misfit(position: SourcePosition, assignment: Assignment) -> str | None:
+    """Why the stored position does not fit the log, None when it does."""
+    if position.topic_id != assignment.topic_id:
+        return "the topic was deleted and made anew since it was last read."
+    if position.next_offset > assignment.log_end:
+        return (
+            f"the position is {position.next_offset}, but the log ends at {assignment.log_end}:"
+            " messages that were read are gone from the feed."
+        )
+    if position.next_offset < assignment.log_start:
+        return (
+            f"the position is {position.next_offset}, but the log begins at"
+            f" {assignment.log_start}: messages were deleted unread."
+        )
+    last = position.last_offset
+    if last is None or last < assignment.log_start:
+        return None
+    found = assignment.identity_at(last)
+    if found is None:
+        return f"the last record read, at {last}, is not on the feed any more."
+    epoch = position.last_leader_epoch
+    if (found.timestamp_ms, found.leader_epoch) != (
+        -1 if position.last_timestamp_ms is None else position.last_timestamp_ms,
+        -1 if epoch is None else epoch,
+    ):
+        return f"the record at {last} is another one than was read: the log was cut and regrown."
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionPosition:
+    """A partition as the store and the feed know it. None: not known on that side."""
+
+    partition: Partition
+    source: str
+    stored: SourcePosition | None
+    topic_id: str | None
+    log_start: int | None
+    log_end: int | None
+
+    @property
+    def lag(self) -> int | None:
+        """Messages on the feed that were not counted yet."""
+        if self.stored is None or self.log_end is None:
+            return None
+        return self.log_end - self.stored.next_offset
+
+    @property
+    def misfit(self) -> str | None:
+        """Why reading cannot go on by itself, as far as offsets and topic id tell."""
+        if self.topic_id is None or self.log_start is None or self.log_end is None:
+            return "the feed has no such partition." if self.stored else None
+        assignment = Assignment(
+            self.partition, "", self.topic_id, self.log_start, self.log_end, lambda _: None
+        )
+        if self.stored is None:
+            return first_reading_misfit(assignment) if self.log_start else None
+        if self.stored.topic_id == self.topic_id and (
+            self.log_start <= self.stored.next_offset <= self.log_end
+        ):
+            return None
+        return position_misfit(self.stored, assignment)
+
+
+def positions_of(
+    stored: Mapping[str, SourcePosition], facts: Iterable[TopicFacts]
+) -> list[PartitionPosition]:
+    """Every partition of these topics, and every stored one of the same clusters, in order."""
+    found: dict[str, PartitionPosition] = {}
+    for fact in facts:
+        for number, (start, end) in enumerate(zip(fact.log_start, fact.log_end, strict=True)):
+            partition = Partition(fact.topic, number)
+            source = source_of(fact.cluster_id, partition)
+            found[source] = PartitionPosition(
+                partition, source, stored.get(source), fact.topic_id, start, end
+            )
+    return sorted(found.values(), key=lambda position: position.partition)
+
+
+class OffsetRefused(Exception):
+    """Reading cannot go on at the offset a person named; the sentence says why."""
+
+
+def accept_position(
+    store: EventStore, position: PartitionPosition, *, reason: str, by: str, to: int | None = None
+) -> int:
+    """Reading goes on at `to`, or else at the begin of the log, or at its end where the position
+    lies beyond.
+
+    What is skipped counts as holes and is kept with the reason. A topic made anew is read from its
+    beginning. The offset reading goes on at. Raises OffsetRefused, PositionMoved.
+    """
+    assert position.topic_id is not None
+    assert position.log_start is not None
+    assert position.log_end is not None
+    stored = position.stored
+    from_offset = 0 if stored is None else stored.next_offset
+    renewed = stored is not None and stored.topic_id != position.topic_id
+    to_offset = position.log_start if renewed else max(from_offset, position.log_start)
+    to_offset = min(to_offset, position.log_end)
+    if to is not None:
+        if not to_offset <= to <= position.log_end:
+            raise OffsetRefused(
+                f"{to} is not within {to_offset} .. {position.log_end}: what was read is not read"
+                " twice, and nothing is skipped that the log does not hold"
+            )
+        to_offset = to
+    if stored is None:
+        store.insert_source(position.source, position.topic_id, 0)
+    store.positions.accept_gap(
+        position.source,
+        from_offset,
+        to_offset,
+        topic_id=position.topic_id,
+        reason=reason,
+        by=by,
+    )
+    return to_offset
