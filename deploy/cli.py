@@ -13,7 +13,7 @@ import deploy.commands
 import ingest.commands.ingest
 import ingest.commands.registry
 import producers.commands
-import producers.registry_command
+import producers.registry.command
 import projections.commands
 import schemas.commands
 from deploy.broker import BrokerError, MissingProgramError
@@ -106,7 +106,7 @@ def _registry() -> typer.Typer:
         help="Which software, services and téléconsultation companies are referenced.",
     )
     ingest.commands.registry.register_registry(group)
-    producers.registry_command.register_registry(group)
+    producers.registry.command.register_registry(group)
     return group
 
 

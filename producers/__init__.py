@@ -50,17 +50,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from .durable_queue import QueueError, Submission
-    from .publisher import AlreadySubmitted, DocumentPublisher, QueueFull
+    from producers.publish.durable_queue import QueueError, Submission
+    from producers.publish.publisher import AlreadySubmitted, DocumentPublisher, QueueFull
 
 __all__ = ["AlreadySubmitted", "DocumentPublisher", "QueueError", "QueueFull", "Submission"]
 
 _HOMES: Final = {
-    "AlreadySubmitted": ".publisher",
-    "DocumentPublisher": ".publisher",
-    "QueueError": ".durable_queue",
-    "QueueFull": ".publisher",
-    "Submission": ".durable_queue",
+    "AlreadySubmitted": ".publish.publisher",
+    "DocumentPublisher": ".publish.publisher",
+    "QueueError": ".publish.durable_queue",
+    "QueueFull": ".publish.publisher",
+    "Submission": ".publish.durable_queue",
 }
 
 

@@ -4,10 +4,10 @@ import typer
 
 from producers.check.command import register_check
 from producers.hl7v2.commands import register_hl7
+from producers.outcomes.command import register_outcomes
 from producers.record.command import register_record
+from producers.send.command import register_send
 
-from .outcomes_command import register_outcomes
-from .send_command import register_send
 from .simulate_command import register_simulate
 
 

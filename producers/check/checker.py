@@ -8,16 +8,23 @@ from pathlib import Path
 from ingest.runtime.folders import private_folder
 from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.settings import Settings
+from producers.check.files.cda import MESSAGE, check_cda, clinical_document, remarks_on
+from producers.check.files.hl7 import check_hl7, content_of, is_hl7
+from producers.check.files.message import (
+    NotAMessage,
+    avro_of,
+    check_message,
+    document_in,
+    is_message,
+    malformed,
+)
+from producers.check.rules.of_message import Judge
+from producers.check.schematron.transform import Saxon, Schematron
+from producers.check.schematron.xml_schema import XmlSchema
 from schemas.severities import Severities
 
-from . import remarks
-from .cda_file import MESSAGE, check_cda, clinical_document, remarks_on
 from .finding import FileReport, Finding, in_order
-from .hl7_file import check_hl7, content_of, is_hl7
-from .message_file import NotAMessage, avro_of, check_message, document_in, is_message, malformed
-from .rules_of_message import Judge
-from .schematron import Saxon, Schematron
-from .xml_schema import XmlSchema
+from .remarks import remarks
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from ingest.runtime.console import CommandError, Exit, note, out, print_json, pr
 from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings, SettingsError, variable
+from producers.check.schematron.files import SchematronError
+from producers.check.schematron.xml_schema import XsdError
 from schemas.severities import Severities, SeverityError, parse_severities
 
 from .checker import Plan
 from .inputs import SUFFIXES, Inputs, inputs
 from .many_files import check_files
 from .report import Totals, show
-from .schematron_files import SchematronError
-from .xml_schema import XsdError
 
 _JOBS_MAX = 64
 

@@ -11,18 +11,18 @@ from rich.text import Text
 from ingest.runtime.console import CommandError, Exit, out, print_json, progress
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
-from producers.answers import place_of_rule
-from producers.durable_queue import QueueError
-from producers.send import Request
-from producers.send_call import Patience, Sent, send_through_queues
-from producers.send_command import (
+from producers.outcomes.reading import place_of_rule
+from producers.publish.durable_queue import QueueError
+from producers.send.call import Patience, Sent, send_through_queues
+from producers.send.command import (
     ActorOption,
     OrganisationOption,
     TimeoutOption,
     WaitOption,
     end_of_sending,
 )
-from producers.speaker import fault_of_speaker
+from producers.send.files import Request
+from producers.send.speaker import fault_of_speaker
 from schemas.rejections import REJECTIONS
 
 from .acknowledgement import ACCEPT, Verdict

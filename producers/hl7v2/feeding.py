@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from producers.deposit import Flags, Refused, deposit, read_document
+from producers.cda.deposit import Flags, Refused, deposit, read_document
 from schemas.cda import CdaDocument
 from schemas.identity import Environment
 from schemas.messages import Provenance

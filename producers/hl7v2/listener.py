@@ -16,9 +16,9 @@ import structlog
 
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.metrics import Metrics
-from producers.answers import Answer
-from producers.durable_queue import QueueError
-from producers.send import Request
+from producers.outcomes.reading import Answer
+from producers.publish.durable_queue import QueueError
+from producers.send.files import Request
 
 from .acknowledgement import CODES, COMMIT
 from .blocks import BlockTooLarge, NoBlock, block, read_block

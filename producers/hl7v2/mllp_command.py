@@ -19,12 +19,12 @@ from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.settings import Settings
-from producers.durable_queue import QueueError
-from producers.queues import Queues
-from producers.send import Request
-from producers.send_call import answers_to_come
-from producers.send_command import ActorOption, OrganisationOption
-from producers.speaker import fault_of_speaker
+from producers.publish.durable_queue import QueueError
+from producers.publish.queues import Queues
+from producers.send.call import answers_to_come
+from producers.send.command import ActorOption, OrganisationOption
+from producers.send.files import Request
+from producers.send.speaker import fault_of_speaker
 from schemas.messages import DOCUMENTS, OUTCOMES
 
 from .listener import Door, MllpListener, tls_context

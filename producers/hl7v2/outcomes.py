@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from ingest.feed.types import FeedError
-from producers.answers import Answer, AnswerReader
+from producers.outcomes.reading import Answer, AnswerReader
 
 log = structlog.get_logger(__name__)
 

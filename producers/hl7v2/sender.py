@@ -11,11 +11,11 @@ from typing import Any, Final, cast
 from uuid import UUID, uuid5
 
 from ingest.runtime.settings import Settings
-from producers.deposit import Refused, read_file
-from producers.durable_queue import AlreadyQueued
-from producers.provenance import profession_of, provenance_of
-from producers.publisher import QueueFull
-from producers.send import FileSender, Request, Sending, queue_is_full
+from producers.cda.deposit import Refused, read_file
+from producers.publish.durable_queue import AlreadyQueued
+from producers.publish.publisher import QueueFull
+from producers.send.files import FileSender, Request, Sending, queue_is_full
+from producers.send.provenance import profession_of, provenance_of
 from schemas.cda import CdaDocument
 from schemas.messages import Actor, Provenance
 from schemas.rejections import REJECTIONS

@@ -12,12 +12,12 @@ from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.ins_option import read_ins
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
-from producers.answers import place_of_rule
-from producers.durable_queue import QueueError
-from producers.provenance import provenance_of
-from producers.publisher import QueueFull
-from producers.speaker import fault_of_speaker
-from producers.spoken import Spoken, without_outcome
+from producers.outcomes.reading import place_of_rule
+from producers.outcomes.report import Spoken, without_outcome
+from producers.publish.durable_queue import QueueError
+from producers.publish.publisher import QueueFull
+from producers.send.provenance import provenance_of
+from producers.send.speaker import fault_of_speaker
 from schemas.messages import Ins
 from schemas.paris_days import day_as_typed, day_exists, end_ms
 from schemas.rejections import Rejection

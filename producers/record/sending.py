@@ -10,10 +10,10 @@ from ingest.feed import check_topics
 from ingest.feed.types import FeedError
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.settings import Settings
-from producers.publisher import DocumentPublisher
-from producers.queues import open_document_publisher
-from producers.send_call import answers_to_come
-from producers.spoken import Spoken, answer_to
+from producers.outcomes.report import Spoken, answer_to
+from producers.publish.publisher import DocumentPublisher
+from producers.publish.queues import open_document_publisher
+from producers.send.call import answers_to_come
 from schemas.messages import OUTCOMES, PATIENTS
 
 CLIENT: Final = "histoire-record"

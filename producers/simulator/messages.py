@@ -6,7 +6,7 @@ from hashlib import sha1, sha256
 from typing import Any, Final
 
 from ingest.feed.types import OutgoingRecord
-from producers.headers import cloud_event_headers
+from producers.publish.headers import cloud_event_headers
 from schemas.messages import TOPIC_OF, Provenance, Software
 
 from .content import ContentWriter

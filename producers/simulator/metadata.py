@@ -1,6 +1,6 @@
 """The metadata of a planned document, as a deposit carries it: what its CDA header says too."""
 
-from producers.reference_ids import ACCESSION, ORDER, STUDY
+from producers.cda.reference_ids import ACCESSION, ORDER, STUDY
 from schemas.messages import Coded, Document, ReferenceId
 
 from .authors import PatientAuthor, Writer

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ingest.feed.types import OutgoingRecord
-from producers.registry_messages import TELECONSULTATION, registry_message, registry_record
+from producers.registry.messages import TELECONSULTATION, registry_message, registry_record
 from schemas.health_identifiers import ORGANISATION_ROOT
 from schemas.messages import Provenance, Software
 

@@ -11,8 +11,8 @@ from cda_rules import NAMESPACES, broken, out_of_order
 from lxml import etree
 from samples_of_plan import documents_of, planned, planned_by_others, run_of, run_of_others
 
-from producers.deposit import Flags
-from producers.deposit import metadata as metadata_of_file
+from producers.cda.deposit import Flags
+from producers.cda.deposit import metadata as metadata_of_file
 from producers.simulator.cda import CdaWriter
 from producers.simulator.metadata import document_metadata
 from producers.simulator.planned import PlannedDocument

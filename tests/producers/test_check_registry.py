@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from producers.check.every_rule import every_broken_rule
-from producers.check.sound import SOUND, sound_value
+from producers.check.rules.every_rule import every_broken_rule
+from producers.check.rules.valid_values import SOUND, sound_value
 from schemas.rules import RULES_OF
 
 MESSAGES: dict[str, dict[str, Any]] = {

@@ -11,10 +11,10 @@ import pytest
 from lxml import etree
 
 import schemas.cda
-from producers.check.places import PLACES
-from producers.check.remarks import _REFUSALS, REMARKS, findings_of
-from producers.check.remarks_page import page
-from producers.check.sound import SOUND
+from producers.check.files.places import PLACES
+from producers.check.remarks.page import page
+from producers.check.remarks.remarks import _REFUSALS, REMARKS, findings_of
+from producers.check.rules.valid_values import SOUND
 from schemas.cda import Problem, RefusalCode
 from schemas.health_identifiers import OrganisationFault, PersonFault
 from schemas.registry import registry
@@ -56,7 +56,7 @@ def test_rows_are_complete_and_their_ids_unique() -> None:
 
 def test_the_page_is_what_the_table_makes_and_explains_each_remark() -> None:
     text = (ROOT / REMARKS_PAGE).read_text()
-    assert text == page(), f"run: python -m producers.check.remarks_page > {REMARKS_PAGE}"
+    assert text == page(), f"run: python -m producers.check.remarks.page > {REMARKS_PAGE}"
     for remark in REMARKS.values():
         assert text.count(f'## <a id="{remark.rule}"></a>') == 1
     rules = (ROOT / RULES_PAGE).read_text()

@@ -15,13 +15,13 @@ from samples_of_plan import documents_of, planned
 from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.read.interpret import Context, Refused, interpret
 from ingest.runtime.settings import Settings
+from producers.cda.deposit import Flags, read_document
+from producers.cda.deposit import deposit as deposit_of
 from producers.check.checker import Checker, Plan
+from producers.check.files.message import check_message
 from producers.check.finding import FileReport
-from producers.check.message_file import check_message
-from producers.check.rules_of_message import Judge
-from producers.check.sound import SOUND, sound_value
-from producers.deposit import Flags, read_document
-from producers.deposit import deposit as deposit_of
+from producers.check.rules.of_message import Judge
+from producers.check.rules.valid_values import SOUND, sound_value
 from producers.simulator.cda import CdaWriter
 from schemas.avro_types import Array, AvroType, Enum, Fixed, Record, Union
 from schemas.codec import CONTENT_BYTES_MAX, encode

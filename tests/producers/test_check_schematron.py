@@ -18,9 +18,9 @@ from lxml import etree
 from samples_of_plan import documents_of, planned
 
 from producers.check.finding import Finding
-from producers.check.schematron import Saxon
-from producers.check.schematron_files import SchematronError
-from producers.check.xml_schema import XmlSchema, XsdError
+from producers.check.schematron.files import SchematronError
+from producers.check.schematron.transform import Saxon
+from producers.check.schematron.xml_schema import XmlSchema, XsdError
 from producers.simulator.cda import CdaWriter
 from schemas.cda.elements import Element
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from producers.deposit import Flags, deposit
+from producers.cda.deposit import Flags, deposit
 from schemas.cda import CdaDocument, read_cda
 from schemas.identity import accepted_oids
 from schemas.rejections import Rejection

@@ -31,9 +31,9 @@ from ingest.feed import (
 )
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
-from producers.durable_queue import DurableQueue, QueuedMessage, QueueError
-from producers.headers import cloud_event_headers
-from producers.publisher import DocumentPublisher, QueueFull
+from producers.publish.durable_queue import DurableQueue, QueuedMessage, QueueError
+from producers.publish.headers import cloud_event_headers
+from producers.publish.publisher import DocumentPublisher, QueueFull
 from schemas.codec import EncodeError
 
 OID = "1.2.250.1.213.1.4.10"

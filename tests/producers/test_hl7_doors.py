@@ -29,8 +29,8 @@ from deploy.broker.certificates import ensure_authority, ensure_server
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from producers.hl7v2.sender import Hl7Sender
-from producers.publisher import DocumentPublisher
-from producers.send import Request
+from producers.publish.publisher import DocumentPublisher
+from producers.send.files import Request
 from producers.simulator.cda import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.rejections import REJECTIONS, RULES_PAGE

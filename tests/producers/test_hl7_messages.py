@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples_of_plan import documents_of, planned
 
-from producers.deposit import Refused
+from producers.cda.deposit import Refused
 from producers.hl7v2.acknowledgement import (
     ERROR,
     Verdict,

@@ -31,8 +31,8 @@ from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 from producers.hl7v2.listener import Door, MllpListener, tls_context
 from producers.hl7v2.sender import Hl7Sender
-from producers.publisher import DocumentPublisher
-from producers.send import Request
+from producers.publish.publisher import DocumentPublisher
+from producers.send.files import Request
 
 pytestmark = pytest.mark.timeout(60)
 

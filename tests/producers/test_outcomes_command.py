@@ -16,8 +16,8 @@ from ingest.feed import (
     open_publisher,
 )
 from ingest.runtime.settings import Settings
-from producers.answers import AnswerReader, answer_of
 from producers.commands import register
+from producers.outcomes.reading import AnswerReader, answer_of
 from schemas.codec import encode
 from schemas.outcomes import Outcome
 from schemas.rejections import REJECTIONS, RULES_PAGE

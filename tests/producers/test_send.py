@@ -21,12 +21,12 @@ from ingest.feed import open_poller
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
-from producers.answers import AnswerReader
+from producers.cda.deposit import Flags, Refused, read_document
 from producers.commands import register
-from producers.deposit import Flags, Refused, read_document
-from producers.publisher import DocumentPublisher
-from producers.queues import open_document_publisher
-from producers.send import FileSender, Request, Sending, send_files
+from producers.outcomes.reading import AnswerReader
+from producers.publish.publisher import DocumentPublisher
+from producers.publish.queues import open_document_publisher
+from producers.send.files import FileSender, Request, Sending, send_files
 from producers.simulator.cda import CdaWriter
 from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
 

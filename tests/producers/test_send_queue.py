@@ -20,8 +20,8 @@ from ingest.feed import ensure_topics
 from ingest.runtime.console import Exit
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
-from producers.queues import open_document_publisher
-from producers.send import FileSender, Request
+from producers.publish.queues import open_document_publisher
+from producers.send.files import FileSender, Request
 from producers.simulator.cda import CdaWriter
 
 SEED = 7

@@ -14,11 +14,11 @@ from ingest.feed import check_topics
 from ingest.feed.types import FeedError, FeedUnavailable
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.settings import Settings
+from producers.outcomes.reading import AnswerReader
+from producers.publish.queues import Earlier, Queues
 from schemas.messages import DOCUMENTS, OUTCOMES
 
-from .answers import AnswerReader
-from .queues import Earlier, Queues
-from .send import FileSender, Request, Sending, send_files
+from .files import FileSender, Request, Sending, send_files
 
 _READY_SECONDS: Final = 10.0
 

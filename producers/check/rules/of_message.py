@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha1, sha256
 from typing import Any, Final
 
+from producers.check.finding import Finding, Severity, of_rule
 from schemas.habilitation import Matrix
 from schemas.identity import Environment, accepted_oids
 from schemas.rejections import REMARKS_PAGE, Rejection
@@ -26,8 +27,7 @@ from schemas.rules.profession import profession_may_feed
 from schemas.severities import Severities
 
 from .every_rule import Broken, Steps, every_broken_rule
-from .finding import Finding, Severity, of_rule
-from .sound import sound_value
+from .valid_values import sound_value
 
 UNLOOKED: Final = (
     "The rules behind the last one that is named could not be looked at: mend it first."

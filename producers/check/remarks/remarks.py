@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Final, cast
 
+from producers.check.finding import Finding, Severity, of_rule
 from schemas.cda import CdaRefusal, Problem, RefusalCode
 from schemas.cda.elements import Element, line_at
 from schemas.rejections import Rejection
-
-from .finding import Finding, Severity, of_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Remark:
 
 
 def _load() -> Mapping[str, Remark]:
-    text = resources.files("producers.check").joinpath("remarks.tsv").read_text("utf-8")
+    text = resources.files("producers.check.remarks").joinpath("remarks.tsv").read_text("utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
     return {
         row["code"]: Remark(

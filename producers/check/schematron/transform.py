@@ -20,10 +20,10 @@ from typing import Final
 from lxml import etree
 from saxonche import PySaxonApiError, PySaxonProcessor, PyXdmNode, PyXsltExecutable
 
+from producers.check.finding import Finding, of_schematron, shown
 from schemas.cda.elements import Element
 
-from .finding import Finding, of_schematron, shown
-from .schematron_files import SCHEMATRON, SchematronError, SchematronFiles
+from .files import SCHEMATRON, SchematronError, SchematronFiles
 from .svrl import findings_of_report
 
 XSLT: Final = "http://www.w3.org/1999/XSL/Transform"
@@ -118,7 +118,7 @@ class Saxon:
 
 
 def _transpiler() -> str:
-    program = resources.files("producers.check").joinpath("schxslt2", "transpile.xsl")
+    program = resources.files("producers.check.schematron").joinpath("schxslt2", "transpile.xsl")
     return program.read_text("utf-8")
 
 

@@ -13,7 +13,7 @@ from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.settings import Settings
 from schemas.messages import OUTCOMES
 
-from .answers import Answer, AnswerReader
+from .reading import Answer, AnswerReader
 
 _WAIT_SECONDS: Final = 0.5
 _COLOURS: Final = {"ACCEPTED": "green", "REJECTED": "red"}

@@ -7,13 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from ingest.feed.types import OutgoingRecord
+from producers.publish.headers import cloud_event_headers
 from schemas.codec import encode
 from schemas.feed_keys import feed_key
 from schemas.messages import TOPIC_OF, Provenance
 from schemas.rejections import Rejection
 from schemas.rules import RULES_OF, provenance_complete
-
-from .headers import cloud_event_headers
 
 TELECONSULTATION: str = "SA64"
 """Sector (J61) of téléconsultation companies, which feed under a certificate (SPEC g)."""

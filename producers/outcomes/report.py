@@ -10,7 +10,7 @@ from ingest.feed.types import FeedError
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.lifecycle import Clock, StopSignal
 
-from .answers import Answer, AnswerReader
+from .reading import Answer, AnswerReader
 
 _LOOK_SECONDS: Final = 0.2
 AT_WORK: Final = "Is `histoire run` or `histoire ingest` with `histoire relay` at work?"

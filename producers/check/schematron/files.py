@@ -13,9 +13,8 @@ from urllib.parse import unquote
 
 from lxml import etree
 
+from producers.check.finding import shown
 from schemas.cda.elements import Element
-
-from .finding import shown
 
 SCHEMATRON: Final = "http://purl.oclc.org/dsdl/schematron"
 _INCLUDE: Final = f"{{{SCHEMATRON}}}include"

@@ -10,14 +10,14 @@ from uuid import UUID
 
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.settings import Settings
+from producers.cda.deposit import Flags, Refused, deposit, read_document, read_file
+from producers.outcomes.reading import Answer, AnswerReader, with_repair
+from producers.publish.publisher import AlreadySubmitted, DocumentPublisher, QueueFull
 from schemas.cda import CdaDocument
 from schemas.messages import DOCUMENTS, Provenance
 from schemas.rejections import REJECTIONS, RULES_PAGE
 
-from .answers import Answer, AnswerReader, with_repair
-from .deposit import Flags, Refused, deposit, read_document, read_file
 from .provenance import provenance_of
-from .publisher import AlreadySubmitted, DocumentPublisher, QueueFull
 
 _LOOK_SECONDS: Final = 0.2
 _QUEUE_FULL: Final = (

@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ingest.runtime.settings import Settings
-from producers.deposit import Flags, Refused, check_document, deposit
-from producers.provenance import provenance_of
+from producers.cda.deposit import Flags, Refused, check_document, deposit
+from producers.check.finding import Finding
+from producers.check.remarks import remarks
+from producers.check.rules.of_message import UNLOOKED, Judge
+from producers.check.rules.valid_values import SOUND
+from producers.send.provenance import provenance_of
 from schemas import valuesets
 from schemas.cda import Author as CdaAuthor
 from schemas.cda import CdaDocument, CdaRefusal, Coded, LegalAuthenticator, PatientIns, read_cda
@@ -19,11 +23,7 @@ from schemas.identity import accepted_oids
 from schemas.messages import Provenance
 from schemas.rejections import REJECTIONS, Rejection
 
-from . import remarks
-from .finding import Finding
 from .places import place_and_line
-from .rules_of_message import UNLOOKED, Judge
-from .sound import SOUND
 
 MESSAGE: Final = "DepositDocument"
 _TURNS_MAX: Final = 40

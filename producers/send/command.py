@@ -12,15 +12,15 @@ from ingest.feed.types import FeedMismatch
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
+from producers.cda.deposit import Flags
+from producers.outcomes.reading import place_of_rule
+from producers.outcomes.report import AT_WORK
+from producers.publish.durable_queue import QueueError
+from producers.publish.queues import Earlier
 
-from .answers import place_of_rule
-from .deposit import Flags
-from .durable_queue import QueueError
-from .queues import Earlier
-from .send import Request, Sending
-from .send_call import Patience, Sent, send_through_queues
+from .call import Patience, Sent, send_through_queues
+from .files import Request, Sending
 from .speaker import fault_of_speaker
-from .spoken import AT_WORK
 
 _COLOURS: Final = {"accepted": "green", "acknowledged": "green", "refused": "red"}
 _NEXT_CALL: Final = "What is queued is sent by the next `histoire send`, also by `send --flush`."

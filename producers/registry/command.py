@@ -16,15 +16,15 @@ from ingest.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
+from producers.outcomes.reading import Answer
+from producers.outcomes.report import Spoken, answer_to, without_outcome
+from producers.send.call import answers_to_come
+from producers.send.provenance import provenance_of
 from schemas.messages import OUTCOMES, REGISTRY
 from schemas.paris_days import day_as_typed, day_of
 from schemas.registry_shapes import EntryKind
 
-from .answers import Answer
-from .provenance import provenance_of
-from .registry_messages import fault_of, registry_message, registry_record
-from .send_call import answers_to_come
-from .spoken import Spoken, answer_to, without_outcome
+from .messages import fault_of, registry_message, registry_record
 
 CLIENT: Final = "histoire-registry"
 _FLUSH_SECONDS: Final = 30.0

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ingest.runtime.settings import Settings
-from producers.deposit import Refused
+from producers.cda.deposit import Refused
+from producers.check.finding import FileReport, Finding
+from producers.check.rules.of_message import UNLOOKED, Judge
 from producers.hl7v2.faults import Hl7Fault
 from producers.hl7v2.feeding import document_of, feeding
 from producers.hl7v2.order import Order, check_processing, read_order
 from producers.hl7v2.reading import read_message
 from producers.hl7v2.sender import spoken
-from producers.send import Request
+from producers.send.files import Request
 from schemas.rejections import Rejection
 
-from .cda_file import check_cda
-from .finding import FileReport, Finding
-from .rules_of_message import UNLOOKED, Judge
+from .cda import check_cda
 
 _DEPOSIT: Final = "DepositDocument"
 _OF_MESSAGE: Final = "document.replaces"

@@ -15,15 +15,14 @@ from typing import Any, Final
 
 import orjson
 
+from producers.check.finding import FileReport, Finding, of_rule
+from producers.check.rules.of_message import UNLOOKED, Judge
 from schemas.avro_types import Array, AvroType, Fixed, Primitive, Record, Union
 from schemas.codec import MARKER, Decoded, EncodeError, decode, encode
 from schemas.messages import TOPIC_OF
 from schemas.registry import registry
 from schemas.rejections import Rejection
 from schemas.rules.technical import DICOM_MIME_TYPE
-
-from .finding import FileReport, Finding, of_rule
-from .rules_of_message import UNLOOKED, Judge
 
 _BOM: Final = b"\xef\xbb\xbf"
 _DEPTH_MAX: Final = 32

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ingest.runtime.settings import Settings
+from producers.cda.deposit import actor_of
 from schemas.cda import CdaDocument
 from schemas.messages import Actor, Provenance, Software
-
-from .deposit import actor_of
 
 
 def provenance_of(

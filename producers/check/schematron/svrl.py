@@ -8,10 +8,9 @@ from typing import Final
 
 from lxml import etree
 
+from producers.check.files.places import element_at, place_of
+from producers.check.finding import Finding, Severity, of_schematron, shown
 from schemas.cda.elements import Element, line_of
-
-from .finding import Finding, Severity, of_schematron, shown
-from .places import element_at, place_of
 
 _SVRL: Final = "{http://purl.oclc.org/dsdl/svrl}"
 _WARNINGS: Final = re.compile(r"warn|avertissement|attention", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The page of documentation of the remarks: `python -m producers.check.remarks_page`.
+"""The page of documentation of the remarks: `python -m producers.check.remarks.page`.
 
 `docs/remarks.md` is its output; a test keeps both equal.
 """
@@ -19,8 +19,8 @@ _HEAD: Final = """\
 
 What `histoire check` remarks in a CDA beside the rules it breaks. A remark refuses nothing by
 itself; where it names a [rule](rules.md), that rule is asked of the document once it is sent. This
-page is made of `producers/check/remarks.tsv` by
-`python -m producers.check.remarks_page > docs/remarks.md`.
+page is made of `producers/check/remarks/remarks.tsv` by
+`python -m producers.check.remarks.page > docs/remarks.md`.
 
 **warn**: with `--strict` the file does not pass. **info**: to be looked at. What a remark says in
 English tells what was found; values of the document are not repeated.

@@ -9,10 +9,9 @@ from typing import Final, cast
 
 from lxml import etree
 
+from producers.check.files.places import element_at, place_of
+from producers.check.finding import Finding, shown
 from schemas.cda.elements import Element
-
-from .finding import Finding, shown
-from .places import element_at, place_of
 
 _FINDINGS_MAX: Final = 500
 _HL7: Final = "{urn:hl7-org:v3}"

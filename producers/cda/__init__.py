@@ -1,0 +1,1 @@
+"""A CDA file as a deposit; imports schemas."""

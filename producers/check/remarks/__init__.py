@@ -1,0 +1,1 @@
+"""What the reader of CDA remarks, explained by a table; imports schemas."""

@@ -1,0 +1,1 @@
+"""The rules of ingestion, every one, on one message; imports schemas."""

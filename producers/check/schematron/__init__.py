@@ -1,0 +1,1 @@
+"""Schematrons and XML schemas on documents; imports nothing of ours but findings."""

@@ -1,0 +1,1 @@
+"""Reading what became of messages, and telling it; imports the feed."""

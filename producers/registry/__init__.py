@@ -1,0 +1,1 @@
+"""What the registry of software is told; imports publish, send and outcomes."""

@@ -1,0 +1,1 @@
+"""`histoire send`: CDA files onto the feed; imports cda, publish and outcomes."""
