@@ -7,8 +7,7 @@ from producers.hl7v2.commands import register_hl7
 from producers.outcomes.command import register_outcomes
 from producers.record.command import register_record
 from producers.send.command import register_send
-
-from .simulate_command import register_simulate
+from producers.simulator.command import register_simulate
 
 
 def register(app: typer.Typer) -> None:

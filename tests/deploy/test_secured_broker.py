@@ -104,7 +104,7 @@ class Secured:
         In a process of its own: failed clients of the library leave open sockets behind.
         """
         program = (
-            "from ingest.feed import kafka_connection as it; it.BOOTSTRAP_MS = 1500;"
+            "from ingest.feed.kafka import connection as it; it.BOOTSTRAP_MS = 1500;"
             "from deploy.cli import run; raise SystemExit(run(['outcomes']))"
         )
         done = subprocess.run(

@@ -13,9 +13,9 @@ from samples_of_plan import documents_of, planned, planned_by_others, run_of, ru
 
 from producers.cda.deposit import Flags
 from producers.cda.deposit import metadata as metadata_of_file
-from producers.simulator.cda import CdaWriter
-from producers.simulator.metadata import document_metadata
-from producers.simulator.planned import PlannedDocument
+from producers.simulator.cda.document import CdaWriter
+from producers.simulator.content.metadata import document_metadata
+from producers.simulator.plan.planned import PlannedDocument
 from schemas.cda import CdaDocument, read_cda
 from schemas.messages import Document
 

@@ -22,8 +22,8 @@ from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.commands import register
-from producers.simulator.cda import CdaWriter
-from producers.simulator.planned import PlannedDocument
+from producers.simulator.cda.document import CdaWriter
+from producers.simulator.plan.planned import PlannedDocument
 from schemas.habilitation import COLUMNS
 from schemas.severities import AS_THE_TABLE_SAYS
 from schemas.valuesets import SUBJECT_ROLES

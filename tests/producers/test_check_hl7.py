@@ -15,7 +15,7 @@ from samples_of_plan import documents_of, planned
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.check.finding import FileReport
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.severities import AS_THE_TABLE_SAYS
 

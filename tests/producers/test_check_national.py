@@ -13,7 +13,7 @@ from samples_of_plan import documents_of, planned, planned_by_others
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.check.finding import Finding
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 from schemas.severities import AS_THE_TABLE_SAYS
 
 SEED = 7

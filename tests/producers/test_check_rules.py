@@ -22,7 +22,7 @@ from producers.check.files.message import check_message
 from producers.check.finding import FileReport
 from producers.check.rules.of_message import Judge
 from producers.check.rules.valid_values import SOUND, sound_value
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 from schemas.avro_types import Array, AvroType, Enum, Fixed, Record, Union
 from schemas.codec import CONTENT_BYTES_MAX, encode
 from schemas.feed_keys import feed_key

@@ -21,7 +21,7 @@ from producers.check.finding import Finding
 from producers.check.schematron.files import SchematronError
 from producers.check.schematron.transform import Saxon
 from producers.check.schematron.xml_schema import XmlSchema, XsdError
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 from schemas.cda.elements import Element
 
 BODY = b"""<?xml version="1.0"?>

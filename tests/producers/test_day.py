@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from ingest.feed import Acknowledgement, Done, OutgoingRecord, Partition
 from ingest.runtime.lifecycle import StopSignal
-from producers.simulator.fault_rates import parse_faults
-from producers.simulator.messages import Message
-from producers.simulator.pacing import AsPlanned, Batch, FullSpeed, Pace, Steady
-from producers.simulator.plan import Plan, Run
-from producers.simulator.sending_times import NationalDay
-from producers.simulator.simulation import Sender, messages_of
-from producers.simulator.tables import all_sectors, read_sector
+from producers.simulator.faults.rates import parse_faults
+from producers.simulator.plan.plan import Plan, Run
+from producers.simulator.plan.sending_times import NationalDay
+from producers.simulator.run.messages import Message
+from producers.simulator.run.pacing import AsPlanned, Batch, FullSpeed, Pace, Steady
+from producers.simulator.run.simulation import Sender, messages_of
+from producers.simulator.tables.tables import all_sectors, read_sector
 
 DAY = NationalDay()
 HOUR = 3600

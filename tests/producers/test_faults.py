@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples_of_plan import run_of
 
-from producers.simulator.fault_rates import FAULTS, FaultError, parse_faults
-from producers.simulator.messages import Message
-from producers.simulator.simulation import messages_of
+from producers.simulator.faults.rates import FAULTS, FaultError, parse_faults
+from producers.simulator.run.messages import Message
+from producers.simulator.run.simulation import messages_of
 from schemas.codec import CONTENT_BYTES_MAX, MESSAGE_BYTES_MAX, Decoded, decode
 from schemas.identity import is_well_formed, key_is_valid
 from schemas.rejections import REJECTIONS, Rejection

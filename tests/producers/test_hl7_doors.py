@@ -31,7 +31,7 @@ from ingest.runtime.settings import Settings
 from producers.hl7v2.sender import Hl7Sender
 from producers.publish.publisher import DocumentPublisher
 from producers.send.files import Request
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.rejections import REJECTIONS, RULES_PAGE
 

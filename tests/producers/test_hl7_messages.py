@@ -25,7 +25,7 @@ from producers.hl7v2.faults import Hl7Fault
 from producers.hl7v2.feeding import document_of
 from producers.hl7v2.order import Action, check_processing, read_order
 from producers.hl7v2.reading import read_header, read_message
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.codec import CONTENT_BYTES_MAX
 from schemas.identity import Environment

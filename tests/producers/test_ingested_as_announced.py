@@ -21,11 +21,11 @@ from ingest.read.patience import at_once
 from ingest.read.positions import StoredPositions
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
-from producers.simulator.fault_rates import parse_faults
-from producers.simulator.messages import Message
-from producers.simulator.plan import Run
-from producers.simulator.simulation import messages_of
-from producers.simulator.tables import all_sectors, read_sector
+from producers.simulator.faults.rates import parse_faults
+from producers.simulator.plan.plan import Run
+from producers.simulator.run.messages import Message
+from producers.simulator.run.simulation import messages_of
+from producers.simulator.tables.tables import all_sectors, read_sector
 from schemas.codec import CONTENT_BYTES_MAX, decode_event
 from schemas.identity import accepted_oids
 from schemas.messages import FEED_TOPICS

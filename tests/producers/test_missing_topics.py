@@ -14,7 +14,7 @@ from deploy.cli import run
 from ingest.feed import ensure_topics, topic_facts
 from ingest.runtime.console import Exit
 from ingest.runtime.settings import Settings
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 
 Commands = Callable[..., tuple[int, str]]
 

@@ -14,28 +14,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples_of_plan import documents_of, planned, run_of
 
-from producers.simulator.encoding import encode_repeating
-from producers.simulator.fault_rates import parse_faults
-from producers.simulator.messages import MessageMaker
+from producers.simulator.faults.rates import parse_faults
 from producers.simulator.moments import literal, moment, zone_of
-from producers.simulator.patients import Population
-from producers.simulator.plan import LIFE_CYCLE_SHARE, PERIOD, Plan, Run
-from producers.simulator.practice import Practice, luhn_key
-from producers.simulator.simulation import messages_of
-from producers.simulator.table_rows import TableError
-from producers.simulator.tables import load, parse_sector, read_scenarios, read_sector, sector_names
+from producers.simulator.plan.plan import LIFE_CYCLE_SHARE, PERIOD, Plan, Run
+from producers.simulator.population.patients import Population
+from producers.simulator.population.practice import Practice, luhn_key
+from producers.simulator.run.encoding import encode_repeating
+from producers.simulator.run.messages import MessageMaker
+from producers.simulator.run.simulation import messages_of
+from producers.simulator.tables.rows import TableError
+from producers.simulator.tables.tables import (
+    load,
+    parse_sector,
+    read_scenarios,
+    read_sector,
+    sector_names,
+)
 from schemas.codec import encode
 from schemas.identity import INS_NIR_TEST, key_is_valid
 
 _DIGEST = """
 import sys
 from hashlib import sha256
-from producers.simulator.encoding import encode_repeating
-from producers.simulator.fault_rates import parse_faults
-from producers.simulator.messages import MessageMaker
-from producers.simulator.plan import Run
-from producers.simulator.simulation import messages_of
-from producers.simulator.tables import read_sector
+from producers.simulator.run.encoding import encode_repeating
+from producers.simulator.faults.rates import parse_faults
+from producers.simulator.run.messages import MessageMaker
+from producers.simulator.plan.plan import Run
+from producers.simulator.run.simulation import messages_of
+from producers.simulator.tables.tables import read_sector
 run = Run(5, tuple(map(read_sector, ("lab", "hospital", "gp"))), 200, 300)
 for content in (True, False):
     digest = sha256()

@@ -10,10 +10,10 @@ from samples_of_plan import run_of, run_of_others
 from ingest.feed import partition_of
 from ingest.feed.types import FeedRecord, Partition
 from ingest.read.interpret import Context, Interpreted, Refused, interpret
-from producers.simulator.fault_rates import parse_faults
-from producers.simulator.messages import Message
-from producers.simulator.plan import Run
-from producers.simulator.simulation import messages_of
+from producers.simulator.faults.rates import parse_faults
+from producers.simulator.plan.plan import Run
+from producers.simulator.run.messages import Message
+from producers.simulator.run.simulation import messages_of
 from schemas.codec import CONTENT_BYTES_MAX
 from schemas.identity import accepted_oids
 from schemas.messages import FEED_TOPICS

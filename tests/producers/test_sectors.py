@@ -9,16 +9,16 @@ from itertools import pairwise
 from dicom_reading import read_file
 from samples_of_plan import OTHERS, SECTORS, documents_of, planned_by_others, run_of, run_of_others
 
-from producers.simulator.authors import Machine, PatientAuthor
-from producers.simulator.content import ContentWriter, suffix_of
-from producers.simulator.fault_rates import parse_faults
-from producers.simulator.messages import MessageMaker, message_of, provenance
-from producers.simulator.metadata import document_metadata
-from producers.simulator.plan import Plan, Run
-from producers.simulator.planned import Planned, PlannedDocument
-from producers.simulator.practice import Professional
-from producers.simulator.simulation import messages_of
-from producers.simulator.tables import all_sectors, read_sector
+from producers.simulator.content.content import ContentWriter, suffix_of
+from producers.simulator.content.metadata import document_metadata
+from producers.simulator.faults.rates import parse_faults
+from producers.simulator.plan.plan import Plan, Run
+from producers.simulator.plan.planned import Planned, PlannedDocument
+from producers.simulator.population.authors import Machine, PatientAuthor
+from producers.simulator.population.practice import Professional
+from producers.simulator.run.messages import MessageMaker, message_of, provenance
+from producers.simulator.run.simulation import messages_of
+from producers.simulator.tables.tables import all_sectors, read_sector
 from schemas.codec import encode
 from schemas.may_do import ActorKind, actor_kind
 

@@ -27,7 +27,7 @@ from producers.outcomes.reading import AnswerReader
 from producers.publish.publisher import DocumentPublisher
 from producers.publish.queues import open_document_publisher
 from producers.send.files import FileSender, Request, Sending, send_files
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
 
 SEED = 7

@@ -22,7 +22,7 @@ from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from producers.publish.queues import open_document_publisher
 from producers.send.files import FileSender, Request
-from producers.simulator.cda import CdaWriter
+from producers.simulator.cda.document import CdaWriter
 
 SEED = 7
 AWAY = "host=127.0.0.1 port=1 dbname=none connect_timeout=1"

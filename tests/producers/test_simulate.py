@@ -35,12 +35,12 @@ from ingest.feed import (
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from producers.commands import register
-from producers.simulator.cda import CdaWriter
-from producers.simulator.fault_rates import parse_faults
-from producers.simulator.ledger import Ledger
-from producers.simulator.pacing import FullSpeed
-from producers.simulator.simulation import Sender, messages_of, write_documents
-from producers.simulator.tables import all_sectors
+from producers.simulator.cda.document import CdaWriter
+from producers.simulator.faults.rates import parse_faults
+from producers.simulator.run.ledger import Ledger
+from producers.simulator.run.pacing import FullSpeed
+from producers.simulator.run.simulation import Sender, messages_of, write_documents
+from producers.simulator.tables.tables import all_sectors
 from schemas.codec import Decoded, decode
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

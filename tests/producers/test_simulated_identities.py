@@ -7,10 +7,10 @@ import re
 import pytest
 from samples_of_plan import planned, planned_by_others, run_of, run_of_others
 
-from producers.simulator.fault_rates import parse_faults
-from producers.simulator.patients import Population
-from producers.simulator.plan import Run
-from producers.simulator.simulation import messages_of
+from producers.simulator.faults.rates import parse_faults
+from producers.simulator.plan.plan import Run
+from producers.simulator.population.patients import Population
+from producers.simulator.run.simulation import messages_of
 from schemas.codec import Decoded, decode
 from schemas.identity import INS_NIR_TEST, is_well_formed, key_is_valid
 from schemas.rules import SOFT_RULES_OF

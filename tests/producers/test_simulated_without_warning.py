@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from itertools import islice
 
-from producers.simulator.messages import MessageMaker
-from producers.simulator.plan import Plan, Run
-from producers.simulator.tables import all_sectors, read_sector
+from producers.simulator.plan.plan import Plan, Run
+from producers.simulator.run.messages import MessageMaker
+from producers.simulator.tables.tables import all_sectors, read_sector
 from schemas.codec import decode
 from schemas.rejections import Rejection
 from schemas.rules import RULES_OF, SOFT_RULES_OF, content_findings

@@ -167,7 +167,7 @@ class Evidence:
 
 
 def read_ledgers(paths: Iterable[Path]) -> list[Sent]:
-    """The intents of all ledgers with their answers (format: producers/simulator/ledger.py)."""
+    """The intents of all ledgers with their answers (format: producers/simulator/run/ledger.py)."""
     found: list[Sent] = []
     for path in paths:
         of_this: dict[int, Sent] = {}

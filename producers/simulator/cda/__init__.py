@@ -1,0 +1,1 @@
+"""The CDA of a planned document; imports plan and what is below."""

@@ -1,0 +1,1 @@
+"""The bytes and the metadata of a planned document, whatever its kind; imports cda and plan."""

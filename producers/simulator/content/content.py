@@ -1,0 +1,26 @@
+"""The bytes of a document, whatever its kind is made of."""
+
+from producers.simulator.cda.document import CdaWriter
+from producers.simulator.plan.planned import PlannedDocument
+
+from .kos import key_object_selection
+
+_SUFFIXES = {"kos": "dcm"}
+
+
+class ContentWriter:
+    """Writes documents; the same bytes for the same seed and document, in any order of calls."""
+
+    def __init__(self, seed: int) -> None:
+        self._cda = CdaWriter(seed)
+
+    def write(self, document: PlannedDocument) -> bytes:
+        """CDA R2 as UTF-8, or DICOM for references to images."""
+        if document.kind.body == "kos":
+            return key_object_selection(document)
+        return self._cda.write(document)
+
+
+def suffix_of(document: PlannedDocument) -> str:
+    """How a file of this document is called at its end."""
+    return _SUFFIXES.get(document.kind.body, "xml")

@@ -1,0 +1,1 @@
+"""Which message is sent when; imports population and tables."""

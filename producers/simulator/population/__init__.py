@@ -1,0 +1,1 @@
+"""Simulated patients, professionals and organisations; imports tables."""
