@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from ingest.feed import ensure_topics
 from ingest.runtime.settings import Settings
-from schemas.messages import FEED_TOPICS
+from schemas.feed.messages import FEED_TOPICS
 
 from .place import Place, name_of
 from .processes import worker_says

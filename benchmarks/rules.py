@@ -17,13 +17,13 @@ from typing import Any, Final, NamedTuple
 from benchmarks.workers.fill import simulated
 from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.read.interpret import Context, hard_rules, interpret, soft_rules
-from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
-from schemas.feed_keys import feed_key
-from schemas.identity import accepted_oids
-from schemas.messages import FEED_TOPICS, TOPIC_OF
-from schemas.rejections import Rejection
-from schemas.rules import RULES_OF, SOFT_GROUPS_OF
+from schemas.codec.messages import CONTENT_BYTES_MAX, Decoded, decode
+from schemas.feed.keys import feed_key
+from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
+from schemas.forms.identity import accepted_oids
+from schemas.rules.of_messages import RULES_OF, SOFT_GROUPS_OF
 from schemas.rules.soft_groups import not_known
+from schemas.rules.table.rejections import Rejection
 
 from .cpu import Meter
 from .harness import Benchmark, BenchmarkError, Ratio, Run, Variant, run_between

@@ -15,7 +15,7 @@ from projections.access.tables import AccessTables
 from projections.statistics.tables import StatisticsTables
 from projections.timeline.tables import TimelineTables
 from schemas.events import DOCUMENT_SUBMITTED, RECORD_ACCESSED
-from schemas.may_see import NEVER_LISTED
+from schemas.policy.may_see import NEVER_LISTED
 
 from .builds import Build, live_build
 from .registry import PROJECTIONS

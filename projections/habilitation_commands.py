@@ -15,8 +15,8 @@ from rich.table import Table
 from ingest.runtime.console import CommandError, Exit, err, note, out, print_json
 from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.settings import Settings, variable
-from schemas.habilitation import HabilitationError, Matrix, Rights, read_matrix
-from schemas.may_see import PARIS
+from schemas.policy.habilitation import HabilitationError, Matrix, Rights, read_matrix
+from schemas.policy.may_see import PARIS
 from schemas.valuesets import SUBJECT_ROLES, TYPE_CODES, type_label
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from ingest.runtime.metrics import Metrics
-from schemas.messages import NOTIFICATIONS
+from schemas.feed.messages import NOTIFICATIONS
 
 from .runner import Runner, passed_stage
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingest.eventstore.log.batch import RecordedEvent
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
 
 LIBRARY_RECORD: Final = 0
@@ -48,7 +48,7 @@ class OpenedEvent:
     def said(self) -> dict[str, Any]:
         """The datum, of the newest version of its schema.
 
-        Raises schemas.codec.StoredEventError when the bytes can't be read; ValueError when erased.
+        Raises StoredEventError (`schemas.codec`) on unreadable bytes; ValueError when erased.
         """
         said = self._said
         if said is None:

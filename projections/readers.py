@@ -15,10 +15,10 @@ from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.settings import Settings, variable
 from projections.access.person import PersonAccess
 from projections.timeline.query import ReaderOf
-from schemas.habilitation import Matrix, readable_types
-from schemas.identity import INS_NIA, INS_NIR
-from schemas.may_see import PARIS, WITHOUT_END, Reader, ReaderKind
-from schemas.text_forms import identifier_is_fit
+from schemas.forms.identity import INS_NIA, INS_NIR
+from schemas.forms.texts import identifier_is_fit
+from schemas.policy.habilitation import Matrix, readable_types
+from schemas.policy.may_see import PARIS, WITHOUT_END, Reader, ReaderKind
 from schemas.valuesets import SUBJECT_ROLES
 
 _KINDS: Final = {

@@ -20,8 +20,8 @@ from projections.access.display import print_accesses
 from projections.access.view import accesses_of
 from projections.timeline.display import as_json, print_timeline
 from projections.timeline.query import timeline_of
-from schemas.identity import ins_key
-from schemas.may_see import Reader
+from schemas.forms.identity import ins_key
+from schemas.policy.may_see import Reader
 
 from .command_errors import clear_errors
 from .readers import named_reader, reader_named, reading_rules

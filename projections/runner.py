@@ -14,7 +14,7 @@ from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.arrays import Int8Array
 from ingest.runtime.postgres.database import transaction, transaction_timeouts
-from schemas.codec import StoredEventError
+from schemas.codec.messages import StoredEventError
 
 from .builds import OWNER_LOCKS, Build, advance, hold_live, live_build
 from .opened import EventRefused, OpenedEvent, refuse_unknown

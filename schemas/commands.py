@@ -13,8 +13,8 @@ from rich.progress import track
 
 from schemas.cda.card import card
 
-from . import schema_commands
 from .cda import MAX_BYTES, CdaDocument, CdaRefusal, read_cda
+from .versions import command as schema_commands
 
 REFUSED: Final = 1
 

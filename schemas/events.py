@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 from typing import Final, Literal, TypedDict
 
-from .messages import Ins, Provenance, Traits
+from schemas.feed.messages import Ins, Provenance, Traits
 
 DOCUMENT_SUBMITTED: Final = "document_submitted"
 DOCUMENT_REPLACED: Final = "document_replaced"

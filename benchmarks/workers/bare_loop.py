@@ -15,7 +15,7 @@ import psycopg
 from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.workers.protocol import answer, meter_of, task
-from schemas.registry import registry
+from schemas.versions.catalogue import registry
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS bare (id uuid PRIMARY KEY, patient text NOT NULL, value bytea NOT NULL);

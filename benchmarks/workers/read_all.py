@@ -5,7 +5,7 @@ import gc
 from benchmarks.workers.protocol import answer, meter_of, task
 from ingest.eventstore import EventStore
 from ingest.runtime.settings import Settings
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
 
 PAGE = 5000

@@ -19,7 +19,14 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from ingest.runtime.settings import Settings
-from schemas.messages import DOCUMENTS, FEED_TOPICS, NOTIFICATIONS, OUTCOMES, PATIENTS, REGISTRY
+from schemas.feed.messages import (
+    DOCUMENTS,
+    FEED_TOPICS,
+    NOTIFICATIONS,
+    OUTCOMES,
+    PATIENTS,
+    REGISTRY,
+)
 
 TOPIC: Final = "topic"
 GROUP: Final = "group"

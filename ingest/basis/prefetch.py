@@ -26,9 +26,9 @@ from ingest.facts.view import (
 )
 from ingest.read.arrivals import Arrival, read_letters
 from ingest.read.interpret import Context, Interpreted
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_CLOSED, RecordState
-from schemas.unique_id import document_stream
+from schemas.forms.unique_id import document_stream
 
 from .identities import DeclaredReader
 from .registry import RegistryReader

@@ -11,7 +11,7 @@ from ingest.decide.registry import REGISTRY_MESSAGES, kind_of_message, streams_a
 from ingest.eventstore import EventStore
 from ingest.facts.registry import KIND_STREAM, NO_ENTRY, Kind, RegistryEntry, evolve_entry
 from ingest.read.interpret import Interpreted
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
 
 KEPT_MAX: Final = 100_000

@@ -19,9 +19,9 @@ from ingest.eventstore.log.batch import (
 from ingest.facts.view import REJECTED, Decision, record_stream
 from ingest.read.arrivals import Answer, Arrival
 from ingest.read.interpret import Interpreted, Refused
-from schemas.codec import encode
+from schemas.codec.messages import encode
 from schemas.events import SCHEMA_OF
-from schemas.rejections import Rejection
+from schemas.rules.table.rejections import Rejection
 
 
 @dataclass(slots=True)

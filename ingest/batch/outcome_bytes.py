@@ -1,6 +1,6 @@
 """An `OutcomeBatch` written by hand: a quarter of the time fastavro takes, on every message's way.
 
-A test keeps the bytes equal to those of `schemas.codec.encode`; a new version of the schema makes
+A test keeps the bytes equal to those of `encode` in `schemas.codec`; a new version of it makes
 it fail, and `BATCH_VERSION` refuses to start with one.
 """
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from schemas.codec import MARKER
-from schemas.outcomes import BrokenRule, Outcome
-from schemas.registry import registry
+from schemas.codec.messages import MARKER
+from schemas.feed.outcomes import BrokenRule, Outcome
+from schemas.versions.catalogue import registry
 
 BATCH_VERSION: Final = 2
 _SCHEMA: Final = registry().newest("OutcomeBatch")

@@ -8,8 +8,8 @@ from ingest.facts.view import REJECTED
 from ingest.feed.cloud_events import traceparent_of
 from ingest.read.arrivals import Answer, Arrival, raw_record
 from ingest.read.interpret import Interpreted
-from schemas.outcomes import BrokenRule, Outcome
-from schemas.rejections import REJECTIONS, RULES_PAGE
+from schemas.feed.outcomes import BrokenRule, Outcome
+from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 
 from .outcome_bytes import encode_outcomes
 

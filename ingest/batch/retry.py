@@ -14,7 +14,7 @@ from ingest.read.arrivals import Arrival, read_letters
 from ingest.read.interpret import Context
 from ingest.read.patience import Patience, at_once
 from ingest.runtime.lifecycle import Clock, StopSignal
-from schemas.registry import registry
+from schemas.versions.catalogue import registry
 
 from .assemble import assemble
 from .outcomes import decided_letters, outcome_rows

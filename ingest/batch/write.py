@@ -29,7 +29,7 @@ from ingest.read.patience import Patience
 from ingest.read.positions import hole_sentence
 from ingest.runtime.crash_points import passes
 from ingest.runtime.lifecycle import Clock
-from schemas.messages import REGISTRY
+from schemas.feed.messages import REGISTRY
 
 from .assemble import Decided, assemble
 from .outcomes import answer_of, decided_letters, key_text, new_letter, outcome_rows, refused

@@ -23,8 +23,8 @@ from ingest.runtime.console import CommandError, Exit, note, out, print_json, pr
 from ingest.runtime.settings import Settings
 from ingest.upkeep.audit import Audit, AuditCheck, balance_checks, fetched
 from ingest.upkeep.documents import read_document
-from schemas.messages import FEED_TOPICS
-from schemas.unique_id import unique_id_is_well_formed
+from schemas.feed.messages import FEED_TOPICS
+from schemas.forms.unique_id import unique_id_is_well_formed
 
 from .errors import told_to_people
 from .reasons import reason_given

@@ -19,8 +19,8 @@ from ingest.runtime.console import CommandError, Exit, err, out, print_json, pro
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from ingest.runtime.since import LIMIT_HELP, SINCE_HELP, since_given
-from schemas.registry import registry
-from schemas.rejections import REJECTIONS, RULES_PAGE
+from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
+from schemas.versions.catalogue import registry
 
 from .errors import told_to_people
 from .reasons import reason_given

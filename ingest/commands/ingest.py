@@ -35,7 +35,7 @@ from ingest.runtime.settings import Settings
 from ingest.upkeep.audit import Audit
 from ingest.upkeep.housekeeping import housekept
 from ingest.upkeep.relay import Relay
-from schemas.messages import FEED_TOPICS
+from schemas.feed.messages import FEED_TOPICS
 
 from .audit import register_audit
 from .dead_letters import register_dead_letters

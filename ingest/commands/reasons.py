@@ -1,7 +1,7 @@
 """The reason a person gives for a decision: kept with it and read by others, so it names nobody."""
 
 from ingest.runtime.console import CommandError, Exit
-from schemas.identity import MATRICULE_LIKE
+from schemas.forms.identity import MATRICULE_LIKE
 
 
 def reason_given(text: str) -> str:

@@ -15,8 +15,8 @@ from ingest.runtime.console import CommandError, Exit, note, out, print_json
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from ingest.upkeep.registry_listing import EntryKey, RegistryListing, history, told
-from schemas.paris_days import PARIS, begin_ms, day_exists
-from schemas.registry_shapes import EntryKind
+from schemas.feed.registry import EntryKind
+from schemas.forms.paris_days import PARIS, begin_ms, day_exists
 
 from .errors import told_to_people
 

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.settings import Settings
-from schemas.rejections import REJECTIONS, RejectionRule
-from schemas.rules_page import FAMILIES, family_of, in_order
-from schemas.severities import Severities, find_rule, nearest_rule
+from schemas.rules.table.page import FAMILIES, family_of, in_order
+from schemas.rules.table.rejections import REJECTIONS, RejectionRule
+from schemas.rules.table.severities import Severities, find_rule, nearest_rule
 
 _COLOURS = {"reject": "red", "warn": "yellow", "off": "dim"}
 

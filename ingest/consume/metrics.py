@@ -18,8 +18,8 @@ from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import OUTCOMES, Metrics
 from ingest.upkeep.registry_listing import STATES, RegistryListing
-from schemas.messages import FEED_TOPICS
-from schemas.rejections import REJECTIONS
+from schemas.feed.messages import FEED_TOPICS
+from schemas.rules.table.rejections import REJECTIONS
 
 from .freshness import SourceFreshness, labels_of
 

@@ -12,9 +12,9 @@ from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.settings import Settings
-from schemas.identity import accepted_oids
-from schemas.may_do import Policy
-from schemas.messages import FEED_TOPICS
+from schemas.feed.messages import FEED_TOPICS
+from schemas.forms.identity import accepted_oids
+from schemas.policy.may_do import Policy
 
 
 def feed_facts(settings: Settings, store: EventStore) -> dict[str, TopicFacts]:

@@ -22,10 +22,10 @@ from ingest.facts.access import AccessFacts
 from ingest.facts.view import ACCEPTED, UNCHANGED, Decision, Event, Known, RecordHead, record_stream
 from ingest.read.interpret import Interpreted
 from schemas import events as names
-from schemas.access_term import default_until
 from schemas.events import RecordState
-from schemas.messages import Actor
-from schemas.rejections import Rejection
+from schemas.feed.messages import Actor
+from schemas.policy.access_term import default_until
+from schemas.rules.table.rejections import Rejection
 
 from .entitlement import is_minor_at
 

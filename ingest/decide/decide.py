@@ -10,7 +10,7 @@ from ingest.facts.registry import NO_ENTRY, REGISTRY_EVENTS, evolve_entry
 from ingest.facts.view import ACCEPTED, DUPLICATE, Decision, Event, Known, Submitted
 from ingest.read.interpret import Interpreted
 from schemas.events import DOCUMENT_SUBMITTED, IDENTITY_DECLARED, RECORD_LINKED, RECORD_UNLINKED
-from schemas.rejections import Rejection
+from schemas.rules.table.rejections import Rejection
 
 from .access import decide_access
 from .deposit import decide_deposit

@@ -30,9 +30,9 @@ from schemas.events import (
     Flags,
     RecordState,
 )
-from schemas.may_do import Operation, actor_kind, may_do
-from schemas.rejections import Rejection
-from schemas.unique_id import canonical_unique_id
+from schemas.forms.unique_id import canonical_unique_id
+from schemas.policy.may_do import Operation, actor_kind, may_do
+from schemas.rules.table.rejections import Rejection
 
 from .kos import companions_follow, references_of
 from .masks import InheritedMask

@@ -27,8 +27,8 @@ from schemas.events import (
     DocumentStatus,
     Flags,
 )
-from schemas.may_do import ActorKind, Operation, actor_kind, may_do
-from schemas.rejections import Rejection
+from schemas.policy.may_do import ActorKind, Operation, actor_kind, may_do
+from schemas.rules.table.rejections import Rejection
 
 from .entitlement import by_representative, came_of_age
 from .kos import companions_follow

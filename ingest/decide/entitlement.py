@@ -1,4 +1,4 @@
-"""Who may ask for a message on a record: `schemas.may_do_record` is asked (SPEC d.1, h)."""
+"""Who may ask for a message on a record: `schemas.policy.may_do_record` is asked (SPEC d.1, h)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,10 +8,10 @@ from ingest.facts.access import AccessFacts
 from ingest.facts.view import Known, RecordHead
 from ingest.read.interpret import Interpreted
 from schemas.events import RecordState
-from schemas.may_do import ActorKind, actor_kind
-from schemas.may_do_record import RecordOperation, may_do_to_record, needs_minor
-from schemas.may_see import is_minor
-from schemas.rejections import Rejection
+from schemas.policy.may_do import ActorKind, actor_kind
+from schemas.policy.may_do_record import RecordOperation, may_do_to_record, needs_minor
+from schemas.policy.may_see import is_minor
+from schemas.rules.table.rejections import Rejection
 
 NOT_ENTITLED: Final = "not_entitled_on_record"
 _NOT_MINOR: Final = Rejection("person_not_minor", "provenance.actor.roleCode")
@@ -28,7 +28,7 @@ def by_representative(message: Interpreted) -> bool:
 
 
 def not_entitled(known: Known, message: Interpreted) -> Rejection | None:
-    """Who asks may not ask for this, for any message on a record (`schemas.may_do_record`).
+    """Who asks may not ask for this, for any message on a record (`schemas.policy.may_do_record`).
 
     A representative may only for a person known to be a minor when it happened.
     """

@@ -60,7 +60,7 @@ from schemas.events import (
     RECORD_UNLINKED,
     RecordState,
 )
-from schemas.rejections import Rejection
+from schemas.rules.table.rejections import Rejection
 
 from .versions import join_versions
 
@@ -144,7 +144,7 @@ def _revoke(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 def _open(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
     """Opens or opens again, which no deposit does; an opposition or a revoked identity stands above
-    it. Who may open again after a death: `schemas.may_do_record`.
+    it. Who may open again after a death: `schemas.policy.may_do_record`.
     """
     if head.state & RecordState.OPPOSED:
         return Rejection("opposed", "ins")

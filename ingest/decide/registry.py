@@ -30,8 +30,8 @@ from schemas.events import (
     SOFTWARE_REFERENCED,
     SOFTWARE_WITHDRAWN,
 )
-from schemas.paris_days import begin_ms, last_day_of_years
-from schemas.rejections import Rejection
+from schemas.forms.paris_days import begin_ms, last_day_of_years
+from schemas.rules.table.rejections import Rejection
 
 TELECONSULTATION: Final = "SA64"
 """Code of J61 of a téléconsultation company (SPEC g)."""

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from schemas import events as names
-from schemas.may_see import earliest_birth_date
+from schemas.policy.may_see import earliest_birth_date
 
 
 class Said(NamedTuple):

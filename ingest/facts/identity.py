@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.events import RecordState
-from schemas.messages import Traits
-from schemas.rejections import Rejection
-from schemas.traits import StrictTraits, completed, differing_trait, strict_traits
+from schemas.feed.messages import Traits
+from schemas.forms.traits import StrictTraits, completed, differing_trait, strict_traits
+from schemas.rules.table.rejections import Rejection
 
 
 class Declared(NamedTuple):

@@ -20,7 +20,7 @@ from schemas.events import (
     SOFTWARE_REFERENCED,
     SOFTWARE_WITHDRAWN,
 )
-from schemas.paris_days import begin_ms, end_ms
+from schemas.forms.paris_days import begin_ms, end_ms
 
 REGISTRY_RECORD: Final = 0
 """The record of its streams: no person's, without a key."""

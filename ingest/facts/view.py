@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from ingest.eventstore.log.batch import Head, PendingLink, RecordRef
-from schemas.may_do import DEFAULT_POLICY, Authorship, Policy
-from schemas.messages import Actor, Author
-from schemas.rejections import Rejection
-from schemas.severities import AS_THE_TABLE_SAYS, Severities
+from schemas.feed.messages import Actor, Author
+from schemas.policy.may_do import DEFAULT_POLICY, Authorship, Policy
+from schemas.rules.table.rejections import Rejection
+from schemas.rules.table.severities import AS_THE_TABLE_SAYS, Severities
 
 from .access import FACT_EVENTS, AccessFacts, Said, fold_access
 from .identity import Declared

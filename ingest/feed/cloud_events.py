@@ -7,7 +7,7 @@ from functools import lru_cache
 from time import gmtime, strftime
 from typing import Final
 
-from schemas.identity import MATRICULE_LIKE, key_is_valid
+from schemas.forms.identity import MATRICULE_LIKE, key_is_valid
 
 from .types import Headers
 

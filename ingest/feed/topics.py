@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.runtime.settings import Settings
-from schemas.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
+from schemas.feed.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
 from .types import FeedMismatch, FeedUnavailable
 

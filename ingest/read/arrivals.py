@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ingest.eventstore.log.batch import WaitingLetter
 from ingest.feed import FeedRecord, Partition, PolledPartition
-from schemas.codec import decode_event, encode
-from schemas.rejections import Rejection
+from schemas.codec.messages import decode_event, encode
+from schemas.rules.table.rejections import Rejection
 
 from .interpret import Context, Interpreted, Refused, interpret
 

@@ -21,7 +21,7 @@ from fastavro.schema import (
 )
 
 from ingest.feed import FeedRecord
-from schemas.codec import MARKER
+from schemas.codec.messages import MARKER
 
 HEADER_BYTES: Final = 5
 REPLY_BYTES_MAX: Final = 1024 * 1024

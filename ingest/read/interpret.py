@@ -10,14 +10,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from ingest.feed import FeedRecord, Headers, Partition, partition_of
-from schemas.codec import MARKER, Decoded, decode, without_content
-from schemas.feed_keys import feed_key
-from schemas.habilitation import Matrix
-from schemas.identity import ins_key
-from schemas.may_do import DEFAULT_POLICY, Policy
-from schemas.messages import TOPIC_OF, Document, Ins
-from schemas.rejections import RULES_PAGE, Rejection
-from schemas.rules import (
+from schemas.codec.messages import MARKER, Decoded, decode, without_content
+from schemas.feed.keys import feed_key
+from schemas.feed.messages import TOPIC_OF, Document, Ins
+from schemas.forms.identity import ins_key
+from schemas.forms.texts import software_id_is_fit
+from schemas.forms.unique_id import document_stream
+from schemas.policy.habilitation import Matrix
+from schemas.policy.may_do import DEFAULT_POLICY, Policy
+from schemas.rules.of_messages import (
     RULES_OF,
     SOFT_GROUPS_OF,
     content_findings,
@@ -26,9 +27,8 @@ from schemas.rules import (
     qualified,
 )
 from schemas.rules.profession import profession_may_feed
-from schemas.severities import AS_THE_TABLE_SAYS, Severities
-from schemas.text_forms import software_id_is_fit
-from schemas.unique_id import document_stream
+from schemas.rules.table.rejections import RULES_PAGE, Rejection
+from schemas.rules.table.severities import AS_THE_TABLE_SAYS, Severities
 
 UNKNOWN_SOFTWARE: Final = "unknown"
 _KEY_LENGTH_MAX: Final = 256

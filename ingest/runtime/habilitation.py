@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.habilitation import HabilitationError, Matrix, read_matrix
+from schemas.policy.habilitation import HabilitationError, Matrix, read_matrix
 
 from .settings import Settings, SettingsError, variable
 

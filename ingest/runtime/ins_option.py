@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from schemas.identity import INS_NIR_DEMO, INS_NIR_TEST, InsError, parse_ins
+from schemas.forms.identity import INS_NIR_DEMO, INS_NIR_TEST, InsError, parse_ins
 
 from .console import CommandError, Exit
 

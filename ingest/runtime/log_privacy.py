@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from schemas.identity import MATRICULE_LIKE
+from schemas.forms.identity import MATRICULE_LIKE
 
 FIELDS = frozenset(
     """

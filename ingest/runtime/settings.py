@@ -23,8 +23,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from schemas.rejections import REMARKS_PAGE, RULES_PAGE
-from schemas.severities import Severities, parse_severities
+from schemas.rules.table.rejections import REMARKS_PAGE, RULES_PAGE
+from schemas.rules.table.severities import Severities, parse_severities
 
 PREFIX = "HISTOIRE_"
 MIB = 1024 * 1024

@@ -12,7 +12,7 @@ from ingest.eventstore.tables.auditing import StoreMoment
 from ingest.feed import TopicFacts
 from ingest.read.positions import PartitionPosition, positions_of
 from ingest.runtime.settings import Settings
-from schemas.messages import FEED_TOPICS
+from schemas.feed.messages import FEED_TOPICS
 
 
 class AuditCheck(Protocol):

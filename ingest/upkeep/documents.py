@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from ingest.eventstore import EventStore
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import DocumentStatus, Flags
-from schemas.unique_id import document_stream
+from schemas.forms.unique_id import document_stream
 
 
 class DocumentUnavailable(Exception):

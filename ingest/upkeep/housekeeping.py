@@ -22,7 +22,7 @@ from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings
-from schemas.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
+from schemas.feed.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
 from .sweep import DAY, HOUR, ContentSweep
 

@@ -18,7 +18,7 @@ from ingest.facts.registry import (
     State,
     evolve_entry,
 )
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
 
 PAGE: Final = 5000

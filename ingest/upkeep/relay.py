@@ -18,8 +18,8 @@ from ingest.read.patience import patience
 from ingest.runtime.crash_points import passes
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.metrics import Metrics
-from schemas.codec import decode_event, encode
-from schemas.messages import OUTCOMES
+from schemas.codec.messages import decode_event, encode
+from schemas.feed.messages import OUTCOMES
 
 ROWS: Final = 50
 """Rows (batches of one partition) published and marked in one go."""

@@ -11,11 +11,11 @@ from producers.check.inputs import bytes_of
 from schemas import valuesets
 from schemas.cda import Author as CdaAuthor
 from schemas.cda import CdaDocument, CdaRefusal, read_cda
-from schemas.identity import Environment, accepted_oids, is_well_formed
-from schemas.messages import Author, Document, Ins, Provenance, ReferenceId, Traits
-from schemas.rejections import REJECTIONS
-from schemas.times import parse_time
-from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
+from schemas.feed.messages import Author, Document, Ins, Provenance, ReferenceId, Traits
+from schemas.forms.identity import Environment, accepted_oids, is_well_formed
+from schemas.forms.times import parse_time
+from schemas.forms.unique_id import canonical_unique_id, unique_id_is_well_formed
+from schemas.rules.table.rejections import REJECTIONS
 
 from .reference_ids import ACCESSION, ORDER, STUDY
 

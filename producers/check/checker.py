@@ -21,7 +21,7 @@ from producers.check.files.message import (
 from producers.check.rules.of_message import Judge
 from producers.check.schematron.transform import Saxon, Schematron
 from producers.check.schematron.xml_schema import XmlSchema
-from schemas.severities import Severities
+from schemas.rules.table.severities import Severities
 
 from .finding import FileReport, Finding, in_order
 from .remarks import remarks

@@ -14,7 +14,7 @@ from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings, SettingsError, variable
 from producers.check.schematron.files import SchematronError
 from producers.check.schematron.xml_schema import XsdError
-from schemas.severities import Severities, SeverityError, parse_severities
+from schemas.rules.table.severities import Severities, SeverityError, parse_severities
 
 from .checker import Plan
 from .inputs import SUFFIXES, Inputs, inputs

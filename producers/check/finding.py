@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from schemas.identity import MATRICULE_LIKE
-from schemas.rejections import Rejection
+from schemas.forms.identity import MATRICULE_LIKE
+from schemas.rules.table.rejections import Rejection
 
 Severity = Literal["reject", "error", "warn", "info"]
 """`reject`: ingestion would refuse the message. `error`: a schematron or schema finds a fault."""

@@ -23,7 +23,7 @@ from producers.send.command import (
 )
 from producers.send.files import Request
 from producers.send.speaker import fault_of_speaker
-from schemas.rejections import REJECTIONS
+from schemas.rules.table.rejections import REJECTIONS
 
 from .acknowledgement import ACCEPT, Verdict
 from .mllp_command import register_mllp

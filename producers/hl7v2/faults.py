@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.rejections import REJECTIONS, RejectionRule
+from schemas.rules.table.rejections import REJECTIONS, RejectionRule
 
 APPLICATION_ERROR: Final = 207
 """HL7 table 0357: the detail is in ERR-5 (table 0533)."""

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from producers.cda.deposit import Flags, Refused, deposit, read_document
 from schemas.cda import CdaDocument
-from schemas.identity import Environment
-from schemas.messages import Provenance
-from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
+from schemas.feed.messages import Provenance
+from schemas.forms.identity import Environment
+from schemas.forms.unique_id import canonical_unique_id, unique_id_is_well_formed
 
 from .faults import Hl7Fault
 from .order import (

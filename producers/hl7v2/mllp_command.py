@@ -25,7 +25,7 @@ from producers.send.call import answers_to_come
 from producers.send.command import ActorOption, OrganisationOption
 from producers.send.files import Request
 from producers.send.speaker import fault_of_speaker
-from schemas.messages import DOCUMENTS, OUTCOMES
+from schemas.feed.messages import DOCUMENTS, OUTCOMES
 
 from .listener import Door, MllpListener, tls_context
 from .outcomes import Outcomes

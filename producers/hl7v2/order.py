@@ -13,9 +13,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from schemas.identity import INS_OIDS, Environment
-from schemas.messages import Actor, Ins
-from schemas.times import parse_time
+from schemas.feed.messages import Actor, Ins
+from schemas.forms.identity import INS_OIDS, Environment
+from schemas.forms.times import parse_time
 
 from .faults import Hl7Fault
 from .reading import Hl7Message, Segment

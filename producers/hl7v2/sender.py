@@ -17,8 +17,8 @@ from producers.publish.publisher import QueueFull
 from producers.send.files import FileSender, Request, Sending, queue_is_full
 from producers.send.provenance import profession_of, provenance_of
 from schemas.cda import CdaDocument
-from schemas.messages import Actor, Provenance
-from schemas.rejections import REJECTIONS
+from schemas.feed.messages import Actor, Provenance
+from schemas.rules.table.rejections import REJECTIONS
 
 from .acknowledgement import (
     ACCEPT,

@@ -11,7 +11,7 @@ from ingest.feed import check_topics
 from ingest.runtime.console import note, out, print_json
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.settings import Settings
-from schemas.messages import OUTCOMES
+from schemas.feed.messages import OUTCOMES
 
 from .reading import Answer, AnswerReader
 

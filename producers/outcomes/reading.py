@@ -10,10 +10,10 @@ from uuid import UUID
 from ingest.feed import open_poller
 from ingest.feed.types import Assignment, Partition, Poller
 from ingest.runtime.settings import Settings
-from schemas.codec import Decoded, decode
-from schemas.messages import OUTCOMES
-from schemas.outcomes import BrokenRule, Outcome
-from schemas.rejections import REJECTIONS, RULES_PAGE
+from schemas.codec.messages import Decoded, decode
+from schemas.feed.messages import OUTCOMES
+from schemas.feed.outcomes import BrokenRule, Outcome
+from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 
 _STATUS: Final[Mapping[str, tuple[str, str]]] = {
     "ACCEPTED": ("The message is in the record.", "Le message est dans le dossier."),

@@ -22,9 +22,9 @@ from ingest.runtime.crash_points import passes
 from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
-from schemas.codec import encode
-from schemas.feed_keys import feed_key
-from schemas.messages import FEED_TOPICS, TOPIC_OF
+from schemas.codec.messages import encode
+from schemas.feed.keys import feed_key
+from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
 
 from .durable_queue import UNUSABLE, DurableQueue, QueuedMessage, QueueError, Submission
 from .headers import cloud_event_headers
@@ -127,7 +127,7 @@ class DocumentPublisher:
     ) -> UUID:
         """The message is queued durably; its id. `messageId` may be left out: one is given.
 
-        Raises what `schemas.codec.encode` raises, QueueFull, QueueError (an id that is in the
+        Raises what `encode` in `schemas.codec` raises, QueueFull, QueueError (an id that is in the
         queue), and AlreadySubmitted for a deposit whose document was submitted before and not
         refused. With `again` neither a document nor an id that was answered before is a fault.
         """

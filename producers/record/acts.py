@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from schemas.identity import Environment, accepted_oids
-from schemas.may_do import MACHINE_ROLE, PATIENT_ROLE, REPRESENTATIVE_ROLE
-from schemas.messages import Actor, Ins, Provenance
-from schemas.rejections import Rejection
-from schemas.rules import RULES_OF, ins_accepted, provenance_complete, qualified
+from schemas.feed.messages import Actor, Ins, Provenance
+from schemas.forms.identity import Environment, accepted_oids
+from schemas.policy.may_do import MACHINE_ROLE, PATIENT_ROLE, REPRESENTATIVE_ROLE
+from schemas.rules.of_messages import RULES_OF, ins_accepted, provenance_complete, qualified
+from schemas.rules.table.rejections import Rejection
 
 
 class Act(StrEnum):

@@ -18,9 +18,9 @@ from producers.publish.durable_queue import QueueError
 from producers.publish.publisher import QueueFull
 from producers.send.provenance import provenance_of
 from producers.send.speaker import fault_of_speaker
-from schemas.messages import Ins
-from schemas.paris_days import day_as_typed, day_exists, end_ms
-from schemas.rejections import Rejection
+from schemas.feed.messages import Ins
+from schemas.forms.paris_days import day_as_typed, day_exists, end_ms
+from schemas.rules.table.rejections import Rejection
 
 from .acts import Act, Because, Misused, Mode, Said, Speaker, fault_of, message_of, speaking
 from .sending import speak

@@ -14,7 +14,7 @@ from producers.outcomes.report import Spoken, answer_to
 from producers.publish.publisher import DocumentPublisher
 from producers.publish.queues import open_document_publisher
 from producers.send.call import answers_to_come
-from schemas.messages import OUTCOMES, PATIENTS
+from schemas.feed.messages import OUTCOMES, PATIENTS
 
 CLIENT: Final = "histoire-record"
 

@@ -20,9 +20,9 @@ from producers.outcomes.reading import Answer
 from producers.outcomes.report import Spoken, answer_to, without_outcome
 from producers.send.call import answers_to_come
 from producers.send.provenance import provenance_of
-from schemas.messages import OUTCOMES, REGISTRY
-from schemas.paris_days import day_as_typed, day_of
-from schemas.registry_shapes import EntryKind
+from schemas.feed.messages import OUTCOMES, REGISTRY
+from schemas.feed.registry import EntryKind
+from schemas.forms.paris_days import day_as_typed, day_of
 
 from .messages import fault_of, registry_message, registry_record
 

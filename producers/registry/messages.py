@@ -1,4 +1,4 @@
-"""Messages of the topic `registry`, as dicts of the shapes in `schemas.registry_shapes`."""
+"""Messages of the topic `registry`, as dicts of the shapes in `schemas.feed.registry`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from uuid import UUID
 
 from ingest.feed.types import OutgoingRecord
 from producers.publish.headers import cloud_event_headers
-from schemas.codec import encode
-from schemas.feed_keys import feed_key
-from schemas.messages import TOPIC_OF, Provenance
-from schemas.rejections import Rejection
-from schemas.rules import RULES_OF, provenance_complete
+from schemas.codec.messages import encode
+from schemas.feed.keys import feed_key
+from schemas.feed.messages import TOPIC_OF, Provenance
+from schemas.rules.of_messages import RULES_OF, provenance_complete
+from schemas.rules.table.rejections import Rejection
 
 TELECONSULTATION: str = "SA64"
 """Sector (J61) of téléconsultation companies, which feed under a certificate (SPEC g)."""

@@ -16,7 +16,7 @@ from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.settings import Settings
 from producers.outcomes.reading import AnswerReader
 from producers.publish.queues import Earlier, Queues
-from schemas.messages import DOCUMENTS, OUTCOMES
+from schemas.feed.messages import DOCUMENTS, OUTCOMES
 
 from .files import FileSender, Request, Sending, send_files
 

@@ -14,8 +14,8 @@ from producers.cda.deposit import Flags, Refused, deposit, read_document, read_f
 from producers.outcomes.reading import Answer, AnswerReader, with_repair
 from producers.publish.publisher import AlreadySubmitted, DocumentPublisher, QueueFull
 from schemas.cda import CdaDocument
-from schemas.messages import DOCUMENTS, Provenance
-from schemas.rejections import REJECTIONS, RULES_PAGE
+from schemas.feed.messages import DOCUMENTS, Provenance
+from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 
 from .provenance import provenance_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingest.runtime.settings import Settings
 from producers.cda.deposit import actor_of
 from schemas.cda import CdaDocument
-from schemas.messages import Actor, Provenance, Software
+from schemas.feed.messages import Actor, Provenance, Software
 
 
 def provenance_of(

@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from ingest.runtime.settings import PREFIX, ROOT_EXTENSION, Settings
-from schemas.identity import INS_NIA, INS_NIR
-from schemas.text_forms import ID_LENGTH_MAX, software_id_is_fit
+from schemas.forms.identity import INS_NIA, INS_NIR
+from schemas.forms.texts import ID_LENGTH_MAX, software_id_is_fit
 
 _TEXTS: Final = (
     "sender_software_name",

@@ -27,9 +27,9 @@ from producers.simulator.run.simulation import (
 )
 from producers.simulator.tables.rows import TOGETHER, TableError
 from producers.simulator.tables.tables import all_sectors, read_sector
-from schemas.messages import DOCUMENTS as DOCUMENT_TOPIC
-from schemas.messages import PATIENTS as PATIENT_TOPIC
-from schemas.messages import REGISTRY
+from schemas.feed.messages import DOCUMENTS as DOCUMENT_TOPIC
+from schemas.feed.messages import PATIENTS as PATIENT_TOPIC
+from schemas.feed.messages import REGISTRY
 
 CLIENT: Final = "histoire-simulate"
 _FAULT_HELP: Final = (

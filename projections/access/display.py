@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from schemas.may_do import PATIENT_ROLE
-from schemas.may_see import PARIS
+from schemas.policy.may_do import PATIENT_ROLE
+from schemas.policy.may_see import PARIS
 from schemas.valuesets import FACILITIES, SUBJECT_ROLES
 
 from .row import Permission

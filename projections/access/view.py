@@ -17,7 +17,7 @@ import psycopg
 from projections.builds import live_build
 from projections.snapshot import in_snapshot
 from projections.timeline.query import Entry, read_timeline
-from schemas.may_see import Reader, ReaderKind, RecordFacts, is_minor
+from schemas.policy.may_see import Reader, ReaderKind, RecordFacts, is_minor
 
 from .person import PersonAccess
 from .query import read_access, records_of_person

@@ -23,8 +23,8 @@ from ingest.feed.types import (
 from ingest.runtime.crash_points import passes
 from ingest.runtime.postgres.arrays import UuidArray
 from projections.builds import live_build
-from schemas.codec import encode
-from schemas.messages import NOTIFICATIONS
+from schemas.codec.messages import encode
+from schemas.feed.messages import NOTIFICATIONS
 
 from .tables import NotificationTables
 

@@ -24,8 +24,8 @@ from uuid import UUID, uuid5
 from projections.opened import EventRefused, OpenedEvent
 from schemas import events as names
 from schemas.events import DocumentStatus, Flags
-from schemas.may_see import DocumentFacts, Reader, ReaderKind, RecordFacts, may_see
-from schemas.unique_id import document_stream
+from schemas.forms.unique_id import document_stream
+from schemas.policy.may_see import DocumentFacts, Reader, ReaderKind, RecordFacts, may_see
 
 RULE: Final = "document_visible"
 RULE_VERSION: Final = 1

@@ -20,7 +20,7 @@ import psycopg
 from projections.opened import OpenedEvent
 from projections.projection import Comparison, EventLog
 from schemas import events as names
-from schemas.may_see import is_technical
+from schemas.policy.may_see import is_technical
 
 from .tables import CellKey, Contribution, Fate, RecordFigure, StatisticsTables
 

@@ -22,9 +22,9 @@ import orjson
 from projections.opened import EventRefused, OpenedEvent
 from schemas import events as names
 from schemas.events import DocumentStatus, Flags, RecordState
-from schemas.may_see import earliest_birth_date
-from schemas.times import parse_time
-from schemas.unique_id import document_stream
+from schemas.forms.times import parse_time
+from schemas.forms.unique_id import document_stream
+from schemas.policy.may_see import earliest_birth_date
 
 from .row import RecordRow, TimelineRow
 

@@ -18,7 +18,7 @@ from projections.access.person import PersonAccess
 from projections.access.query import read_access
 from projections.builds import live_build
 from projections.snapshot import in_snapshot
-from schemas.may_see import Reader, ReaderKind, RecordFacts, may_see
+from schemas.policy.may_see import Reader, ReaderKind, RecordFacts, may_see
 from schemas.valuesets import facility_label, type_label
 
 from .row import RecordRow, TimelineRow

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from schemas.events import DocumentStatus, Flags, RecordState
-from schemas.may_see import DocumentFacts
+from schemas.policy.may_see import DocumentFacts
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ repeats a value of the file. Order of the list = order in the output.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from schemas.identity import INS_OIDS, RETIRED_INS_OIDS, is_well_formed
+from schemas.forms.identity import INS_OIDS, RETIRED_INS_OIDS, is_well_formed
 
 from . import patient
 from .checks_of_codes import CODE_CHECKS

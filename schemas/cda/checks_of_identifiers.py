@@ -1,20 +1,20 @@
 """Checks of identifiers: form strictly, check digits as a warning, nothing ever parsed to a number.
 
-SPEC b.1 and b.2, TRAPS 23: the forms are those of `schemas.health_identifiers`.
+SPEC b.1 and b.2, TRAPS 23: the forms are those of `schemas.forms.health_identifiers`.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from schemas.health_identifiers import (
+from schemas.forms.health_identifiers import (
     ORGANISATION_ROOT,
     PERSON_ROOT,
     Fault,
     organisation_fault,
     person_fault,
 )
-from schemas.unique_id import unique_id_is_well_formed
+from schemas.forms.unique_id import unique_id_is_well_formed
 
 from .document import CdaDocument, Problem
 from .elements import Element, Places, header_elements, line_of, path

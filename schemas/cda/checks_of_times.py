@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from schemas.time_order import is_before, is_earlier_day
-from schemas.times import TimeFault, time_exists, time_fault
+from schemas.forms.time_order import is_before, is_earlier_day
+from schemas.forms.times import TimeFault, time_exists, time_fault
 
 from .document import CdaDocument, Problem
 from .elements import Element, Places, header_elements, local_name

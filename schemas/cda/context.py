@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from schemas.health_identifiers import ORGANISATION_ROOT, PERSON_ROOT
+from schemas.forms.health_identifiers import ORGANISATION_ROOT, PERSON_ROOT
 
 from .document import Author, Coded, LegalAuthenticator
 from .elements import (

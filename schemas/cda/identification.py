@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.health_identifiers import PERSON_ROOT
+from schemas.forms.health_identifiers import PERSON_ROOT
 
 from . import context, patient
 from .body import MediaKind, media_kind, mime_type

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.identity import INS_OIDS, key_is_valid
+from schemas.forms.identity import INS_OIDS, key_is_valid
 
 from .document import PatientIns
 from .elements import Element, attribute, identifiers, path, text_of

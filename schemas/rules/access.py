@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from schemas.access_term import MILLISECONDS_MAX
-from schemas.health_identifiers import (
+from schemas.forms.health_identifiers import (
     ORGANISATION_ROOT,
     PERSON_ROOT,
     organisation_fault,
     person_fault,
 )
-from schemas.rejections import Rejection
-from schemas.text_forms import (
+from schemas.forms.texts import (
     NAME_LENGTH_MAX,
     TEXT_LENGTH_MAX,
     identifier_is_fit,
     optional_text_is_fit,
 )
-from schemas.unique_id import unique_id_is_well_formed
+from schemas.forms.unique_id import unique_id_is_well_formed
+from schemas.policy.access_term import MILLISECONDS_MAX
+from schemas.rules.table.rejections import Rejection
 
 DOCUMENTS_MAX: Final = 1000
 _YEAR: Final = 366 * 24 * 3600 * 1000

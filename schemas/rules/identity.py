@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from schemas.identity import is_well_formed, key_is_valid
-from schemas.messages import Ins, Traits
-from schemas.rejections import Rejection
-from schemas.text_forms import NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit, texts_are_fit
-from schemas.times import time_exists
+from schemas.feed.messages import Ins, Traits
+from schemas.forms.identity import is_well_formed, key_is_valid
+from schemas.forms.texts import NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit, texts_are_fit
+from schemas.forms.times import time_exists
+from schemas.rules.table.rejections import Rejection
 from schemas.valuesets import GENDERS
 
 FEEDING: Final = frozenset(

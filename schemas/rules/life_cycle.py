@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.rejections import Rejection
-from schemas.text_forms import TEXT_LENGTH_MAX, optional_text_is_fit
-from schemas.times import time_exists
-
-from .metadata import unique_id_right
+from schemas.forms.texts import TEXT_LENGTH_MAX, optional_text_is_fit
+from schemas.forms.times import time_exists
+from schemas.rules.document.metadata import unique_id_right
+from schemas.rules.table.rejections import Rejection
 
 
 def document_operation_right(datum: Mapping[str, Any]) -> Rejection | None:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from schemas.habilitation import Matrix, may_feed
-from schemas.may_do import ActorKind, actor_kind
-from schemas.rejections import Rejection
+from schemas.policy.habilitation import Matrix, may_feed
+from schemas.policy.may_do import ActorKind, actor_kind
+from schemas.rules.table.rejections import Rejection
 
 _PARIS: Final = ZoneInfo("Europe/Paris")
 _LATEST: Final = 253_370_764_800_000

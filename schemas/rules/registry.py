@@ -6,9 +6,8 @@ Sources: SPEC e.8 (LPS_* of the VIHF), b.3 and c.1 (SNR), g (téléconsultation)
 from collections.abc import Mapping
 from typing import Any, Final
 
-from schemas.paris_days import day_exists
-from schemas.rejections import Rejection
-from schemas.text_forms import (
+from schemas.forms.paris_days import day_exists
+from schemas.forms.texts import (
     ID_LENGTH_MAX,
     NAME_LENGTH_MAX,
     TEXT_LENGTH_MAX,
@@ -17,6 +16,7 @@ from schemas.text_forms import (
     software_id_is_fit,
     text_is_fit,
 )
+from schemas.rules.table.rejections import Rejection
 
 COMPANY: Final = "COMPANY"
 

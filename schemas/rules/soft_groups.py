@@ -6,10 +6,10 @@ A rule costs a call for each message; a group that is kept costs one call for al
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from schemas.rejections import SoftRule
+from schemas.rules.document.plausibility import SOFT_RULES_OF_ORDER, times_in_order
+from schemas.rules.document.soft_metadata import SOFT_DEPOSIT_RULES, plain_metadata
+from schemas.rules.table.rejections import SoftRule
 
-from .plausibility import SOFT_RULES_OF_ORDER, times_in_order
-from .soft_metadata import SOFT_DEPOSIT_RULES, plain_metadata
 from .speaker_forms import SOFT_AUTHOR_RULES, SOFT_SPEAKER_RULES, speakers_right
 
 

@@ -7,16 +7,16 @@ looked at once for all of them: the same few speak and write, and nearly all of 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from schemas.health_identifiers import (
+from schemas.feed.messages import Actor, Author, Document
+from schemas.forms.health_identifiers import (
     PATIENT_SPACE_ROOT,
     PERSON_ROOT,
     Fault,
     organisation_identifier_fault,
     person_identifier_fault,
 )
-from schemas.identity import INS_OIDS
-from schemas.messages import Actor, Author, Document
-from schemas.rejections import Rejection, SoftRule
+from schemas.forms.identity import INS_OIDS
+from schemas.rules.table.rejections import Rejection, SoftRule
 from schemas.valuesets import AUTHOR_ROLES, AUTHOR_SPECIALTIES
 
 REMEMBERED_MAX: Final = 20_000

@@ -6,9 +6,8 @@ of their national identifiers, whose severity may be a warning: `speaker_forms`.
 
 from typing import Final
 
-from schemas.messages import Author, Document, Provenance
-from schemas.rejections import Rejection
-from schemas.text_forms import (
+from schemas.feed.messages import Author, Document, Provenance
+from schemas.forms.texts import (
     ID_LENGTH_MAX,
     NAME_LENGTH_MAX,
     identifier_is_fit,
@@ -16,6 +15,7 @@ from schemas.text_forms import (
     software_id_is_fit,
     text_is_fit,
 )
+from schemas.rules.table.rejections import Rejection
 
 AUTHORS_MAX: Final = 64
 REMEMBERED_MAX: Final = 20_000

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.harness import BenchmarkError
 from benchmarks.rules import FEW, RulesOfMessages, hard_parts, soft_parts
-from schemas.rules import RULES_OF
+from schemas.rules.of_messages import RULES_OF
 
 
 def test_a_run_takes_new_messages_and_tells_the_figure_by_part() -> None:

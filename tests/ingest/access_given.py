@@ -7,7 +7,7 @@ from typing import Any
 
 from feed_messages import ANNA, DR_A, DR_B, HOSPITAL, LAB, TRAITS, actor, ins, patient, provenance
 
-from schemas.access_term import default_until
+from schemas.policy.access_term import default_until
 
 SAID_AT: int = provenance()["occurredAt"]
 SIX_MONTHS = default_until(SAID_AT)

@@ -29,8 +29,8 @@ from naive_model import (
     Speaker,
 )
 
-from schemas.identity import matricule_key
-from schemas.may_do import Policy
+from schemas.forms.identity import matricule_key
+from schemas.policy.may_do import Policy
 
 PERSONS = ("anna", "bruno", "clara")
 MINORS = frozenset({"clara"})

@@ -29,9 +29,9 @@ from ingest.read.patience import at_once
 from ingest.read.positions import StoredPositions
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
-from schemas.messages import FEED_TOPICS
+from schemas.feed.messages import FEED_TOPICS
 
 CLUSTER = "test"
 Message = tuple[str, dict[str, Any]]

@@ -38,9 +38,9 @@ from ingest.facts.view import (
 from ingest.read.arrivals import Arrival, source_of
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_SUBMITTED, DocumentStatus, Flags
-from schemas.unique_id import document_stream
+from schemas.forms.unique_id import document_stream
 
 
 def heads_are_folds(site: Site) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingest.feed import FeedRecord
 from ingest.read.confluent import ConfluentHeaders, registry_fetch
 from ingest.read.interpret import Interpreted, interpret
-from schemas.registry import registry
+from schemas.versions.catalogue import registry
 
 
 @dataclass

@@ -15,9 +15,9 @@ from ingest.eventstore.log.batch import AppendBatch, Appended
 from ingest.feed import OutgoingRecord
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import StopSignal, SystemClock
-from schemas.codec import decode_event
-from schemas.registry import registry
-from schemas.rejections import REJECTIONS
+from schemas.codec.messages import decode_event
+from schemas.rules.table.rejections import REJECTIONS
+from schemas.versions.catalogue import registry
 
 
 def retry(site: Site, *letters: int) -> list[str]:

@@ -27,7 +27,7 @@ from feed_messages import (
     record_message,
 )
 
-from schemas.may_do import Policy
+from schemas.policy.may_do import Policy
 
 YEAR = 365 * 24 * 3600 * 1000
 SECRET = Policy(secret_access=True)

@@ -38,8 +38,8 @@ from ingest.decide.decide import decide
 from ingest.facts.registry import NO_ENTRY, Kind, RegistryEntry, entry_stream, evolve_entry
 from ingest.facts.view import Decision
 from ingest.read.interpret import Refused, interpret
-from schemas.paris_days import begin_ms, day_exists, end_ms, last_day_of_years
-from schemas.severities import Severities
+from schemas.forms.paris_days import begin_ms, day_exists, end_ms, last_day_of_years
+from schemas.rules.table.severities import Severities
 
 OTHER = "test-autre-logiciel"
 BYTES = bytes(128) + b"DICM"

@@ -22,8 +22,8 @@ from ingest.facts.identity import may_be_declared
 from ingest.facts.view import Decision, Event, Known, RecordHead
 from ingest.runtime.lifecycle import SystemClock
 from schemas.events import IDENTITY_DECLARED, RecordState
-from schemas.identity import matricule_key
-from schemas.severities import Severities
+from schemas.forms.identity import matricule_key
+from schemas.rules.table.severities import Severities
 
 OPENED, SUBMITTED = "record_opened", "document_submitted"
 DECLARED, REVOKED = "identity_declared", "identity_revoked"

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.read.interpret import Interpreted, Refused, interpret
-from schemas.habilitation import COLUMNS, parse_matrix
+from schemas.policy.habilitation import COLUMNS, parse_matrix
 from schemas.rules.profession import profession_may_feed
 
 MATRIX = parse_matrix(

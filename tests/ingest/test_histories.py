@@ -60,9 +60,9 @@ from projections.opened import open_events
 from projections.timeline.fold import PersonFold
 from projections.timeline.query import record_facts
 from schemas.events import DOCUMENT_REPLACED, DocumentStatus, Flags
-from schemas.may_do import DEFAULT_POLICY, Policy
-from schemas.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
-from schemas.unique_id import document_stream
+from schemas.forms.unique_id import document_stream
+from schemas.policy.may_do import DEFAULT_POLICY, Policy
+from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
 
 MANY = int(os.environ.get("HISTORIES_TIMES", "1"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -38,8 +38,8 @@ from projections import migrate_projections
 from projections.loop import ProjectionLoop
 from projections.timeline.live import Timeline
 from projections.timeline.query import timeline_of
-from schemas.identity import INS_NIA, INS_NIR, accepted_oids, ins_key, matricule_key
-from schemas.may_see import Reader, ReaderKind
+from schemas.forms.identity import INS_NIA, INS_NIR, accepted_oids, ins_key, matricule_key
+from schemas.policy.may_see import Reader, ReaderKind
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 PATIENT = Reader(ReaderKind.PATIENT)

@@ -31,10 +31,10 @@ from hypothesis import strategies as st
 
 from ingest.feed import FeedRecord, Partition
 from ingest.read.interpret import Interpreted, Refused, interpret
-from schemas.codec import decode_event, encode
-from schemas.rejections import REJECTIONS
-from schemas.text_forms import software_id_is_fit
-from schemas.unique_id import document_stream
+from schemas.codec.messages import decode_event, encode
+from schemas.forms.texts import software_id_is_fit
+from schemas.forms.unique_id import document_stream
+from schemas.rules.table.rejections import REJECTIONS
 
 Message = tuple[str, dict[str, Any]]
 

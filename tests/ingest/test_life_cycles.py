@@ -14,8 +14,8 @@ from ingest_site import Site
 from test_batch import heads_are_folds
 
 from schemas.events import DocumentStatus, Flags
-from schemas.identity import matricule_key
-from schemas.unique_id import document_stream
+from schemas.forms.identity import matricule_key
+from schemas.forms.unique_id import document_stream
 
 Message = tuple[str, dict[str, Any]]
 DOCUMENTS = 4

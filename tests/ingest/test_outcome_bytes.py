@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.batch.outcome_bytes import encode_outcomes
-from schemas.codec import encode
+from schemas.codec.messages import encode
 
 broken_rules = st.fixed_dictionaries(
     {

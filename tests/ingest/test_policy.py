@@ -31,7 +31,7 @@ from ingest.facts.view import Known
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
-from schemas.may_do import DEFAULT_POLICY, Policy
+from schemas.policy.may_do import DEFAULT_POLICY, Policy
 
 AUTHOR_ONLY = Policy(organisation_replaces=False)
 ACTORS = {

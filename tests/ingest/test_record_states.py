@@ -14,7 +14,7 @@ from feed_messages import deposit, mask, patient, record_message
 from ingest.decide.entitlement import ACCESS_MESSAGES
 from ingest.facts.view import RecordHead
 from schemas.events import RecordState
-from schemas.messages import PATIENTS, TOPIC_OF
+from schemas.feed.messages import PATIENTS, TOPIC_OF
 
 Message = tuple[str, dict[str, Any]]
 CLOSURES: Final = ("", "ASKED", "DEATH", "IDENTITY_ERROR")

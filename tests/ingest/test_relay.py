@@ -16,7 +16,7 @@ from ingest.feed import FeedRecord, open_poller, open_publisher
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.upkeep.relay import Relay, RelayRefused
-from schemas.codec import Decoded, decode
+from schemas.codec.messages import Decoded, decode
 
 
 def outcomes(site: Site) -> list[FeedRecord]:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from ingest.commands.rules import register_rules
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import SettingsError
-from schemas.rejections import REJECTIONS
+from schemas.rules.table.rejections import REJECTIONS
 
 SOFT = next(rule for rule in REJECTIONS.values() if rule.changeable)
 

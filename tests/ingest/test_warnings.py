@@ -21,10 +21,10 @@ from ingest.read.interpret import Context, Interpreted, Refused, interpret
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.metrics import Metrics
-from schemas.codec import MARKER, decode_event
-from schemas.registry import registry
-from schemas.rejections import REJECTIONS, Rejection
-from schemas.severities import Severities
+from schemas.codec.messages import MARKER, decode_event
+from schemas.rules.table.rejections import REJECTIONS, Rejection
+from schemas.rules.table.severities import Severities
+from schemas.versions.catalogue import registry
 
 RESTRICTED: dict[str, Any] = {"confidentialityCode": "R"}
 """Breaks MET-18, whose severity may be changed, and nothing else."""

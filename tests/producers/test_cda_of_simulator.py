@@ -17,7 +17,7 @@ from producers.simulator.cda.document import CdaWriter
 from producers.simulator.content.metadata import document_metadata
 from producers.simulator.plan.planned import PlannedDocument
 from schemas.cda import CdaDocument, read_cda
-from schemas.messages import Document
+from schemas.feed.messages import Document
 
 SEED = 7
 _COMPULSORY = (

@@ -24,8 +24,8 @@ from producers.check.checker import Checker, Plan
 from producers.commands import register
 from producers.simulator.cda.document import CdaWriter
 from producers.simulator.plan.planned import PlannedDocument
-from schemas.habilitation import COLUMNS
-from schemas.severities import AS_THE_TABLE_SAYS
+from schemas.policy.habilitation import COLUMNS
+from schemas.rules.table.severities import AS_THE_TABLE_SAYS
 from schemas.valuesets import SUBJECT_ROLES
 
 SEED = 7

@@ -17,7 +17,7 @@ from producers.check.checker import Checker, Plan
 from producers.check.finding import FileReport
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
-from schemas.severities import AS_THE_TABLE_SAYS
+from schemas.rules.table.severities import AS_THE_TABLE_SAYS
 
 CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_790_000_000.0))
 SAMPLES = Path(__file__).parents[3] / "shared" / "hl7v2"

@@ -14,7 +14,7 @@ from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.check.finding import Finding
 from producers.simulator.cda.document import CdaWriter
-from schemas.severities import AS_THE_TABLE_SAYS
+from schemas.rules.table.severities import AS_THE_TABLE_SAYS
 
 SEED = 7
 EACH = 150

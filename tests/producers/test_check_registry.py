@@ -8,7 +8,7 @@ import pytest
 
 from producers.check.rules.every_rule import every_broken_rule
 from producers.check.rules.valid_values import SOUND, sound_value
-from schemas.rules import RULES_OF
+from schemas.rules.of_messages import RULES_OF
 
 MESSAGES: dict[str, dict[str, Any]] = {
     "ReferenceSoftware": {

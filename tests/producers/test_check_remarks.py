@@ -16,10 +16,10 @@ from producers.check.remarks.page import page
 from producers.check.remarks.remarks import _REFUSALS, REMARKS, findings_of
 from producers.check.rules.valid_values import SOUND
 from schemas.cda import Problem, RefusalCode
-from schemas.health_identifiers import OrganisationFault, PersonFault
-from schemas.registry import registry
-from schemas.rejections import REMARKS_PAGE, RULES_PAGE
-from schemas.times import TimeFault
+from schemas.forms.health_identifiers import OrganisationFault, PersonFault
+from schemas.forms.times import TimeFault
+from schemas.rules.table.rejections import REMARKS_PAGE, RULES_PAGE
+from schemas.versions.catalogue import registry
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(schemas.cda.__file__).parent

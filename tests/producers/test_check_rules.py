@@ -23,14 +23,14 @@ from producers.check.finding import FileReport
 from producers.check.rules.of_message import Judge
 from producers.check.rules.valid_values import SOUND, sound_value
 from producers.simulator.cda.document import CdaWriter
-from schemas.avro_types import Array, AvroType, Enum, Fixed, Record, Union
-from schemas.codec import CONTENT_BYTES_MAX, encode
-from schemas.feed_keys import feed_key
-from schemas.identity import Environment, accepted_oids
-from schemas.messages import FEED_TOPICS, TOPIC_OF
-from schemas.registry import registry
-from schemas.rejections import RULES_PAGE
-from schemas.severities import AS_THE_TABLE_SAYS
+from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Record, Union
+from schemas.codec.messages import CONTENT_BYTES_MAX, encode
+from schemas.feed.keys import feed_key
+from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
+from schemas.forms.identity import Environment, accepted_oids
+from schemas.rules.table.rejections import RULES_PAGE
+from schemas.rules.table.severities import AS_THE_TABLE_SAYS
+from schemas.versions.catalogue import registry
 
 CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
 JUDGE = Judge("test", AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)

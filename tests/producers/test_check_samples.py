@@ -10,7 +10,7 @@ import pytest
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.check.finding import FileReport
-from schemas.severities import AS_THE_TABLE_SAYS
+from schemas.rules.table.severities import AS_THE_TABLE_SAYS
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "cda"
 FILES = sorted(SAMPLES.glob("*.xml"))

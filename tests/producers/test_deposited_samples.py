@@ -12,11 +12,11 @@ import pytest
 
 from producers.cda.deposit import Flags, deposit
 from schemas.cda import CdaDocument, read_cda
-from schemas.identity import accepted_oids
-from schemas.rejections import Rejection
-from schemas.rules import RULES_OF, SOFT_RULES_OF, ins_accepted
-from schemas.rules.content import content_findings
-from schemas.rules.soft_metadata import SOFT_DEPOSIT_RULES
+from schemas.forms.identity import accepted_oids
+from schemas.rules.document.content import content_findings
+from schemas.rules.document.soft_metadata import SOFT_DEPOSIT_RULES
+from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF, ins_accepted
+from schemas.rules.table.rejections import Rejection
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "cda"
 pytestmark = [

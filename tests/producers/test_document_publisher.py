@@ -34,7 +34,7 @@ from ingest.runtime.settings import Settings
 from producers.publish.durable_queue import DurableQueue, QueuedMessage, QueueError
 from producers.publish.headers import cloud_event_headers
 from producers.publish.publisher import DocumentPublisher, QueueFull
-from schemas.codec import EncodeError
+from schemas.codec.messages import EncodeError
 
 OID = "1.2.250.1.213.1.4.10"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -14,9 +14,9 @@ from samples_of_plan import run_of
 from producers.simulator.faults.rates import FAULTS, FaultError, parse_faults
 from producers.simulator.run.messages import Message
 from producers.simulator.run.simulation import messages_of
-from schemas.codec import CONTENT_BYTES_MAX, MESSAGE_BYTES_MAX, Decoded, decode
-from schemas.identity import is_well_formed, key_is_valid
-from schemas.rejections import REJECTIONS, Rejection
+from schemas.codec.messages import CONTENT_BYTES_MAX, MESSAGE_BYTES_MAX, Decoded, decode
+from schemas.forms.identity import is_well_formed, key_is_valid
+from schemas.rules.table.rejections import REJECTIONS, Rejection
 
 
 @cache

@@ -33,7 +33,7 @@ from producers.publish.publisher import DocumentPublisher
 from producers.send.files import Request
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
-from schemas.rejections import REJECTIONS, RULES_PAGE
+from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -27,9 +27,9 @@ from producers.hl7v2.order import Action, check_processing, read_order
 from producers.hl7v2.reading import read_header, read_message
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
-from schemas.codec import CONTENT_BYTES_MAX
-from schemas.identity import Environment
-from schemas.rejections import REJECTIONS
+from schemas.codec.messages import CONTENT_BYTES_MAX
+from schemas.forms.identity import Environment
+from schemas.rules.table.rejections import REJECTIONS
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "hl7v2"
 MESSAGE = Written("279035121518989", "11502-2", b"<x/>", unique_id="1.2.3", parent="1.2.2")

@@ -26,9 +26,9 @@ from producers.simulator.plan.plan import Run
 from producers.simulator.run.messages import Message
 from producers.simulator.run.simulation import messages_of
 from producers.simulator.tables.tables import all_sectors, read_sector
-from schemas.codec import CONTENT_BYTES_MAX, decode_event
-from schemas.identity import accepted_oids
-from schemas.messages import FEED_TOPICS
+from schemas.codec.messages import CONTENT_BYTES_MAX, decode_event
+from schemas.feed.messages import FEED_TOPICS
+from schemas.forms.identity import accepted_oids
 
 PARTITIONS = 3
 LIMITS = Limits(500, 32 * 1024 * 1024, 0.05)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 import producers
 from ingest.feed import ensure_topics, topic_facts
 from ingest.runtime.settings import Settings
-from schemas.identity import is_well_formed, key_is_valid
+from schemas.forms.identity import is_well_formed, key_is_valid
 
 
 def example() -> str:

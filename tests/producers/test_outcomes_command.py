@@ -18,9 +18,9 @@ from ingest.feed import (
 from ingest.runtime.settings import Settings
 from producers.commands import register
 from producers.outcomes.reading import AnswerReader, answer_of
-from schemas.codec import encode
-from schemas.outcomes import Outcome
-from schemas.rejections import REJECTIONS, RULES_PAGE
+from schemas.codec.messages import encode
+from schemas.feed.outcomes import Outcome
+from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 
 
 def outcome(number: int, *, software: str = "lab-1", code: str | None = None) -> Outcome:

@@ -30,8 +30,8 @@ from producers.simulator.tables.tables import (
     read_sector,
     sector_names,
 )
-from schemas.codec import encode
-from schemas.identity import INS_NIR_TEST, key_is_valid
+from schemas.codec.messages import encode
+from schemas.forms.identity import INS_NIR_TEST, key_is_valid
 
 _DIGEST = """
 import sys

@@ -14,9 +14,9 @@ from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
 from producers.simulator.run.messages import Message
 from producers.simulator.run.simulation import messages_of
-from schemas.codec import CONTENT_BYTES_MAX
-from schemas.identity import accepted_oids
-from schemas.messages import FEED_TOPICS
+from schemas.codec.messages import CONTENT_BYTES_MAX
+from schemas.feed.messages import FEED_TOPICS
+from schemas.forms.identity import accepted_oids
 
 PARTITIONS = 24
 CONTEXT = Context(accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX)

@@ -19,9 +19,9 @@ from ingest.feed import ensure_topics
 from ingest.runtime.console import Exit
 from ingest.runtime.settings import Settings
 from producers.record.acts import Act, Because, Misused, Mode, Said, Speaker, message_of, speaking
-from schemas import access_messages
-from schemas.codec import encode
-from schemas.messages import Actor, Ins, Provenance
+from schemas.codec.messages import encode
+from schemas.feed import access_messages
+from schemas.feed.messages import Actor, Ins, Provenance
 
 ANNA = "1.2.250.1.213.1.4.10|279035121518989"
 BRUNO = "1.2.250.1.213.1.4.10|124018852493334"

@@ -19,8 +19,8 @@ from producers.simulator.population.practice import Professional
 from producers.simulator.run.messages import MessageMaker, message_of, provenance
 from producers.simulator.run.simulation import messages_of
 from producers.simulator.tables.tables import all_sectors, read_sector
-from schemas.codec import encode
-from schemas.may_do import ActorKind, actor_kind
+from schemas.codec.messages import encode
+from schemas.policy.may_do import ActorKind, actor_kind
 
 MADE = 2000
 FEED_OF_SEED_7 = "baec183e75090a5b10bb2fb3"

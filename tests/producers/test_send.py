@@ -28,7 +28,7 @@ from producers.publish.publisher import DocumentPublisher
 from producers.publish.queues import open_document_publisher
 from producers.send.files import FileSender, Request, Sending, send_files
 from producers.simulator.cda.document import CdaWriter
-from schemas.codec import CONTENT_BYTES_MAX, Decoded, decode
+from schemas.codec.messages import CONTENT_BYTES_MAX, Decoded, decode
 
 SEED = 7
 SAMPLES = Path(__file__).parents[3] / "shared" / "cda"

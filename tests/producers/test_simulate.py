@@ -41,7 +41,7 @@ from producers.simulator.run.ledger import Ledger
 from producers.simulator.run.pacing import FullSpeed
 from producers.simulator.run.simulation import Sender, messages_of, write_documents
 from producers.simulator.tables.tables import all_sectors
-from schemas.codec import Decoded, decode
+from schemas.codec.messages import Decoded, decode
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -11,10 +11,10 @@ from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
 from producers.simulator.population.patients import Population
 from producers.simulator.run.simulation import messages_of
-from schemas.codec import Decoded, decode
-from schemas.identity import INS_NIR_TEST, is_well_formed, key_is_valid
-from schemas.rules import SOFT_RULES_OF
+from schemas.codec.messages import Decoded, decode
+from schemas.forms.identity import INS_NIR_TEST, is_well_formed, key_is_valid
 from schemas.rules.identity import traits_right
+from schemas.rules.of_messages import SOFT_RULES_OF
 
 INS_OID = re.compile(rb"1\.2\.250\.1\.213\.1\.4\.(\d+)(?![\d.])")
 

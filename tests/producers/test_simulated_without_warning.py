@@ -8,9 +8,9 @@ from itertools import islice
 from producers.simulator.plan.plan import Plan, Run
 from producers.simulator.run.messages import MessageMaker
 from producers.simulator.tables.tables import all_sectors, read_sector
-from schemas.codec import decode
-from schemas.rejections import Rejection
-from schemas.rules import RULES_OF, SOFT_RULES_OF, content_findings
+from schemas.codec.messages import decode
+from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF, content_findings
+from schemas.rules.table.rejections import Rejection
 
 MADE = 600
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ingest.eventstore.log.batch import RecordedEvent
 from schemas import events as names
-from schemas.codec import encode
-from schemas.unique_id import document_stream
+from schemas.codec.messages import encode
+from schemas.forms.unique_id import document_stream
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

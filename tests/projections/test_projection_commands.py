@@ -18,9 +18,9 @@ from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.postgres.database import store_dsn
 from ingest.runtime.settings import Settings, variable
 from projections.commands import register
-from schemas.codec import decode_event
-from schemas.identity import matricule_key
-from schemas.messages import NOTIFICATIONS
+from schemas.codec.messages import decode_event
+from schemas.feed.messages import NOTIFICATIONS
+from schemas.forms.identity import matricule_key
 from tests.projections.given import Log
 from tests.projections.stores import append_all
 from tests.schemas.test_habilitation import MADE_UP_FILE

@@ -20,7 +20,7 @@ from projections.runner import CheckpointMoved, Halted, NotOwner, Runner
 from projections.subscription import Subscription
 from projections.timeline.live import Timeline
 from projections.timeline.tables import TimelineTables
-from schemas.unique_id import document_stream
+from schemas.forms.unique_id import document_stream
 from tests.projections.builds import ListedLog
 from tests.projections.given import Log
 from tests.projections.stores import append, append_all, make_records, project

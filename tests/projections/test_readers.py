@@ -18,8 +18,8 @@ from projections.readers import (
     reader_named,
     reading_rules,
 )
-from schemas.habilitation import COLUMNS, parse_matrix
-from schemas.may_see import WITHOUT_END, Reader, ReaderKind
+from schemas.policy.habilitation import COLUMNS, parse_matrix
+from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind
 from tests.schemas.test_habilitation import MADE_UP_FILE
 
 DOCTOR = "1.2.250.1.71.4.2.1^899700000001"

@@ -20,7 +20,7 @@ from projections.notifications.tables import NotificationTables
 from projections.statistics.figures import national_figures
 from projections.timeline.display import as_json
 from projections.timeline.query import timeline_of
-from schemas.may_see import WITHOUT_END, Reader, ReaderKind
+from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind
 from schemas.valuesets import KOS_TYPE, SIGNATURE_TYPE
 from tests.projections.given import Log, author
 from tests.projections.stores import append_all, make_records, project

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, Record, Union
+from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, Record, Union
 
 _DATUMS: dict[str, st.SearchStrategy[Any]] = {
     "null": st.none(),

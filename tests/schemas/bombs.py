@@ -13,7 +13,7 @@ from pathlib import Path
 
 from test_codec import deposit
 
-from schemas.codec import Decoded, decode, encode
+from schemas.codec.messages import Decoded, decode, encode
 
 MIB = 1 << 20
 ROOM = 64 * MIB

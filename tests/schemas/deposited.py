@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from schemas.rejections import Rejection
-from schemas.rules import RULES_OF, SOFT_RULES_OF
-from schemas.rules.content import content_findings
+from schemas.rules.document.content import content_findings
+from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF
+from schemas.rules.table.rejections import Rejection
 
 OID = "1.2.250.1.213.1.4.10"
 ANNA = "279035121518989"

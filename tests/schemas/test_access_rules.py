@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.access_term import MILLISECONDS_MAX, default_until
-from schemas.rejections import REJECTIONS
-from schemas.rules import RULES_OF
+from schemas.policy.access_term import MILLISECONDS_MAX, default_until
+from schemas.rules.of_messages import RULES_OF
+from schemas.rules.table.rejections import REJECTIONS
 
 PARIS = ZoneInfo("Europe/Paris")
 PERSON = "1.2.250.1.71.4.2.1^801234567897"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.cda import CdaDocument, read_cda
 from schemas.cda.identification import Identification, read_identification
-from schemas.rejections import REJECTIONS
-from schemas.rules import content_right
+from schemas.rules.of_messages import content_right
+from schemas.rules.table.rejections import REJECTIONS
 
 N1: dict[str, Any] = {
     "template": "1.3.6.1.4.1.19376.1.2.20",

@@ -11,10 +11,10 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from schemas.avro_types import Record, tree_of
-from schemas.canonical import UNLIMITED, Unreadable, read, reader_of
-from schemas.encoding import fault_of
-from schemas.registry import registry
+from schemas.codec.avro_types import Record, tree_of
+from schemas.codec.canonical import UNLIMITED, Unreadable, read, reader_of
+from schemas.codec.encoding import fault_of
+from schemas.versions.catalogue import registry
 
 _REFUSALS = (EOFError, IndexError, OverflowError, UnicodeDecodeError, ValueError, struct.error)
 SLOW_TO_DRAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

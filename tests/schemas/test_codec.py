@@ -7,7 +7,7 @@ from avro_strategies import damaged, datums
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import (
+from schemas.codec.messages import (
     CONTENT_BYTES_MAX,
     ITEMS_MAX,
     MARKER,
@@ -20,8 +20,8 @@ from schemas.codec import (
     encode,
     without_content,
 )
-from schemas.registry import registry
-from schemas.rejections import Rejection
+from schemas.rules.table.rejections import Rejection
+from schemas.versions.catalogue import registry
 
 NAMES = sorted({schema.name for schema in registry().all()})
 FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])

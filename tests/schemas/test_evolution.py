@@ -10,9 +10,9 @@ from avro.schema import make_avsc_object
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
-from schemas.avro_types import NESTING_MAX, tree_of
-from schemas.compatibility import incompatibilities
-from schemas.evolution import check_folder
+from schemas.codec.avro_types import NESTING_MAX, tree_of
+from schemas.versions.compatibility import incompatibilities
+from schemas.versions.evolution import check_folder
 
 PRIMITIVES = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"]
 NAMES = ["A", "B"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.habilitation import (
+from schemas.policy.habilitation import (
     BYTES_MAX,
     COLUMNS,
     HabilitationError,

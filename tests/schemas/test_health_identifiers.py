@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.health_identifiers import (
+from schemas.forms.health_identifiers import (
     ORGANISATION_ROOT,
     PERSON_ROOT,
     SIREN_ROOT,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.identity import (
+from schemas.feed.messages import Ins
+from schemas.forms.identity import (
     INS_NIA,
     INS_NIR,
     INS_NIR_DEMO,
@@ -17,10 +18,9 @@ from schemas.identity import (
     Environment,
     accepted_oids,
 )
-from schemas.messages import Ins
-from schemas.rejections import Rejection
-from schemas.rules import RULES_OF, ins_accepted, qualified
 from schemas.rules.identity import FEEDING, insi_has_answered, traits_right
+from schemas.rules.of_messages import RULES_OF, ins_accepted, qualified
+from schemas.rules.table.rejections import Rejection
 from schemas.valuesets import IDENTIFIER_OIDS
 
 DOMINIQUE = "279035121518989"

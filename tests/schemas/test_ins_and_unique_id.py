@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.identity import (
+from schemas.forms.identity import (
     INS_NIA,
     INS_NIR,
     INS_NIR_DEMO,
@@ -20,7 +20,7 @@ from schemas.identity import (
     matricule_key,
     parse_ins,
 )
-from schemas.unique_id import canonical_unique_id, document_stream, unique_id_is_well_formed
+from schemas.forms.unique_id import canonical_unique_id, document_stream, unique_id_is_well_formed
 
 FIRST_13 = st.from_regex(
     r"[1-478][0-9]{2}(0[1-9]|1[0-2]|[2-9][0-9])([0-9]{2}|2[AB])[0-9]{6}", fullmatch=True

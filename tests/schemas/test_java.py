@@ -24,8 +24,8 @@ from test_codec import datums_of
 
 import schemas
 from ingest.feed.partitioning import partition_of
-from schemas.codec import Decoded, decode, encode
-from schemas.registry import registry
+from schemas.codec.messages import Decoded, decode, encode
+from schemas.versions.catalogue import registry
 
 pytestmark = pytest.mark.java
 

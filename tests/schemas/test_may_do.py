@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from schemas.may_do import ActorKind, Authorship, Operation, Policy, actor_kind, may_do
+from schemas.policy.may_do import ActorKind, Authorship, Operation, Policy, actor_kind, may_do
 
 # One row per operation: who may without being the author, for whose organisation, as author.
 # P professional, T patient, R representative, M machine, U somebody else than he says. What a

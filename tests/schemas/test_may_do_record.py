@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.may_do import ActorKind
-from schemas.may_do_record import RecordOperation, may_do_to_record, needs_minor
+from schemas.policy.may_do import ActorKind
+from schemas.policy.may_do_record import RecordOperation, may_do_to_record, needs_minor
 
 # p professional, t the patient, r representative (of a minor), m machine
 ALLOWED = {

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from schemas.events import DocumentStatus, Flags
-from schemas.may_see import (
+from schemas.policy.may_see import (
     WITHOUT_END,
     DocumentFacts,
     Reader,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import valuesets
-from schemas.rules import RULES_OF, SOFT_RULES_OF
+from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF
 
 
 def test_the_deposit_of_these_tests_breaks_no_rule() -> None:

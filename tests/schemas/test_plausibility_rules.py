@@ -10,8 +10,8 @@ from deposited import deposit, refusal, remarks, traits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.rejections import REJECTIONS
-from schemas.rules.plausibility import SOFT_RULES_OF_TIMES
+from schemas.rules.document.plausibility import SOFT_RULES_OF_TIMES
+from schemas.rules.table.rejections import REJECTIONS
 
 SENT = datetime(2024, 1, 4, 20, 26, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from schemas import schema_commands
-from schemas.registry import registry
+from schemas.versions import command as schema_commands
+from schemas.versions.catalogue import registry
 
 AVRO = Path(schema_commands.__file__).parent / "avro"
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from schemas.codec import Codec, Decoded
+from schemas.codec.messages import Codec, Decoded
 from schemas.events import SCHEMA_OF
-from schemas.messages import TOPIC_OF
-from schemas.registry import Registry, SchemaError, registry
-from schemas.upcasters import Step, Upcaster
+from schemas.feed.messages import TOPIC_OF
+from schemas.versions.catalogue import Registry, SchemaError, registry
+from schemas.versions.upcasters import Step, Upcaster
 
 A = {"name": "a", "doc": "x", "type": "string"}
 B = {"name": "b", "doc": "x", "type": "int", "default": 7}

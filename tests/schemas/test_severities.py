@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.rejections import REJECTIONS, Rejection
-from schemas.severities import (
+from schemas.rules.table.rejections import REJECTIONS, Rejection
+from schemas.rules.table.severities import (
     AS_THE_TABLE_SAYS,
     EFFECTS,
     Effect,

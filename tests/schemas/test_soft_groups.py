@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from schemas.rules import SOFT_GROUPS_OF, SOFT_RULES_OF
+from schemas.rules.of_messages import SOFT_GROUPS_OF, SOFT_RULES_OF
 
 digits = st.sampled_from(["1979", "197903", "19790328", "20240229", "20240301", "20991231", "2024"])
 clocks = st.sampled_from(["", "07", "0735", "073512"])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.health_identifiers import ORGANISATION_ROOT, PATIENT_SPACE_ROOT, PERSON_ROOT
-from schemas.rejections import REJECTIONS, Rejection
-from schemas.rules import SOFT_RULES_OF
+from schemas.forms.health_identifiers import ORGANISATION_ROOT, PATIENT_SPACE_ROOT, PERSON_ROOT
+from schemas.rules.of_messages import SOFT_RULES_OF
+from schemas.rules.table.rejections import REJECTIONS, Rejection
 
 PERSON = f"{PERSON_ROOT}^801234567897"
 SYSTEM = f"{PERSON_ROOT}^518003502400041/1.2.250.1.215.1.2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from schemas.text_forms import NAME_LENGTH_MAX, optional_text_is_fit, texts_are_fit
+from schemas.forms.texts import NAME_LENGTH_MAX, optional_text_is_fit, texts_are_fit
 
 _TEXTS = st.none() | st.sampled_from(["", " ", "  ", "\u00a0", "ANNE", "L'ÉTÉ d'A", " A", "A\n"])
 texts = st.lists(_TEXTS | st.text(max_size=300), max_size=5)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from schemas.time_order import day_as_written, is_earlier_day, same_time
-from schemas.times import (
+from schemas.forms.time_order import day_as_written, is_earlier_day, same_time
+from schemas.forms.times import (
     ClinicalTime,
     four_times_exist,
     local_day,

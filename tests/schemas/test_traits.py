@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.messages import Traits
-from schemas.traits import (
+from schemas.feed.messages import Traits
+from schemas.forms.traits import (
     StrictTraits,
     comparable_name,
     completed,

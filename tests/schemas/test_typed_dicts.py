@@ -5,9 +5,11 @@ from typing import Any, Literal, get_type_hints, is_typeddict
 
 import pytest
 
-from schemas import access_messages, events, messages, outcomes, registry_shapes
-from schemas.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
-from schemas.registry import registry
+from schemas import events
+from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
+from schemas.feed import access_messages, messages, outcomes
+from schemas.feed import registry as registry_shapes
+from schemas.versions.catalogue import registry
 
 _PYTHON = {
     "string": str,

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from schemas import valuesets
-from schemas.times import time_exists
+from schemas.forms.times import time_exists
 
 
 def test_every_class_of_a_type_is_in_the_list_of_classes() -> None:

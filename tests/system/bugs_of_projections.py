@@ -34,7 +34,7 @@ def flags_forgotten() -> None:
 
 def masks_for_one_reader() -> None:
     """Only the patient's own view looks at the flags."""
-    policy = module("schemas.may_see")
+    policy = module("schemas.policy.may_see")
     professional = policy._Standing.PROFESSIONAL
     right = policy._RIGHTS[professional]
     free = policy._Right(policy.Flags(0), right.statuses)
@@ -43,7 +43,7 @@ def masks_for_one_reader() -> None:
 
 def replaced_ones_kept() -> None:
     """A replaced document stays on the timeline beside the new one."""
-    policy = module("schemas.may_see")
+    policy = module("schemas.policy.may_see")
     also = policy.DocumentStatus.DEPRECATED
     policy._RIGHTS = {
         standing: policy._Right(right.hidden_by, right.statuses | {also}, right.closed_too)

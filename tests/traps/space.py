@@ -21,10 +21,10 @@ from projections.opened import OpenedEvent, open_events
 from projections.timeline.fold import PersonFold, fold_person
 from projections.timeline.query import record_facts
 from projections.timeline.row import TimelineRow
-from schemas.codec import encode
+from schemas.codec.messages import encode
 from schemas.events import SCHEMA_OF
-from schemas.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
-from schemas.rejections import Rejection
+from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
+from schemas.rules.table.rejections import Rejection
 
 Message = tuple[str, dict[str, Any]]
 START = datetime(2026, 1, 1, tzinfo=UTC)

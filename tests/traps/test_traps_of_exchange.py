@@ -38,8 +38,8 @@ from projections import migrate_projections
 from projections.access.view import accesses_of
 from schemas.cda import CdaDocument, CdaRefusal, read_cda
 from schemas.events import DocumentStatus
-from schemas.may_do import Policy
-from schemas.may_see import Reader, ReaderKind
+from schemas.policy.may_do import Policy
+from schemas.policy.may_see import Reader, ReaderKind
 from schemas.valuesets import CLASS_OF_TYPE, ENDS, FORMATS, type_label
 from tests.projections.stores import project
 

@@ -18,7 +18,7 @@ from projections.notifications.tables import NotificationTables
 from projections.timeline.query import timeline_of
 from schemas.cda import read_cda
 from schemas.cda.document import CdaDocument
-from schemas.identity import INS_NIR, INS_NIR_DEMO, INS_NIR_TEST, accepted_oids
+from schemas.forms.identity import INS_NIR, INS_NIR_DEMO, INS_NIR_TEST, accepted_oids
 from tests.projections.stores import project
 
 CORSICA = ("185052A00412356", "270112B03304275")

@@ -9,7 +9,7 @@ from feed_messages import deposit
 from space import Space
 
 from projections.timeline.query import day_of
-from schemas.times import parse_time
+from schemas.forms.times import parse_time
 
 
 class TestTrap08:

@@ -15,7 +15,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 
 from schemas import events as names
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 
 
 @dataclass(frozen=True)

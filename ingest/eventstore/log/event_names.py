@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from ingest.eventstore.sessions import Session
 from schemas.events import SCHEMA_OF
-from schemas.registry import registry
+from schemas.versions.catalogue import registry
 
 from .batch import StoreError
 

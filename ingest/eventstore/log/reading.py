@@ -14,7 +14,7 @@ from ingest.eventstore.keys.key_ring import KeyRing
 from ingest.eventstore.keys.sealing import PREFIX, SealBroken, event_place
 from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import Int2Array, Int8Array, UuidArray
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from schemas.events import (
     DOCUMENT_CONTENT_ADDED,
     DOCUMENT_SUBMITTED,

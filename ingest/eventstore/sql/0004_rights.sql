@@ -1,4 +1,4 @@
--- Roles and what each may do here. The names and what they are for: ingest/eventstore/tables/rights.py.
+-- Roles and what each may do here. The names and what they are for: ingest/eventstore/rights.py.
 -- Files `*_rights.sql` are applied again by every migration, so they also serve a server on which
 -- somebody else makes the roles, later; every statement may be repeated.
 DO $$

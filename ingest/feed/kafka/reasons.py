@@ -16,7 +16,7 @@ from typing import Final
 
 from ingest.runtime.log_privacy import BLANK
 from ingest.runtime.settings import Settings
-from schemas.identity import MATRICULE_LIKE
+from schemas.forms.identity import MATRICULE_LIKE
 
 LINES_KEPT: Final = 200
 _NOISE: Final = re.compile(r"not ready|Bootstrap failed|Unable to bootstrap|Abort \(")

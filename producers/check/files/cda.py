@@ -19,9 +19,9 @@ from schemas.cda import Author as CdaAuthor
 from schemas.cda import CdaDocument, CdaRefusal, Coded, LegalAuthenticator, PatientIns, read_cda
 from schemas.cda.elements import CLINICAL_DOCUMENT, Element
 from schemas.cda.hardened import hardened_tree
-from schemas.identity import accepted_oids
-from schemas.messages import Provenance
-from schemas.rejections import REJECTIONS, Rejection
+from schemas.feed.messages import Provenance
+from schemas.forms.identity import accepted_oids
+from schemas.rules.table.rejections import REJECTIONS, Rejection
 
 from .places import place_and_line
 

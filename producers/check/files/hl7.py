@@ -15,7 +15,7 @@ from producers.hl7v2.order import Order, check_processing, read_order
 from producers.hl7v2.reading import read_message
 from producers.hl7v2.sender import spoken
 from producers.send.files import Request
-from schemas.rejections import Rejection
+from schemas.rules.table.rejections import Rejection
 
 from .cda import check_cda
 

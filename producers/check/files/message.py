@@ -17,12 +17,12 @@ import orjson
 
 from producers.check.finding import FileReport, Finding, of_rule
 from producers.check.rules.of_message import UNLOOKED, Judge
-from schemas.avro_types import Array, AvroType, Fixed, Primitive, Record, Union
-from schemas.codec import MARKER, Decoded, EncodeError, decode, encode
-from schemas.messages import TOPIC_OF
-from schemas.registry import registry
-from schemas.rejections import Rejection
-from schemas.rules.technical import DICOM_MIME_TYPE
+from schemas.codec.avro_types import Array, AvroType, Fixed, Primitive, Record, Union
+from schemas.codec.messages import MARKER, Decoded, EncodeError, decode, encode
+from schemas.feed.messages import TOPIC_OF
+from schemas.rules.document.technical import DICOM_MIME_TYPE
+from schemas.rules.table.rejections import Rejection
+from schemas.versions.catalogue import registry
 
 _BOM: Final = b"\xef\xbb\xbf"
 _DEPTH_MAX: Final = 32

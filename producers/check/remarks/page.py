@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from schemas.rejections import REJECTIONS
-from schemas.rules_page import escaped
+from schemas.rules.table.page import escaped
+from schemas.rules.table.rejections import REJECTIONS
 
 from .remarks import REMARKS, Remark
 

@@ -12,7 +12,7 @@ from typing import Final, cast
 from producers.check.finding import Finding, Severity, of_rule
 from schemas.cda import CdaRefusal, Problem, RefusalCode
 from schemas.cda.elements import Element, line_at
-from schemas.rejections import Rejection
+from schemas.rules.table.rejections import Rejection
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from schemas.rejections import Rejection
+from schemas.rules.table.rejections import Rejection
 
 FirstBroken = Callable[[Mapping[str, Any]], Rejection | None]
 Steps = tuple[str, ...]

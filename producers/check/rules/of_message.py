@@ -11,10 +11,9 @@ from hashlib import sha1, sha256
 from typing import Any, Final
 
 from producers.check.finding import Finding, Severity, of_rule
-from schemas.habilitation import Matrix
-from schemas.identity import Environment, accepted_oids
-from schemas.rejections import REMARKS_PAGE, Rejection
-from schemas.rules import (
+from schemas.forms.identity import Environment, accepted_oids
+from schemas.policy.habilitation import Matrix
+from schemas.rules.of_messages import (
     RULES_OF,
     SOFT_RULES_OF,
     content_findings,
@@ -24,7 +23,8 @@ from schemas.rules import (
     qualified,
 )
 from schemas.rules.profession import profession_may_feed
-from schemas.severities import Severities
+from schemas.rules.table.rejections import REMARKS_PAGE, Rejection
+from schemas.rules.table.severities import Severities
 
 from .every_rule import Broken, Steps, every_broken_rule
 from .valid_values import sound_value

@@ -6,7 +6,7 @@ from producers.simulator.population.authors import Machine, PatientAuthor, Write
 from producers.simulator.population.patients import Patient
 from producers.simulator.population.practice import Organisation, Professional
 from schemas import valuesets
-from schemas.health_identifiers import PERSON_ROOT
+from schemas.forms.health_identifiers import PERSON_ROOT
 
 from .elements import (
     UNKNOWN_PLACE,

@@ -5,7 +5,7 @@ from producers.simulator.cda.header import act_times
 from producers.simulator.moments import literal
 from producers.simulator.plan.planned import PlannedDocument
 from producers.simulator.population.authors import PatientAuthor, Writer
-from schemas.messages import Coded, Document, ReferenceId
+from schemas.feed.messages import Coded, Document, ReferenceId
 
 from .dicom_codes import MODALITIES, REGIONS
 

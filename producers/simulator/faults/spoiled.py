@@ -5,8 +5,8 @@ from random import Random
 from typing import Any, Final
 
 from producers.simulator.randomness import pick
-from schemas.identity import matricule_key
-from schemas.registry import registry
+from schemas.forms.identity import matricule_key
+from schemas.versions.catalogue import registry
 
 _MESSAGE_ID_END: Final = 26
 """Marker 2, fingerprint 8, messageId 16: then the length of the software's id."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
-from schemas.health_identifiers import PERSON_ROOT
-from schemas.may_do import MACHINE_ROLE
-from schemas.messages import Actor, Author, Provenance
+from schemas.feed.messages import Actor, Author, Provenance
+from schemas.forms.health_identifiers import PERSON_ROOT
+from schemas.policy.may_do import MACHINE_ROLE
 
 from .patients import Patient
 from .practice import Organisation, Professional

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from producers.simulator.moments import moment
 from producers.simulator.randomness import pick, stream
-from schemas.identity import INS_NIR_TEST, ins_key, matricule_key
-from schemas.may_do import PATIENT_ROLE
-from schemas.messages import Actor, Ins, Traits
+from schemas.feed.messages import Actor, Ins, Traits
+from schemas.forms.identity import INS_NIR_TEST, ins_key, matricule_key
+from schemas.policy.may_do import PATIENT_ROLE
 
 _YEARS: Final = range(1931, 2022)
 _MONTHS: Final = 12

@@ -13,8 +13,8 @@ from producers.simulator.moments import Offset, zone_of
 from producers.simulator.randomness import pick, stream, uuid_oid
 from producers.simulator.tables.rows import Sector, SoftwareRow
 from producers.simulator.tables.tables import SIRET
-from schemas.health_identifiers import ORGANISATION_ROOT, PATIENT_SPACE_ROOT, PERSON_ROOT
-from schemas.messages import Actor, Author, Provenance, Software
+from schemas.feed.messages import Actor, Author, Provenance, Software
+from schemas.forms.health_identifiers import ORGANISATION_ROOT, PATIENT_SPACE_ROOT, PERSON_ROOT
 
 from .patients import people
 

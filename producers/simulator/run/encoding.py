@@ -1,6 +1,6 @@
 """Encoding for batches of thousands: parts that come again are encoded once.
 
-The bytes are those of `schemas.codec.encode` (a test compares them), made from the same schemas.
+The bytes are those of `encode` in `schemas.codec` (a test compares them), by the same schemas.
 What repeats from message to message is one object here - a software, an actor, a person's INS and
 traits, an author - and is recognised by being the same object.
 """
@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from schemas.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
-from schemas.codec import MARKER
-from schemas.registry import registry
+from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
+from schemas.codec.messages import MARKER
+from schemas.versions.catalogue import registry
 
 Write = Callable[[Any], bytes]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.identity import ins_key
+from schemas.forms.identity import ins_key
 
 from .messages import Message
 

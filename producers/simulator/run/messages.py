@@ -11,7 +11,7 @@ from producers.simulator.content.content import ContentWriter
 from producers.simulator.content.metadata import document_metadata
 from producers.simulator.plan.planned import Expected, Planned, PlannedDocument
 from producers.simulator.randomness import between, stream
-from schemas.messages import TOPIC_OF, Provenance, Software
+from schemas.feed.messages import TOPIC_OF, Provenance, Software
 
 from .encoding import encode_repeating
 

@@ -13,8 +13,8 @@ from producers.simulator.plan.plan import Run
 from producers.simulator.plan.planned import ACCEPTED, Expected
 from producers.simulator.population.practice import Organisation, Practice
 from producers.simulator.randomness import stream, uuid_bytes
-from schemas.health_identifiers import ORGANISATION_ROOT
-from schemas.messages import Provenance, Software
+from schemas.feed.messages import Provenance, Software
+from schemas.forms.health_identifiers import ORGANISATION_ROOT
 
 from .messages import PATIENT_SPACE
 

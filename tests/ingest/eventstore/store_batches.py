@@ -12,8 +12,8 @@ from uuid import uuid4
 from ingest.eventstore import AppendBatch, EventStore, HeadChange, NewEvent, SourceAdvance
 from ingest.eventstore.keys.master_key import read_master_key
 from ingest.eventstore.log.batch import NewDeadLetter
-from schemas.codec import encode
-from schemas.unique_id import document_stream
+from schemas.codec.messages import encode
+from schemas.forms.unique_id import document_stream
 
 SOURCE = "cluster/documents/0"
 PROVENANCE: dict[str, Any] = {

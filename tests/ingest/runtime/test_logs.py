@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingest.runtime.kafka_logs import RateLimit
 from ingest.runtime.log_privacy import BLANK
 from ingest.runtime.logs import configure_logs, get_logger
-from schemas.identity import MATRICULE_LIKE
+from schemas.forms.identity import MATRICULE_LIKE
 
 MATRICULES = st.from_regex(
     r"[1-478][0-9]{2}(0[1-9]|1[0-2])([0-9]{2}|2[AB])[0-9]{8}", fullmatch=True

@@ -17,7 +17,7 @@ from projections.access.display import as_json, print_accesses
 from projections.access.view import SeenAccess, accesses_of
 from projections.readers import ReadingRules, reader_named
 from projections.timeline.query import timeline_of
-from schemas.may_see import Reader, ReaderKind
+from schemas.policy.may_see import Reader, ReaderKind
 from tests.projections.given import Log, author, milliseconds, provenance
 from tests.projections.stores import append, append_all, make_records, project
 

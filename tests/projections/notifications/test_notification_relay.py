@@ -10,7 +10,7 @@ from ingest.feed.types import Acknowledgement, Done, OutgoingRecord, Partition
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.notifications.relay import NotificationRelay, notices
-from schemas.codec import decode_event
+from schemas.codec.messages import decode_event
 from tests.projections.given import Log
 from tests.projections.stores import append_all, make_records, project
 

@@ -13,7 +13,7 @@ from ingest.eventstore.log.batch import RecordedEvent
 from projections.opened import open_events
 from projections.statistics.live import Statistics
 from projections.statistics.tables import StatisticsTables
-from schemas.may_see import NEVER_LISTED
+from schemas.policy.may_see import NEVER_LISTED
 from tests.projections.builds import ListedLog, apply_in_batches, fresh_build
 from tests.projections.histories import RECORDS, erased, histories
 

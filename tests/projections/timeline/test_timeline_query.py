@@ -13,7 +13,7 @@ from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.timeline.display import as_json
 from projections.timeline.query import PersonTimeline, by_day, timeline_of
-from schemas.may_see import WITHOUT_END, Reader, ReaderKind
+from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind
 from tests.projections.given import Log, author
 from tests.projections.stores import append, append_all, make_records, project
 

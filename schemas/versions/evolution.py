@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from itertools import combinations
 
-from .avro_types import Record, SchemaError
+from schemas.codec.avro_types import Record, SchemaError
+
 from .compatibility import incompatibilities
 from .schema_files import Schema, files_below, read_schema
 

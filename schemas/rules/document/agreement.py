@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from schemas.cda.identification import Identification
-from schemas.messages import Document
-from schemas.rejections import Rejection
-from schemas.time_order import same_time
-from schemas.times import time_exists
-from schemas.unique_id import canonical_unique_id
+from schemas.feed.messages import Document
+from schemas.forms.time_order import same_time
+from schemas.forms.times import time_exists
+from schemas.forms.unique_id import canonical_unique_id
+from schemas.rules.table.rejections import Rejection
 from schemas.valuesets import UNREFERENCED_FORMAT, formats_of
 
 Agreement = Callable[[Identification, Document], Rejection | None]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .identity import ins_key
+from schemas.forms.identity import ins_key
 
 
 def feed_key(datum: Mapping[str, Any]) -> str:

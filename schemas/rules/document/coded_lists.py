@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from schemas.messages import Document
-from schemas.rejections import Rejection, SoftRule
-from schemas.text_forms import ID_LENGTH_MAX, NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit
+from schemas.feed.messages import Document
+from schemas.forms.texts import ID_LENGTH_MAX, NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit
+from schemas.rules.table.rejections import Rejection, SoftRule
 from schemas.valuesets import EVENT_SYSTEMS, REFERENCE_ID_TYPES_DMP
 
 CODES_MAX: Final = 256

@@ -4,8 +4,8 @@
 
 from typing import Final
 
-from schemas.messages import Document
-from schemas.rejections import Rejection
+from schemas.feed.messages import Document
+from schemas.rules.table.rejections import Rejection
 from schemas.valuesets import KOS_FORMAT, KOS_TYPE, SIGNATURE_FORMATS, SIGNATURE_TYPE
 
 CDA_MIME_TYPES: Final = frozenset({"text/xml", "application/xslt+xml", "application/xml"})

@@ -8,8 +8,8 @@ from lxml import etree
 from schemas.cda import CdaRefusal
 from schemas.cda.hardened import hardened_tree
 from schemas.cda.identification import Identification, read_identification
-from schemas.messages import Document, Ins
-from schemas.rejections import Rejection
+from schemas.feed.messages import Document, Ins
+from schemas.rules.table.rejections import Rejection
 from schemas.valuesets import SIGNATURE_TYPE
 
 from .agreement import CONTRADICTIONS, DIFFERENCES

@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from schemas.messages import Document
-from schemas.rejections import Rejection, SoftRule
-from schemas.time_order import is_before, is_earlier_day
-from schemas.times import time_fault
+from schemas.feed.messages import Document
+from schemas.forms.time_order import is_before, is_earlier_day
+from schemas.forms.times import time_fault
+from schemas.rules.table.rejections import Rejection, SoftRule
 
 _MS_PER_DAY: Final = 86_400_000
 _TIMES: Final = (

@@ -32,8 +32,8 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from .events import DocumentStatus, Flags
-from .valuesets import TECHNICAL_TYPES
+from schemas.events import DocumentStatus, Flags
+from schemas.valuesets import TECHNICAL_TYPES
 
 MAJORITY: Final = 18
 PARIS: Final = ZoneInfo("Europe/Paris")

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from .valuesets import CLASS_OF_TYPE, CLASSES, SUBJECT_ROLES, TYPE_CODES, TYPES
+from schemas.valuesets import CLASS_OF_TYPE, CLASSES, SUBJECT_ROLES, TYPE_CODES, TYPES
 
 COLUMNS: Final = ("valid_from", "role", "documents", "rights")
 ALL_DOCUMENTS: Final = "*"

@@ -12,10 +12,11 @@ from typing import Any, Final, cast
 
 from fastavro import schemaless_reader
 
+from schemas.rules.table.rejections import Rejection
+from schemas.versions.catalogue import Registry, Schema, registry
+
 from .canonical import UNLIMITED, Reader, Unreadable, read, reader_of
 from .encoding import EncodeError, Writer, writer_of
-from .registry import Registry, Schema, registry
-from .rejections import Rejection
 
 __all__ = [
     "CONTENT_BYTES_MAX",

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from .messages import Actor, Ins
+from schemas.feed.messages import Actor, Ins
 
 
 class ActorKind(StrEnum):

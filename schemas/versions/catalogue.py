@@ -10,7 +10,8 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Self
 
-from .avro_types import Record, SchemaError
+from schemas.codec.avro_types import Record, SchemaError
+
 from .evolution import read_folder
 from .schema_files import Schema
 from .upcasters import RESOLVED_AS_IS, UPCASTERS, Step, Upcaster
@@ -91,11 +92,17 @@ def _check_steps(
         file = schemas[step][0].file
         if has_next and mentions == 0:
             raise SchemaError(
-                file, "", f"schemas/upcasters.py does not say how version {version + 1} reads it"
+                file,
+                "",
+                f"schemas/versions/upcasters.py does not say how version {version + 1} reads it",
             )
         if mentions > has_next:
-            raise SchemaError(file, "", "schemas/upcasters.py has an entry too many for it")
+            raise SchemaError(
+                file, "", "schemas/versions/upcasters.py has an entry too many for it"
+            )
     for name, version in sorted(upcasters | resolved_as_is):
         if (name, version) not in schemas:
             file = f"{name}.{version}.avsc"
-            raise SchemaError(file, "", "schemas/upcasters.py names it but it is not there")
+            raise SchemaError(
+                file, "", "schemas/versions/upcasters.py names it but it is not there"
+            )

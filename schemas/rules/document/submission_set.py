@@ -4,9 +4,9 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from schemas.messages import SubmissionSet
-from schemas.rejections import Rejection
-from schemas.text_forms import ID_LENGTH_MAX, TITLE_LENGTH_MAX, optional_text_is_fit
+from schemas.feed.messages import SubmissionSet
+from schemas.forms.texts import ID_LENGTH_MAX, TITLE_LENGTH_MAX, optional_text_is_fit
+from schemas.rules.table.rejections import Rejection
 from schemas.valuesets import CONTENT_TYPE_CODES
 
 _OID: Final = re.compile(r"(?:urn:oid:)?[0-2](?:\.(?:0|[1-9][0-9]*))+")

@@ -7,8 +7,9 @@ from typing import Any, Final, TypeAlias
 
 from fastavro import schemaless_writer
 
+from schemas.versions.schema_files import Schema
+
 from .avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, Record, Union
-from .schema_files import Schema
 
 Check: TypeAlias = Callable[[Any], bool]
 

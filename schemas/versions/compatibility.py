@@ -7,7 +7,7 @@ the tests.
 from collections.abc import Iterator
 from typing import Final
 
-from .avro_types import (
+from schemas.codec.avro_types import (
     Array,
     AvroType,
     Enum,

@@ -1,8 +1,7 @@
 """Rules on the metadata of a document (SPEC c.1, c.2)."""
 
-from schemas.messages import Document
-from schemas.rejections import Rejection
-from schemas.text_forms import (
+from schemas.feed.messages import Document
+from schemas.forms.texts import (
     ID_LENGTH_MAX,
     NAME_LENGTH_MAX,
     TEXT_LENGTH_MAX,
@@ -11,8 +10,9 @@ from schemas.text_forms import (
     optional_text_is_fit,
     text_is_fit,
 )
-from schemas.times import four_times_exist, time_exists
-from schemas.unique_id import canonical_unique_id, unique_id_is_well_formed
+from schemas.forms.times import four_times_exist, time_exists
+from schemas.forms.unique_id import canonical_unique_id, unique_id_is_well_formed
+from schemas.rules.table.rejections import Rejection
 from schemas.valuesets import (
     CLASS_OF_TYPE,
     FACILITY_CODES_DMP,

@@ -15,7 +15,8 @@ from fastavro.schema import (
     to_parsing_canonical_form,
 )
 
-from .avro_types import Record, SchemaError, short, tree_of
+from schemas.codec.avro_types import Record, SchemaError, short, tree_of
+
 from .lint import faults
 
 _FILE_NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\.([1-9][0-9]{0,3})\.avsc")

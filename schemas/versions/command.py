@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from schemas.feed.messages import NOTIFICATIONS, OUTCOMES, TOPIC_OF
+
+from .catalogue import Registry, Schema, SchemaError, registry
 from .evolution import Incompatibility, check_folder
-from .messages import NOTIFICATIONS, OUTCOMES, TOPIC_OF
-from .registry import Registry, Schema, SchemaError, registry
 
 UNFIT: Final = 1
 NOT_FOUND: Final = 6

@@ -1,4 +1,4 @@
-"""The page of documentation of the rules, made of the table: `python -m schemas.rules_page`.
+"""The page of documentation of the rules, made of the table: `python -m schemas.rules.table.page`.
 
 `docs/rules.md` is its output; a test keeps both equal.
 """
@@ -31,7 +31,7 @@ _HEAD: Final = """\
 # Rules
 
 What a message must keep to be taken, and what the answer says when it does not. This page is made
-of `schemas/valuesets/rejections.tsv` by `python -m schemas.rules_page > docs/rules.md`.
+of `schemas/valuesets/rejections.tsv` by `python -m schemas.rules.table.page > docs/rules.md`.
 
 Answers name a rule by its id and its code, which never change, and link here. **reject**: the
 message is refused and lies in the dead letters. **warn**: it is taken, and the answer says so.

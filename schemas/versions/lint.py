@@ -7,7 +7,18 @@ Why: sizes and times of reading must be bounded by the bytes (RELIABILITY 3.5), 
 from collections.abc import Iterator
 from typing import Final
 
-from .avro_types import Array, AvroType, Enum, Field, Fixed, Map, Primitive, Record, Union, short
+from schemas.codec.avro_types import (
+    Array,
+    AvroType,
+    Enum,
+    Field,
+    Fixed,
+    Map,
+    Primitive,
+    Record,
+    Union,
+    short,
+)
 
 VALUES_MAX: Final = 2000
 LOOPS_MAX: Final = 8  # Python allows 20 nested blocks, and who needs more

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from schemas.messages import Document
-from schemas.rejections import Rejection, SoftRule
-from schemas.time_order import is_earlier_day
+from schemas.feed.messages import Document
+from schemas.forms.time_order import is_earlier_day
+from schemas.rules.table.rejections import Rejection, SoftRule
 from schemas.valuesets import ENDS, SIGNATURE_TYPE
 
 from .coded_lists import SOFT_RULES_OF_LISTS, event_codes_known

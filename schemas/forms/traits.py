@@ -9,7 +9,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from .messages import Traits
+from schemas.feed.messages import Traits
 
 _LETTERS: Final = str.maketrans({"Œ": "OE", "Æ": "AE", "Ø": "O", "Ð": "D", "Đ": "D", "Ł": "L"})
 """Letters that no decomposition takes apart."""

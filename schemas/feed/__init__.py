@@ -1,0 +1,1 @@
+"""What the feed carries and answers, as typed dicts; imports forms."""

@@ -1,0 +1,1 @@
+"""Forms of identifiers, times, texts and traits, read and compared; imports the shapes of feed."""
