@@ -14,7 +14,7 @@ import ingest.commands.ingest
 import ingest.commands.registry
 import producers.commands
 import producers.registry.command
-import projections.commands
+import projections.commands.project
 import schemas.commands
 from deploy.broker import BrokerError, MissingProgramError
 from deploy.version import program_version
@@ -25,7 +25,7 @@ from ingest.runtime.postgres.database import store_dsn
 from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings, SettingsError
 from projections import migrate_projections, timeline_audit
-from projections.builds import NotMigrated
+from projections.rebuild.builds import NotMigrated
 
 EPILOG = (
     "Settings come from HISTOIRE_* variables: see `histoire config`. "
@@ -93,7 +93,7 @@ def make_app() -> typer.Typer:
         composed, audits=[timeline_audit], migrations=[_projection_tables]
     )
     composed.add_typer(_registry())
-    projections.commands.register(composed)
+    projections.commands.project.register(composed)
     schemas.commands.register(composed)
     deploy.commands.register(composed)
     return composed

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from projections.builds import live_build
+from projections.rebuild.builds import live_build
 from projections.snapshot import in_snapshot
 from projections.timeline.query import Entry, read_timeline
 from schemas.policy.may_see import Reader, ReaderKind, RecordFacts, is_minor

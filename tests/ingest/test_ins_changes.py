@@ -35,7 +35,7 @@ from ingest.read.interpret import Interpreted, Refused, interpret
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
-from projections.loop import ProjectionLoop
+from projections.live.loop import ProjectionLoop
 from projections.timeline.live import Timeline
 from projections.timeline.query import timeline_of
 from schemas.forms.identity import INS_NIA, INS_NIR, accepted_oids, ins_key, matricule_key

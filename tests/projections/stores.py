@@ -11,7 +11,7 @@ from ingest.eventstore import AppendBatch, EventStore, HeadChange, NewEvent, Rec
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
-from projections.loop import Progress, ProjectionLoop
+from projections.live.loop import Progress, ProjectionLoop
 from projections.projection import Projection
 from tests.projections.given import ins
 

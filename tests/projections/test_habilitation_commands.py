@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import variable
-from projections.habilitation_commands import register_habilitation
+from projections.commands.habilitation import register_habilitation
 from schemas.policy.habilitation import COLUMNS
 from tests.schemas.test_habilitation import MADE_UP_FILE
 

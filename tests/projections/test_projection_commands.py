@@ -17,7 +17,7 @@ from ingest.feed import ensure_topics, open_poller
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.postgres.database import store_dsn
 from ingest.runtime.settings import Settings, variable
-from projections.commands import register
+from projections.commands.project import register
 from schemas.codec.messages import decode_event
 from schemas.feed.messages import NOTIFICATIONS
 from schemas.forms.identity import matricule_key

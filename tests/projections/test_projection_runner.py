@@ -13,11 +13,11 @@ from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections import ProjectionCheck, forget_in_projections, timeline_audit
-from projections.builds import live_build
-from projections.loop import ProjectionLoop
+from projections.live.loop import ProjectionLoop
+from projections.live.runner import CheckpointMoved, Halted, NotOwner, Runner
+from projections.live.subscription import Subscription
 from projections.opened import open_events
-from projections.runner import CheckpointMoved, Halted, NotOwner, Runner
-from projections.subscription import Subscription
+from projections.rebuild.builds import live_build
 from projections.timeline.live import Timeline
 from projections.timeline.tables import TimelineTables
 from schemas.forms.unique_id import document_stream

@@ -11,7 +11,7 @@ from planting import apart, module
 
 def checkpoint_first() -> None:
     """The checkpoint of a projection is committed before its rows."""
-    runner = module("projections.runner")
+    runner = module("projections.live.runner")
     original = runner.advance
     runner.hold_live = _live_number
     runner.advance = lambda cursor, *arguments: apart(
@@ -21,7 +21,7 @@ def checkpoint_first() -> None:
 
 def pages_skip() -> None:
     """Each page begins one position too late."""
-    subscription = module("projections.subscription").Subscription
+    subscription = module("projections.live.subscription").Subscription
     original = subscription.read_after
     subscription.read_after = lambda self, position, limit: original(self, position + 1, limit)
 

@@ -123,7 +123,7 @@ def _append_of_library() -> bool:
 
 def a_kill_among_documents() -> None:
     """Projecting dies once the timeline has rows of documents that are not committed."""
-    projections = module("projections.runner")
+    projections = module("projections.live.runner")
     apply, passes = projections.Runner._apply, projections.passes
     among_documents = False
 

@@ -22,7 +22,7 @@ from projections.statistics.figures import (
 )
 from schemas.valuesets import FACILITIES, type_label
 
-from .command_errors import clear_errors
+from .errors import clear_errors
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
 

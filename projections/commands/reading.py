@@ -18,13 +18,13 @@ from ingest.runtime.settings import Settings
 from projections.access.display import as_json as access_as_json
 from projections.access.display import print_accesses
 from projections.access.view import accesses_of
+from projections.readers import named_reader, reader_named, reading_rules
 from projections.timeline.display import as_json, print_timeline
 from projections.timeline.query import timeline_of
 from schemas.forms.identity import ins_key
 from schemas.policy.may_see import Reader
 
-from .command_errors import clear_errors
-from .readers import named_reader, reader_named, reading_rules
+from .errors import clear_errors
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]

@@ -19,7 +19,10 @@ from ingest.eventstore import EventStore
 from ingest.runtime.crash_points import passes
 from ingest.runtime.postgres.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
+from projections.live.runner import withhold_forgotten
 from projections.notifications.live import NEVER_REBUILT
+from projections.opened import open_events, refuse_unknown
+from projections.projection import Comparison, Projection
 from projections.timeline.rebuild import rebuild_timeline
 
 from .builds import (
@@ -33,9 +36,6 @@ from .builds import (
     new_build,
     switch,
 )
-from .opened import open_events, refuse_unknown
-from .projection import Comparison, Projection
-from .runner import withhold_forgotten
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from ingest.runtime.postgres.arrays import Int8Array
 from ingest.runtime.postgres.database import connect, transaction
+from projections.projection import EventLog, Projection
 
 from .builds import all_builds, hold_live
-from .projection import EventLog, Projection
 
 
 def forget_records(

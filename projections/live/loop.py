@@ -18,9 +18,9 @@ from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.database import UnknownCommit, connect, is_transient, store_dsn
 from ingest.runtime.settings import Settings
 from projections.notifications.relay import NotificationRelay, notices
+from projections.projection import Projection
 
-from .loop_metrics import LoopMetrics
-from .projection import Projection
+from .metrics import LoopMetrics
 from .runner import CheckpointMoved, Halted, NotOwner, Runner
 from .subscription import Subscription, WakeUp
 

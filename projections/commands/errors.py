@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from ingest.eventstore import StoreError
 from ingest.eventstore.tables.migrations import MigrationError
 from ingest.runtime.console import CommandError, Exit
-
-from .builds import NotMigrated
-from .opened import EventRefused
-from .replay import ReplayRefused
-from .runner import NotOwner, OtherVersion
+from projections.live.runner import NotOwner, OtherVersion
+from projections.opened import EventRefused
+from projections.rebuild.builds import NotMigrated
+from projections.rebuild.replay import ReplayRefused
 
 
 @contextmanager

@@ -15,8 +15,7 @@ from typing import Any, Final
 import psycopg
 
 from ingest.runtime.postgres.database import connect, transaction
-
-from .projection import Projection
+from projections.projection import Projection
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[Any]
@@ -53,7 +52,7 @@ def migrate(dsn: str, projections: Sequence[Projection]) -> list[str]:
     made = []
     with connect(dsn, application_name="histoire-migrate") as conn, transaction(conn):
         conn.execute("select pg_advisory_xact_lock(%s, %s)", MIGRATION_LOCK)
-        conn.execute(files("projections").joinpath("builds.sql").read_bytes())
+        conn.execute(files("projections.rebuild").joinpath("builds.sql").read_bytes())
         cursor = conn.cursor()
         grant_rights(cursor)
         for projection in projections:
@@ -88,7 +87,7 @@ def grant_rights(cursor: Cursor) -> None:
     """All tables belong to `histoire_project` and are for readers to read, where the roles exist
     and we may give them away.
     """
-    cursor.execute(files("projections").joinpath("rights.sql").read_bytes())
+    cursor.execute(files("projections.rebuild").joinpath("rights.sql").read_bytes())
 
 
 def drop_build(cursor: Cursor, projection: Projection, number: int) -> None:

@@ -14,11 +14,11 @@ from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.arrays import Int8Array
 from ingest.runtime.postgres.database import transaction, transaction_timeouts
+from projections.opened import EventRefused, OpenedEvent, refuse_unknown
+from projections.projection import EventLog, Projection
+from projections.rebuild.builds import OWNER_LOCKS, Build, advance, hold_live, live_build
 from schemas.codec.messages import StoredEventError
 
-from .builds import OWNER_LOCKS, Build, advance, hold_live, live_build
-from .opened import EventRefused, OpenedEvent, refuse_unknown
-from .projection import EventLog, Projection
 from .subscription import Page, Subscription
 
 Connection = psycopg.Connection[tuple[Any, ...]]

@@ -10,9 +10,8 @@ from typing import Any, Final
 import psycopg
 
 from ingest.runtime.postgres.database import connect
-
-from .opened import OpenedEvent, open_events
-from .projection import EventLog
+from projections.opened import OpenedEvent, open_events
+from projections.projection import EventLog
 
 CHANNEL: Final = "histoire_events"
 

@@ -13,14 +13,14 @@ from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.settings import Settings
+from projections.live.loop import ProjectionLoop
+from projections.rebuild.replay import Replay, ReplayResult
+from projections.registry import PROJECTIONS, projection_named
 
-from .command_errors import clear_errors
-from .habilitation_commands import register_habilitation
-from .listing_commands import register_listing
-from .loop import ProjectionLoop
-from .reading_commands import register_reading
-from .registry import PROJECTIONS, projection_named
-from .replay import Replay, ReplayResult
+from .errors import clear_errors
+from .habilitation import register_habilitation
+from .listing import register_listing
+from .reading import register_reading
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
 

@@ -1,0 +1,1 @@
+"""The commands of projections; imports every room of projections."""

@@ -1,0 +1,3 @@
+"""Versions of a projection beside each other: built again, compared, switched; imports the
+projections.
+"""
