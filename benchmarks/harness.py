@@ -66,7 +66,9 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """`of` beside `to`, in things per second; `aim` is what DESIGN asks for, never enforced."""
+    """`of` beside `to`, in things per second; `aim` is what decision 0039 asks for, never
+    enforced.
+    """
 
     of: str
     to: str

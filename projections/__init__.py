@@ -1,4 +1,4 @@
-"""Projections: read models folded from the log (DESIGN 7)."""
+"""Projections: read models folded from the log (decision 0024)."""
 
 from .audit import ProjectionCheck, timeline_audit
 from .registry import PROJECTIONS, forget_in_projections, migrate_projections

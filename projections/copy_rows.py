@@ -1,4 +1,4 @@
-"""Rows in PostgreSQL's binary COPY format: the cheapest way in (EVENTSOURCING 9, STORE 8)."""
+"""Rows in PostgreSQL's binary COPY format: the cheapest way in (decision 0039)."""
 
 from __future__ import annotations
 

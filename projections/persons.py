@@ -1,4 +1,4 @@
-"""Persons: sets of linked records (DESIGN 6.3). A person's number is that of his lowest record.
+"""Persons: sets of linked records (decision 0028). A person's number is that of his lowest record.
 
 A link is an edge between two records; `record_linked` and `record_unlinked` stand in the streams of
 both, so either of the two events makes or undoes it. Tables hold linked records only: a record that

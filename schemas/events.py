@@ -84,7 +84,7 @@ SCHEMA_OF: Final[Mapping[str, str]] = {
 
 
 class Flags(IntFlag):
-    """Visibility flags of a document, as kept in `stream.flags` (DESIGN 6.1; SPEC c.4)."""
+    """Visibility flags of a document, as kept in `stream.flags` (decision 0010; SPEC c.4)."""
 
     MASQUE_PS = 1
     INVISIBLE_PATIENT = 2

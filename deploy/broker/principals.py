@@ -118,7 +118,7 @@ def _software(user: str, kinds: Any) -> Software:
 
 
 def _of_software(software: Software, settings: Settings) -> Iterator[Right]:
-    # Write is enough to produce idempotently, and includes being told of the topic (KAFKA 8).
+    # Write is enough to produce idempotently, and includes being told of the topic (decision 0037).
     user, prefix = software.user, settings.topic_prefix
     for topic in dict.fromkeys(KINDS[kind] for kind in software.kinds):
         yield Right(user, "Write", TOPIC, prefix + topic)

@@ -1,4 +1,4 @@
-"""A secured cluster: its authority, its certificate, its administrator (KAFKA.md 8).
+"""A secured cluster: its authority, its certificate, its administrator (decision 0037).
 
 Everything lies below home/broker/security, readable by us alone. No password is ever an argument
 of a process or a line of a log.

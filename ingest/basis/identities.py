@@ -24,7 +24,7 @@ class DeclaredReader:
         """What is declared on these records, of those on which anything is; their keys not erased.
 
         As of the versions given: what was appended since is left out, and found by the re-check of
-        the record's version when the batch is appended (DESIGN 6.4, step 5).
+        the record's version when the batch is appended (decision 0014).
         """
         asked = {r: head.version for r, head in heads.items() if may_be_declared(*head)}
         unknown = {r: v for r, v in asked.items() if self._known.get(r, _NOTHING)[0] != v}

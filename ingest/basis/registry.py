@@ -1,7 +1,7 @@
 """Reads the entries of the registry that a batch rests on.
 
 Kept by version: a head that has not moved is not read again. What was read is looked up once more
-under the lock (DESIGN 6.4 step 5), so a decision never depends on what is kept here.
+under the lock (decision 0014), so a decision never depends on what is kept here.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,6 @@
-"""Decides a batch in message order and puts together what one transaction writes (DESIGN 6.4)."""
+"""Decides a batch in message order and puts together what one transaction writes (decision
+0014).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

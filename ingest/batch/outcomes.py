@@ -15,7 +15,7 @@ from .outcome_bytes import encode_outcomes
 
 
 def outcome_of(arrival: Arrival, decided_at_ms: int, rules_page: str = RULES_PAGE) -> Outcome:
-    """The answer as its sender gets it: no INS, no uniqueId, no free text (DESIGN 5).
+    """The answer as its sender gets it: no INS, no uniqueId, no free text (decision 0006).
 
     `rules_page`: where the rules are explained.
     """

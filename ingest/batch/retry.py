@@ -1,6 +1,6 @@
 """Dead letters decided again, against the store, and marked in the same transaction.
 
-DESIGN 6.7. A letter is never published anew. Each retry is its next attempt, with an outcome.
+decision 0020. A letter is never published anew. Each retry is its next attempt, with an outcome.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,5 @@
-"""One poll = one batch = one transaction (DESIGN 6.4): read, decide, append, and what may go wrong.
+"""One poll = one batch = one transaction (decision 0014): read, decide, append, and what may go
+wrong.
 
 Passing faults (database, keys or document bytes away) are waited for with the same batch; they
 never make dead letters.

@@ -33,10 +33,10 @@ from .metrics import IngestionMetrics
 from .rejection_limit import RejectionLimit
 
 SWITCH_SECONDS: Final = 0.0002
-"""With a writing thread a third faster than the default of 5 ms (STORE 8)."""
+"""With a writing thread a third faster than the default of 5 ms (decision 0039)."""
 COLLECT_BATCHES: Final = 500
-"""The collector is off in the loop (the largest single gain, STORE 8); what cycles there are is
-collected when the feed is idle, or after so many batches."""
+"""The collector is off in the loop (the largest single gain, decision 0039); what cycles there
+are is collected when the feed is idle, or after so many batches."""
 UNOWNED_SECONDS: Final = 30.0
 """With `until_idle`: how long to wait for partitions that other members hold."""
 

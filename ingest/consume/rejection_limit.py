@@ -1,4 +1,4 @@
-"""Stops a feed that turns into dead letters: a bad deploy must not be swallowed (DESIGN 6.7)."""
+"""Stops a feed that turns into dead letters: a bad deploy must not be swallowed (decision 0021)."""
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a message about access to a record comes to (DESIGN 6.3; SPEC d.5, h; TRAPS 17, 19).
+"""What a message about access to a record comes to (decision 0029; SPEC d.5, h; TRAP 17, 19).
 
 The table of states and messages is in `decide_record`. Why it is as it is:
 

@@ -1,4 +1,4 @@
-"""`decide`: what a message comes to, given what is known. Pure; DESIGN 6.3 and 6.6.
+"""`decide`: what a message comes to, given what is known. Pure; decision 0007, decision 0018.
 
 A decision never changes `Known`: `apply_decision` does, so that the next message of the batch sees
 it.

@@ -1,4 +1,6 @@
-"""What a deposit comes to (DESIGN 6.6, SPEC d.1, d.2): stored, repeated, in conflict, refused."""
+"""What a deposit comes to (decision 0017, SPEC d.1, d.2): stored, repeated, in conflict,
+refused.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -82,7 +84,7 @@ def decide_deposit(known: Known, message: Interpreted) -> Decision | Rejection:
 
 
 def feeding_forbidden(state: int) -> Rejection | None:
-    """Closed, opposed, revoked: in that order (DESIGN 6.3, SPEC d.5, a.4)."""
+    """Closed, opposed, revoked: in that order (decision 0029, SPEC d.5, a.4)."""
     if not state & _CLOSED_OPPOSED_REVOKED:
         return None
     return next(rejection for bit, rejection in _FORBIDS if state & bit)
@@ -141,7 +143,7 @@ def different_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | N
 
 
 def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejection:
-    """A document that was not there: the record is opened with it if need be (DESIGN 6.3)."""
+    """A document that was not there: the record is opened with it if need be (decision 0007)."""
     stream, datum = message.stream, message.datum
     assert stream is not None
     warnings = list[Rejection]()
@@ -205,7 +207,7 @@ def _may_not_replace(
     """Not another person's, not deleted, and only by an author of the old one or his organisation.
 
     A target already replaced may be replaced again: a forked chain is shown with both branches
-    (TRAPS 15).
+    (TRAP 15).
     """
     if not known.same_person(record, target.record):
         return Rejection("target_of_other_person", "document.replaces")
@@ -250,7 +252,7 @@ def _replaced_by_waiting(
     waiting: tuple[bytes, ...],
     so_far: list[Event],
 ) -> list[Event]:
-    """The document comes after those that replace it: it is replaced at once (DESIGN 6.6).
+    """The document comes after those that replace it: it is replaced at once (decision 0018).
 
     A link that proves to be to another person's document, or by somebody not entitled, or that
     would close a circle, is dropped: its document stays, this one is not replaced by it.
@@ -289,7 +291,7 @@ def _replaced_by_waiting(
 def entitled_to_replace(
     known: Known, successor: Mapping[str, Any], authors: tuple[int, ...], first: Submitted | None
 ) -> bool:
-    """Whether who deposits this may replace a document of these authors (TRAPS 14)."""
+    """Whether who deposits this may replace a document of these authors (TRAP 14)."""
     actor = successor["provenance"]["actor"]
     authorship = authorship_of(actor, authors, known.author_hash, first)
     kind = actor_kind(actor, successor["ins"])

@@ -1,4 +1,4 @@
-"""What a life-cycle message for a document comes to (DESIGN 6.6; SPEC c.4, d.1).
+"""What a life-cycle message for a document comes to (decision 0018; SPEC c.4, d.1).
 
 The record's state (closed, opposed, revoked) forbids feeding only: a document filed wrongly must
 still be taken out of a closed record, and a mask must still be set.
@@ -114,7 +114,7 @@ def _not_entitled(known: Known, message: Interpreted, state: DocumentState) -> R
 
 
 def _change_visibility(known: Known, message: Interpreted, state: DocumentState) -> list[Event]:
-    """One event per flag turned on or off (TRAPS 16); the patient's mask goes on to successors."""
+    """One event per flag turned on or off (TRAP 16); the patient's mask goes on to successors."""
     datum, events = message.datum, list[Event]()
     assert message.stream is not None
     by_patient = actor_kind(datum["provenance"]["actor"], datum["ins"]) in _BY_THE_PATIENT

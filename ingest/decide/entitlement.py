@@ -48,7 +48,7 @@ def not_entitled(known: Known, message: Interpreted) -> Rejection | None:
 
 def came_of_age(known: Known, message: Interpreted) -> Rejection | None:
     """A representative has nothing to say on the documents of a person known to be of age when it
-    happened (SPEC h.3, TRAPS 19).
+    happened (SPEC h.3, TRAP 19).
 
     Of a person whose birth date nobody declared he may mask them: it is on another topic, so that
     it may be read later, and a mask that is refused shows what should be hidden.

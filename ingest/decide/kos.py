@@ -1,4 +1,4 @@
-"""A KOS follows the imaging report that it serves (SPEC g; TRAPS 25).
+"""A KOS follows the imaging report that it serves (SPEC g; TRAP 25).
 
 Both name the study, or the accession, in their `referenceIdList`. When no report of a study is
 left that is not deleted, its KOS is deleted; when all that are left are archived, it is archived;

@@ -1,4 +1,6 @@
-"""The patient's mask follows his document through its versions, as explicit events (DESIGN 6.6)."""
+"""The patient's mask follows his document through its versions, as explicit events (decision
+0019).
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a message about a record or an identity comes to (DESIGN 6.3; SPEC a.4, d.5).
+"""What a message about a record or an identity comes to (decision 0029; SPEC a.4, d.5).
 
 States of a record: reserved (no event yet), open, opposed, closed, revoked, in any combination; the
 first row that holds is the answer. `-`: as the line below; unchanged: nothing to change.
@@ -38,7 +38,7 @@ record every line holds, for no order holds between topics, but RecordAccess: `r
 - *Newborn*: a provisional identity feeds nothing (SPEC a.4). Documents on the child wait at their
   producer until his own INS is qualified, then come with the dates of their acts (SPEC c.2). They
   are never filed under the mother's INS, and the two are never linked: LinkIns says that two
-  records are one person's, and would show each the other's documents (TRAPS 7). What is about the
+  records are one person's, and would show each the other's documents (TRAP 7). What is about the
   mother stands in hers.
 """
 
@@ -121,7 +121,7 @@ def _link(known: Known, message: Interpreted, record: int) -> Decision | Rejecti
 
 def _declare(known: Known, message: Interpreted, record: int) -> Decision:
     """Each declaration is a fact of its day and is kept; it gives qualification back, or takes it
-    when a strict trait changed without a newer answer of INSi (SPEC a.4, rule 27; TRAPS 6).
+    when a strict trait changed without a newer answer of INSi (SPEC a.4, rule 27; TRAP 6).
     """
     datum, stream = message.datum, record_stream(record)
     fields = ("provenance", "ins", "traits", "insiRequestedAt")
@@ -138,7 +138,7 @@ def _declare(known: Known, message: Interpreted, record: int) -> Decision:
 
 
 def _revoke(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    """Also for an INS not met before: nothing may be fed under it (TRAPS 6)."""
+    """Also for an INS not met before: nothing may be fed under it (TRAP 6)."""
     return None if head.state & RecordState.REVOKED else (IDENTITY_REVOKED, _with_reason(datum))
 
 
@@ -157,7 +157,7 @@ def _open(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 def _activate(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
     """Also for an INS not met before: the document that opens the record may be read later, since
-    it comes on another topic (DESIGN 6.6).
+    it comes on another topic (decision 0018).
     """
     if head.state & RecordState.CLOSED:
         return Rejection("record_closed", "ins")
@@ -167,7 +167,8 @@ def _activate(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 
 def _close(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    """Also for an INS not met before: what is deposited later finds a closed record (DESIGN 6.6).
+    """Also for an INS not met before: what is deposited later finds a closed record (decision
+    0018).
 
     Were it refused, the order in which two topics are read would leave the record open. A death is
     a new fact on a closed record too: its owner cannot have it opened again any more.
@@ -180,7 +181,7 @@ def _close(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 
 def _oppose(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    """Also for an INS not met before: the record is made as an opposed one (DESIGN 6.3)."""
+    """Also for an INS not met before: the record is made as an opposed one (decision 0029)."""
     return None if head.state & RecordState.OPPOSED else (RECORD_OPPOSED, _with_reason(datum))
 
 

@@ -1,10 +1,11 @@
 """What becomes of versions of a document that lie on two records, when these are linked.
 
 A replacement of another person's document is refused, or, when it came first, stored without
-`replaced` (DESIGN 6.6). A link says that the two were one person: then the old version is replaced
+`replaced` (decision 0018). A link says that the two were one person: then the old version is
+replaced
 after all, whichever order they came in, and the patient's mask passes to the new one as it does
 within one record. Nothing is taken back when the link is undone: the timeline shows a document
-again whose successor is another person's (DESIGN 6.3).
+again whose successor is another person's (decision 0028).
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The event store: the only door to the log, the keys and the document bytes (DESIGN 6)."""
+"""The event store: the only door to the log, the keys and the document bytes (decision 0010)."""
 
 from ingest.eventstore.keys.store_secrets import Migrated, migrate
 from ingest.eventstore.log.batch import (

@@ -79,7 +79,7 @@ class Session:
 
     @contextmanager
     def writing(self) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
-        """One short transaction that writes what may be written twice (DESIGN 6.4: with limits).
+        """One short transaction that writes what may be written twice (decision 0014: with limits).
 
         Raises psycopg errors: OperationalError also when the connection was lost at COMMIT.
         """

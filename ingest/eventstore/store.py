@@ -165,7 +165,7 @@ class EventStore:
     # Writing
 
     def append(self, batch: AppendBatch) -> Appended:
-        """The whole batch is committed, exactly once, or nothing of it is (DESIGN 6.4).
+        """The whole batch is committed, exactly once, or nothing of it is (decision 0014).
 
         Raises Fenced, LostRace, UnknownCommit as their docstrings say; KeyMissing; BatchRefused for
         a batch that contradicts itself; OSError when the content home is away; psycopg.Error.

@@ -1,4 +1,4 @@
-"""The identity declared on a record, and what a message says against it (SPEC a.3, a.4; TRAPS 6).
+"""The identity declared on a record, and what a message says against it (SPEC a.3, a.4; TRAP 6).
 
 The fold of a record's `identity_declared` events. Pure.
 """
@@ -56,7 +56,7 @@ def _is_newer(asked: int | None, known: int | None) -> bool:
 
 def traits_differ(declared: Declared | None, said: Traits | None) -> Rejection | None:
     """The traits a document came with are those declared on its record (SPEC a.4: filing by itself
-    needs strict equality of traits, anything else a human; TRAPS 7).
+    needs strict equality of traits, anything else a human; TRAP 7).
 
     Nothing is compared where one of the two is not said.
     """

@@ -22,7 +22,7 @@ from .identity import Declared
 from .registry import RegistryEntry
 
 _RECORDS: Final = UUID("6f0a4b0e-2d3c-5b77-9d1e-7a54c1d0e8f2").bytes
-"""Namespace of record streams. A constant of ours, for ever (DESIGN 6.1)."""
+"""Namespace of record streams. A constant of ours, for ever (decision 0011)."""
 
 AuthorHash = Callable[[str], int]
 """The keyed hash of an author's or organisation's identifier (`stream.authors`)."""
@@ -96,7 +96,7 @@ def authors_of(authors: list[Author], author_hash: AuthorHash) -> tuple[int, ...
 
 
 def is_author_or_org(actor: Actor, authors: tuple[int, ...], author_hash: AuthorHash) -> bool:
-    """Whether the caller, or the organisation he acts for, is among these (TRAPS 14)."""
+    """Whether the caller, or the organisation he acts for, is among these (TRAP 14)."""
     organisation = actor["organisationId"]
     return author_hash(actor["id"]) in authors or (
         bool(organisation) and author_hash(str(organisation)) in authors
@@ -183,7 +183,7 @@ class Known:
             said.append(Said(_IN_BATCH + self.in_batch, event.name, event.datum))
 
     def person(self, record: int) -> frozenset[int]:
-        """Every record linked to this one, directly or not, itself included (DESIGN 6.3)."""
+        """Every record linked to this one, directly or not, itself included (decision 0028)."""
         found, todo = {record}, [record]
         while todo:
             for other in self.links.get(todo.pop(), ()):
@@ -198,7 +198,7 @@ class Known:
 
     def is_replaced(self, stream: bytes) -> bool:
         """Whether a document of the same person replaces it: what another person's had replaced
-        is current again once the link of the two is undone (DESIGN 6.3).
+        is current again once the link of the two is undone (decision 0028).
         """
         return any(self.is_of_one_person(stream, by) for by in self.successors.get(stream, ()))
 

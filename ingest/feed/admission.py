@@ -1,7 +1,7 @@
 """What is checked before a record is sent, the same for every feed.
 
-A record that the broker refuses kills an idempotent producer and fails its whole batch (KAFKA 2
-and 6): so nothing it would refuse is ever sent.
+A record that the broker refuses kills an idempotent producer and fails its whole batch (decision
+0009): so nothing it would refuse is ever sent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .backpressure import Outstanding
 from .types import Done, OutgoingRecord, PublishFailure
 
 OVERHEAD_BYTES = 90
-"""What Kafka counts for a record beside key and value (KAFKA 6)."""
+"""What Kafka counts for a record beside key and value (decision 0009)."""
 MAX_AHEAD_MS = 50 * 60 * 1000
 """Brokers refuse a timestamp more than an hour ahead of their clock."""
 _HEADER_BYTES = 10

@@ -35,7 +35,7 @@ def is_traceparent(text: str) -> bool:
 def traceparent_of(headers: Headers) -> str | None:
     """The trace context of a record, to be passed on; None when it has none that is well formed.
 
-    One that holds what could be a matricule is not passed on either: no INS leaves (DESIGN 5).
+    One that holds what could be a matricule is not passed on either: no INS leaves (decision 0038).
     """
     for name, value in headers:
         if name == TRACEPARENT and value is not None and len(value) == _LENGTH:

@@ -16,7 +16,8 @@ def partition_of(key: bytes, partitions: int) -> int:
     """The partition, 0 to `partitions` - 1, of a key that is not empty.
 
     Equal to Java's `toPositive(murmur2(key)) % partitions`. librdkafka's default is another one:
-    its clients must set `partitioner=murmur2_random`, else a patient's order breaks (KAFKA 7).
+    its clients must set `partitioner=murmur2_random`, else a patient's order breaks (decision
+    0002).
     """
     return _positive_hash(key) % partitions
 

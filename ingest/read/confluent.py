@@ -1,4 +1,5 @@
-"""The Confluent wire format, where a registry is configured: its header becomes ours (DESIGN 5).
+"""The Confluent wire format, where a registry is configured: its header becomes ours (decision
+0003).
 
 `00`, the number of the schema in the registry (4 bytes, big-endian), then Avro binary. The number
 is replaced by marker and fingerprint before anything is read or stored, so that what is stored can

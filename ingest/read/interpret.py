@@ -194,7 +194,7 @@ def _interpreted(
 def _place_right(
     record: FeedRecord, partition: Partition, key: str, context: Context
 ) -> Rejection | None:
-    """Key = `feed_key` of the body; partition = murmur2 of the key (DESIGN 5)."""
+    """Key = `feed_key` of the body; partition = murmur2 of the key (decision 0002)."""
     given = record.key
     if not given:
         return Rejection("key_missing")
@@ -206,7 +206,7 @@ def _place_right(
 
 
 def _message_id_right(headers: Headers, message_id: bytes) -> Rejection | None:
-    """ce_id, where there is one, is the message's identifier (DESIGN 5)."""
+    """ce_id, where there is one, is the message's identifier (decision 0002)."""
     for name, value in headers:
         if name == "ce_id":
             given = (value or b"").replace(b"-", b"").lower()

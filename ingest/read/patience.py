@@ -48,5 +48,5 @@ def _service_of(error: Exception) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether waiting may help; never a reason to refuse a message (DESIGN 6.7)."""
+    """Whether waiting may help; never a reason to refuse a message (decision 0021)."""
     return is_transient(error) or isinstance(error, (OSError, FeedUnavailable))

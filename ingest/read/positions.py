@@ -1,6 +1,6 @@
 """Where to go on reading: stored positions, checked against the feed as it is.
 
-DESIGN 6.5, KAFKA 4. An offset alone does not identify a record: a topic made anew, or a log cut and
+decision 0016. An offset alone does not identify a record: a topic made anew, or a log cut and
 grown again, is read on silently. What does not fit halts, and says how to go on.
 """
 

@@ -1,4 +1,4 @@
-"""The balance sheet proved, from broker offsets to the events of the log (DESIGN 6.7).
+"""The balance sheet proved, from broker offsets to the events of the log (decision 0022).
 
 Nothing is trusted twice: counters are compared with offsets, with rows, and with each other.
 """

@@ -1,7 +1,7 @@
 """What is old goes: read records of the embedded feed, published outcomes, orphaned bytes.
 
-The feed holds clear INS and whole documents, so its retention is a promise (DESIGN 5). Kafka keeps
-it by itself; here the relay's process does, each hour.
+The feed holds clear INS and whole documents, so its retention is a promise (decision 0038). Kafka
+keeps it by itself; here the relay's process does, each hour.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Publishes the outcomes of committed batches, keyed by software, at least once (DESIGN 5)."""
+"""Publishes the outcomes of committed batches, keyed by software, at least once (decision 0006)."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence

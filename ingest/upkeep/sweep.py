@@ -1,4 +1,4 @@
-"""Removing document bytes that no event refers to, a day after they were written (DESIGN 6.2).
+"""Removing document bytes that no event refers to, a day after they were written (decision 0013).
 
 The store sweeps in two steps, since a deposit may come to refer to a file while it is judged: so
 two sweeps never run at once, nor soon after each other. When the last one ran stands in a file

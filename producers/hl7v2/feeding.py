@@ -76,7 +76,7 @@ def feeding(order: Order, found: CdaDocument | None, provenance: Provenance) -> 
 
 
 def _deposit(order: Order, found: CdaDocument, provenance: Provenance) -> dict[str, Any]:
-    """A replacement whose only change is its flags says so: it is no new result (TRAPS 13)."""
+    """A replacement whose only change is its flags says so: it is no new result (TRAP 13)."""
     assert order.content is not None
     replaces = _replaced(order, found)
     flags = Flags(

@@ -219,7 +219,7 @@ class Hl7Sender(FileSender):
         found = document_of(order, settings.environment, settings.max_content_bytes)
         sending.remarks = len(found.problems) if found is not None else 0
         said = feeding(order, found, spoken(settings, order, found, request, self._clock.now()))
-        # The same bytes have the same id: a message that comes twice is applied once (TRAPS 21).
+        # The same bytes have the same id: a message that comes twice is applied once (TRAP 21).
         message_id = self.message_id_of(data)
         sending.message_id = message_id
         if self._publisher.is_waiting(message_id):

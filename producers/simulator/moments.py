@@ -51,7 +51,7 @@ _OVERSEAS: Final[dict[str, Offset]] = {
 
 
 def zone_of(postcode: str) -> Offset:
-    """The zone of a French postcode: overseas producers are not on Paris time (TRAPS 9)."""
+    """The zone of a French postcode: overseas producers are not on Paris time (TRAP 9)."""
     return _OVERSEAS.get(postcode[:3], _paris)
 
 

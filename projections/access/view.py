@@ -1,7 +1,7 @@
 """Who may read a person's documents and who did, as the patient or a representative may know it.
 
 A trace names a document only when the reader may see it, and `READ` becomes `LIST` when he may see
-none of them: that a hidden document was opened would tell that it is there (SPEC h.2, TRAPS 17).
+none of them: that a hidden document was opened would tell that it is there (SPEC h.2, TRAP 17).
 The access itself is always told (SPEC h.4), but secret ones to the patient alone (SPEC h.3).
 """
 

@@ -84,7 +84,7 @@ class ProjectionLoop:
         waits, faults = delays(), 0
         gc.collect()
         gc.freeze()
-        gc.disable()  # it would walk the pages at every batch: the largest single cost (STORE 8)
+        gc.disable()  # the collector walks the pages at every batch (decision 0039)
         try:
             while not self._stop.is_set():
                 try:

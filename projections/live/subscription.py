@@ -30,7 +30,7 @@ class Page:
 
 class Subscription:
     """Pages of the log. Projections that stand at the same position get the same page, read, opened
-    and decoded once. Positions have holes: only "greater than" is ever asked (DESIGN 6.5).
+    and decoded once. Positions have holes: only "greater than" is ever asked (decision 0015).
     """
 
     def __init__(self, log: EventLog, limit: int, *, keep: int = 2) -> None:

@@ -2,12 +2,12 @@
 
 Pure. `document_visible`: once for ever per *content lineage*, the run of versions that differ by
 visibility flags only: hide, show, hide, show announces once, and so does a replacement that only
-changes flags (TRAPS 12, 13, 18). A real new version is a content lineage of its own, announced.
+changes flags (TRAP 12, 13, 18). A real new version is a content lineage of its own, announced.
 
-Never announced: technical documents (TRAPS 25); a document that came after its replacement; one
+Never announced: technical documents (TRAP 25); a document that came after its replacement; one
 replaced or deleted while it was hidden; one shown while its record is closed (nobody reads there,
 SPEC d.5; shown again after the record is opened, it is). Announced all the same: old documents of
-the historical channel, since they are new to the patient (TRAPS 10: novelty is the position in the
+the historical channel, since they are new to the patient (TRAP 10: novelty is the position in the
 log; SPEC d.6), and archived ones, which he sees apart. An opposition hides nothing from him.
 
 `emergency_access`: once for each time the glass was broken and the record shown (SPEC h.3), to the

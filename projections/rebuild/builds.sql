@@ -1,4 +1,4 @@
--- Projections: clear text, disposable, excluded from exports and logs (DESIGN 7).
+-- Projections: clear text, disposable, excluded from exports and logs (decision 0038).
 CREATE SCHEMA IF NOT EXISTS projection;
 
 CREATE TABLE IF NOT EXISTS projection.build (

@@ -2,7 +2,7 @@
 
 Documents per sector (healthcareFacilityTypeCode), type and month of the act as written. Every
 version of a document counts as fed; `current` are those neither replaced nor deleted. Archived and
-hidden ones count: figures name nobody. Technical documents do not count (TRAPS 25). Records count
+hidden ones count: figures name nobody. Technical documents do not count (TRAP 25). Records count
 as opened, activated and fed once they have been so, as closed and opposed while they are.
 
 Exact under erasure: each document's and record's contribution is kept and subtracted then, so a

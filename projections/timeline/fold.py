@@ -1,9 +1,9 @@
 """What a timeline says is a pure fold of one person's events, in the order of their positions.
 
 No database, no clock. The live projection, the rebuild and the comparison all use `PersonFold`:
-the live one with the few rows a batch needs, the others with a whole person (DESIGN 7).
+the live one with the few rows a batch needs, the others with a whole person (decision 0024).
 
-Rules of replacement (SPEC d.2, TRAPS 11-15):
+Rules of replacement (SPEC d.2, TRAP 11 to TRAP 15):
 - a document joins the lineage of its target as soon as both are known, whichever came first;
 - a target is DEPRECATED when its successor is a document of the same person. After a link of two
   records is undone, what the other person's document had replaced shows again;

@@ -1,4 +1,4 @@
-"""A person's timeline as one reader may see it: by day, newest act first (SPEC h.2, TRAPS 10, 17).
+"""A person's timeline as one reader may see it: by day, newest act first (SPEC h.2, TRAP 10, 17).
 
 What he may not see is in neither rows nor counts. Archived documents come apart.
 """
@@ -149,7 +149,7 @@ def _identifiers(authors: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def day_of(literal: str) -> str:
-    """The calendar day a literal names, as precise as it is: never shifted (TRAPS 8, 9)."""
+    """The calendar day a literal names, as precise as it is: never shifted (TRAP 8, 9)."""
     digits = literal[:8]
     parts = (digits[:4], digits[4:6], digits[6:8])
     return "-".join(part for part in parts if part.isdigit())
@@ -158,7 +158,7 @@ def day_of(literal: str) -> str:
 def by_day(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     """The entries of each day as written, newest day first; a month or year after its days.
 
-    Acts of other time zones may stand on another day than their moment alone would say (TRAPS 9).
+    Acts of other time zones may stand on another day than their moment alone would say (TRAP 9).
     """
     days: dict[str, list[Entry]] = {}
     for entry in entries:

@@ -1,7 +1,7 @@
 """The timeline of all persons at once, by several processes: fold per person, COPY per page.
 
 Each process takes ranges of records. A record with links is put aside, since its person may reach
-into another range; those persons are folded at the end from their own events (STORE 7).
+into another range; those persons are folded at the end from their own events (decision 0025).
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def _built(store: EventStore, jobs: Sequence[RangeJob], workers: int) -> Iterato
         finally:
             gc.enable()
         return
-    # Spawned: a forked child would share our sessions and copy our pages (STORE 9.6). Collector
-    # off: pages are freed by reference counts, it would only walk them (STORE 8).
+    # Spawned: a forked child would share our sessions and copy our pages (decision 0039). Collector
+    # off: pages are freed by reference counts, it would only walk them (decision 0039).
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers) as pool:
         yield from pool.imap_unordered(_build_in_worker, jobs)

@@ -15,7 +15,7 @@ class TimelineRow:
 
     `position`: of its `submitted`; `changed`: of its last event. `lineage`: stream of the first
     version known in the chain of replacements. `content_lineage`: stream of the first of a run of
-    versions that differ by visibility flags only (TRAPS 13). `act`, `created`: HL7 literals;
+    versions that differ by visibility flags only (TRAP 13). `act`, `created`: HL7 literals;
     `act_key`: microseconds since 1970 UTC, sorts the timeline. `visible_since`: since when it is
     not hidden from the patient, None while it is. `authors`: JSON array of the feed's `Author`s.
     """

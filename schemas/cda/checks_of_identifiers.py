@@ -1,6 +1,6 @@
 """Checks of identifiers: form strictly, check digits as a warning, nothing ever parsed to a number.
 
-SPEC b.1 and b.2, TRAPS 23: the forms are those of `schemas.forms.health_identifiers`.
+SPEC b.1 and b.2, TRAP 23: the forms are those of `schemas.forms.health_identifiers`.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Checks of the times of a header: their form, then their order (SPEC c.2, TRAPS 8 to 10)."""
+"""Checks of the times of a header: their form, then their order (SPEC c.2, TRAP 8 to TRAP 10)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator

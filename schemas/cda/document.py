@@ -1,7 +1,7 @@
 """What a CDA header says, as frozen values.
 
 Identifiers are `root^extension` (or the root alone), times the literal of the file; None where the
-file has nothing or a nullFlavor. Class, format and mime type are derived (SPEC c.1, TRAPS 22).
+file has nothing or a nullFlavor. Class, format and mime type are derived (SPEC c.1, TRAP 22).
 """
 
 from dataclasses import dataclass, field, fields

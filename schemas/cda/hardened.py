@@ -1,6 +1,6 @@
 """Bytes of anybody to an XML tree, or a refusal: no DTD, no entity, no network, bounded cost.
 
-TRAPS 24. Cheap counts on the raw bytes come first, because a tree costs up to a hundred times its
+TRAP 24. Cheap counts on the raw bytes come first, because a tree costs up to a hundred times its
 text; at these bounds the worst file built so far takes one second and 80 MB. The counts are only
 true for encodings in which `<` is one byte, hence the list of encodings. A
 stylesheet instruction or an embedded stylesheet is never resolved or run.
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, cast
 from lxml import etree
 
 MAX_BYTES: Final = 8 * 1024 * 1024
-"""Largest document (DESIGN 5); below the 10 MB at which libxml2 refuses a text node."""
+"""Largest document (decision 0005); below the 10 MB at which libxml2 refuses a text node."""
 MAX_MARKUP: Final = 120_000
 """Most `<` in a document: tags, comments and instructions (the largest official sample: 6,300)."""
 MAX_ATTRIBUTES: Final = 120_000

@@ -1,4 +1,4 @@
-"""What a document says about itself, to be compared with what came beside it (SPEC c.1, TRAPS 22).
+"""What a document says about itself, to be compared with what came beside it (SPEC c.1, TRAP 22).
 
 The whole file is read once; of its header only what must, or should, equal the metadata.
 """

@@ -13,7 +13,7 @@ _PATIENT = "recordTarget/patientRole/patient"
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The traits as the producer knew them; never compared with the matricule (TRAPS 4)."""
+    """The traits as the producer knew them; never compared with the matricule (TRAP 4)."""
 
     birth_name: str | None
     birth_given: str | None

@@ -2,7 +2,7 @@
 
 Everything that reasons about a schema (lint, compatibility, the generated readers) walks this tree.
 It is finite: a type that contains itself is refused, since its messages could be nested without end
-(RELIABILITY 3.5: depth 5,000 kills the process).
+(decision 0004: depth 5,000 kills the process).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Bounded, canonical reading: one specialised reader per schema, generated from it.
 
 fastavro's reader is lenient: it takes union index -1, bytes after the end and arrays of 10^8 nulls
-(RELIABILITY 3.5). So messages are read by functions generated from the schema, straight-line Python
+(decision 0004). So messages are read by functions generated from the schema, straight-line Python
 with no interpretation of types: a check before fastavro would cost half as much again, and this
 reads faster than fastavro while it checks. A property keeps them equal: bytes are accepted here
 exactly when fastavro reads them and writes the same bytes again.

@@ -41,7 +41,7 @@ CONTENT_BYTES_MAX: Final = 8 * 1024 * 1024
 METADATA_BYTES_MAX: Final = 256 * 1024
 MESSAGE_BYTES_MAX: Final = CONTENT_BYTES_MAX + METADATA_BYTES_MAX
 ITEMS_MAX: Final = 10_000
-"""Items of all arrays of a message together (RELIABILITY 3.5): bounds memory and time."""
+"""Items of all arrays of a message together (decision 0004): bounds memory and time."""
 
 _REJECTIONS: Final[Mapping[str, Rejection]] = {
     code: Rejection(code)

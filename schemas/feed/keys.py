@@ -1,4 +1,4 @@
-"""The key of a message on the feed: what its order is kept by (DESIGN 5)."""
+"""The key of a message on the feed: what its order is kept by (decision 0002)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,6 @@
 """National identifiers of professionals and organisations: their forms and their check digits.
 
-PS_IdNat and Struct_IdNat tell by their first character what follows (SPEC b.1, b.2; TRAPS 23). They
+PS_IdNat and Struct_IdNat tell by their first character what follows (SPEC b.1, b.2; TRAP 23). They
 are text for ever: slashes, leading zeros, Corsican letters; nothing is ever parsed to a number.
 """
 
@@ -127,7 +127,7 @@ def organisation_fault(value: str) -> OrganisationFault | None:
     """What is wrong with the extension of a Struct_IdNat (SPEC b.2); the worst, None when nothing.
 
     Malformed: a known prefix with what can't follow it. A technical number has no prefix, so its
-    form is unknown; an RPPS with its prefix is a person's (TRAPS 23).
+    form is unknown; an RPPS with its prefix is a person's (TRAP 23).
     """
     return _organisation_fault(value) if len(value) <= LENGTH_MAX else "organisation_id_malformed"
 

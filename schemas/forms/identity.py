@@ -1,7 +1,7 @@
 """INS: the national identity of a patient, a matricule under the OID of the register that gave
 it.
 
-Rules: SPEC a.1 and a.2, TRAPS 1 to 4. A matricule is text for ever (Corsican letters,
+Rules: SPEC a.1 and a.2, TRAP 1 to TRAP 4. A matricule is text for ever (Corsican letters,
 leading zeros) and identifies nobody without its OID. Neither sex, nor birth date, nor
 birthplace is ever read from it.
 """
@@ -58,7 +58,7 @@ class InsError(ValueError):
 
 
 def accepted_oids(environment: Environment) -> frozenset[str]:
-    """The OIDs whose matricules this environment accepts; all others are refused there (TRAPS
+    """The OIDs whose matricules this environment accepts; all others are refused there (TRAP
     3).
     """
     return _ACCEPTED[environment]
@@ -97,7 +97,7 @@ def key_is_valid(matricule: str) -> bool:
 
 
 def ins_key(oid: str, matricule: str) -> str:
-    """`oid|matricule`, the key of the feed's messages (DESIGN 5)."""
+    """`oid|matricule`, the key of the feed's messages (decision 0002)."""
     return f"{oid}|{matricule}"
 
 

@@ -67,7 +67,7 @@ def _software_id_is_fit(text: str) -> bool:
 def software_id_is_fit(text: str) -> bool:
     """An identifier that may stand in an outcome: short, plain, and nothing like a matricule.
 
-    Outcomes and logs carry it in clear (DESIGN 5, 8).
+    Outcomes and logs carry it in clear (decision 0038).
     """
     return len(text) <= ID_LENGTH_MAX and _software_id_is_fit(text)
 

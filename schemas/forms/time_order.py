@@ -1,4 +1,5 @@
-"""Which of two times comes first as written, and whether they can be one (SPEC c.2, TRAPS 8-10).
+"""Which of two times comes first as written, and whether they can be one (SPEC c.2, TRAP 8 to
+TRAP 10).
 
 Literals are compared to the precision they have; dates are never shifted.
 """

@@ -1,4 +1,4 @@
-"""HL7 literals of time: `YYYY[MM[DD[hh[mm[ss[.f]]]]]][+zzzz]`, read as written (TRAPS 8-10).
+"""HL7 literals of time: `YYYY[MM[DD[hh[mm[ss[.f]]]]]][+zzzz]`, read as written (TRAP 8 to TRAP 10).
 
 The literal is kept, its precision is kept, a date without time of day is a calendar date and never
 shifted. What the French texts forbid but files hold (SPEC c.2) is read and marked `lenient`.

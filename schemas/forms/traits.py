@@ -1,7 +1,7 @@
 """Strict traits of an identity, and whether two statements of them are of one identity (SPEC a.3).
 
-Traits are compared with traits, never with the matricule (TRAPS 4). What is compared is a form made
-for it; what is kept and shown is what was said (TRAPS 5).
+Traits are compared with traits, never with the matricule (TRAP 4). What is compared is a form made
+for it; what is kept and shown is what was said (TRAP 5).
 """
 
 import re

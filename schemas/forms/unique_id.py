@@ -1,6 +1,6 @@
 """uniqueId of a document: one spelling per identifier, and the stream of its events.
 
-Rules: DESIGN 6.1, SPEC c.1. The same identifier comes as `1.2.3` (CDA, XDS) and
+Rules: decision 0010, SPEC c.1. The same identifier comes as `1.2.3` (CDA, XDS) and
 `urn:oid:1.2.3` (FHIR), or as a UUID with or without `urn:uuid:` and in both cases; all
 spellings must give one stream, for ever.
 """
@@ -58,8 +58,8 @@ def document_stream(unique_id: str) -> bytes:
     """The 16 bytes of uuid5(NAMESPACE_OID, canonical form): the stream of the document's
     events.
 
-    Written with sha1 and bits since uuid.uuid5 costs three times as much per message (STORE
-    8).
+    Written with sha1 and bits since uuid.uuid5 costs three times as much per message (decision
+    0039).
     """
     digest = bytearray(
         sha1(_NAMESPACE + canonical_unique_id(unique_id).encode(), usedforsecurity=False).digest()[

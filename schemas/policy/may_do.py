@@ -1,4 +1,4 @@
-"""Who may do what to a document: one pure, table-driven function (SPEC d.1, b.4, TRAPS 14).
+"""Who may do what to a document: one pure, table-driven function (SPEC d.1, b.4, TRAP 14).
 
 What the tables do not allow is refused. The claims of the caller decide, never the authors written
 inside a new document.

@@ -1,4 +1,4 @@
-"""Who may do what to a record: one pure, table-driven function (SPEC a.4, d.1, d.5, h; TRAPS 14).
+"""Who may do what to a record: one pure, table-driven function (SPEC a.4, d.1, d.5, h; TRAP 14).
 
 What the table does not allow is refused. No source gives the whole table, so it is built from what
 each act does to the person: whoever forbids needs little, whoever gives access needs the patient,
@@ -111,5 +111,5 @@ def may_do_to_record(kind: ActorKind, operation: RecordOperation) -> bool:
 
 
 def needs_minor(kind: ActorKind) -> bool:
-    """Whether this capacity ends with the majority of the person (SPEC h.3, TRAPS 19)."""
+    """Whether this capacity ends with the majority of the person (SPEC h.3, TRAP 19)."""
     return kind is ActorKind.REPRESENTATIVE

@@ -1,7 +1,7 @@
 """Who may see a document: one pure function for page, API, search, notification, export, count.
 
 The table is SPEC h.2 (with c.4, c.5, d.5 and h.3). What may not be seen is absent from rows and
-counts alike, never "forbidden" (TRAPS 17). Where the sources are silent or disagree:
+counts alike, never "forbidden" (TRAP 17). Where the sources are silent or disagree:
 
 - A *closed* record (SPEC d.5: no read) shows nothing to anybody but the patient himself, whose
   right of access to what is kept does not end with the closure. A death closes the record too.
@@ -20,7 +20,7 @@ counts alike, never "forbidden" (TRAPS 17). Where the sources are silent or disa
 - A secret connection (SPEC h.3) shows a professional what he sees anyway: it hides the access, not
   documents. It exists for minors only; of anybody else it shows nothing.
 - A representative sees nothing while the birth date is unknown, and nothing from the 18th birthday
-  on, by the calendar of Paris at the moment of reading (SPEC h.3, TRAPS 19).
+  on, by the calendar of Paris at the moment of reading (SPEC h.3, TRAP 19).
 - An authorisation ends at its moment, at reading time, without an event (SPEC d.5).
 """
 
@@ -137,7 +137,7 @@ def may_see(reader: Reader, record: RecordFacts, document: DocumentFacts, now: d
     """True when this reader may know that this document exists, at this moment (aware time).
 
     Archived documents that may be seen are shown apart. Replaced and deleted ones, signatures and
-    key object selections are seen by nobody (SPEC h.2, TRAPS 25).
+    key object selections are seen by nobody (SPEC h.2, TRAP 25).
     """
     if is_technical(document.type_code):
         return False
@@ -152,7 +152,7 @@ def may_see(reader: Reader, record: RecordFacts, document: DocumentFacts, now: d
 
 def is_technical(type_code: str) -> bool:
     """True for documents that serve others and are never listed nor counted: the signature of a
-    submission set, the KOS of an imaging report (TRAPS 25).
+    submission set, the KOS of an imaging report (TRAP 25).
     """
     return type_code in NEVER_LISTED
 

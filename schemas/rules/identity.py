@@ -37,14 +37,16 @@ _BIRTH_PLACE: Final = re.compile(r"[0-9][0-9AB][0-9]{3}")
 
 
 def qualified(name: str, ins: Ins) -> Rejection | None:
-    """Only a qualified identity feeds (SPEC a.4, TRAPS 6)."""
+    """Only a qualified identity feeds (SPEC a.4, TRAP 6)."""
     if ins["status"] != "QUALIFIEE" and name in FEEDING:
         return Rejection("identity_not_qualified", "ins.status")
     return None
 
 
 def ins_accepted(oid: str, matricule: str, oids: frozenset[str], at: str) -> Rejection | None:
-    """OID of this environment, form and key right (SPEC a.1, a.2, TRAPS 1-4); `at`: path prefix."""
+    """OID of this environment, form and key right (SPEC a.1, a.2, TRAP 1 to TRAP 4); `at`: path
+    prefix.
+    """
     if oid not in oids:
         return Rejection("ins_oid_not_accepted", at + "oid")
     if key_is_valid(matricule):
@@ -54,7 +56,7 @@ def ins_accepted(oid: str, matricule: str, oids: frozenset[str], at: str) -> Rej
 
 
 def traits_right(traits: Traits | None, at: str) -> Rejection | None:
-    """Strict traits present and well formed (SPEC a.3); never compared with the matricule (TRAPS
+    """Strict traits present and well formed (SPEC a.3); never compared with the matricule (TRAP
     4).
     """
     if traits is None:

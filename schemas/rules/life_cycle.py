@@ -28,7 +28,7 @@ def visibility_right(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def record_operation_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """The reason, where there is one, is text (SPEC d.5; DESIGN 5)."""
+    """The reason, where there is one, is text (SPEC d.5; decision 0004)."""
     fit = optional_text_is_fit(datum.get("reason"), TEXT_LENGTH_MAX)
     return None if fit else Rejection("text_malformed", "reason")
 

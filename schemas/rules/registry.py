@@ -78,7 +78,7 @@ def certificate_presented(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def period_right(datum: Mapping[str, Any], first: str, last: str) -> Rejection | None:
-    """Days as YYYYMMDD, the last one not before the first; no last one: no end (DESIGN 5)."""
+    """Days as YYYYMMDD, the last one not before the first; no last one: no end (decision 0034)."""
     begin, end = datum[first], datum[last]
     if not day_exists(begin):
         return Rejection("time_malformed", first)

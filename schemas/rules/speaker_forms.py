@@ -1,4 +1,4 @@
-"""Rules on the national identifiers and codes of who speaks and who wrote (SPEC b; TRAPS 23).
+"""Rules on the national identifiers and codes of who speaks and who wrote (SPEC b; TRAP 23).
 
 Soft rules: sources disagree about their strictness, or real documents break them. One message is
 looked at once for all of them: the same few speak and write, and nearly all of them are right.
@@ -131,7 +131,7 @@ def _is_patient(identifier: str) -> bool:
 
 def person_id_malformed(datum: Mapping[str, Any]) -> Rejection | None:
     """What follows a known prefix of PS_IdNat has its form: RPPS 11 digits, ADELI 9 characters, an
-    internal identifier after a slash (SPEC b.1; TRAPS 23: strictly).
+    internal identifier after a slash (SPEC b.1; TRAP 23: strictly).
     """
     return _found(datum).get("person_id_malformed")
 
@@ -142,13 +142,13 @@ def person_id_of_known_form(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def rpps_key_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """The last digit of an RPPS is its Luhn key (SPEC b.1: a warning, TRAPS 23)."""
+    """The last digit of an RPPS is its Luhn key (SPEC b.1: a warning, TRAP 23)."""
     return _found(datum).get("rpps_key_wrong")
 
 
 def organisation_id_malformed(datum: Mapping[str, Any]) -> Rejection | None:
     """What follows a known prefix of Struct_IdNat has its form: FINESS 9 characters, SIREN 9
-    digits, SIRET 14 (SPEC b.2; TRAPS 23: strictly).
+    digits, SIRET 14 (SPEC b.2; TRAP 23: strictly).
     """
     return _found(datum).get("organisation_id_malformed")
 
@@ -161,12 +161,12 @@ def organisation_id_of_known_form(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def organisation_key_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """FINESS, SIREN, SIRET end with their Luhn key, but for La Poste (SPEC b.2, TRAPS 23)."""
+    """FINESS, SIREN, SIRET end with their Luhn key, but for La Poste (SPEC b.2, TRAP 23)."""
     return _found(datum).get("organisation_key_wrong")
 
 
 def organisation_is_no_person(datum: Mapping[str, Any]) -> Rejection | None:
-    """Where an organisation stands, no person's number does (SPEC b.2, TRAPS 23)."""
+    """Where an organisation stands, no person's number does (SPEC b.2, TRAP 23)."""
     return _found(datum).get("organisation_is_person")
 
 
@@ -191,7 +191,7 @@ def patient_author_right(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def patient_author_is_the_patient(datum: Mapping[str, Any]) -> Rejection | None:
-    """An author named by an INS is the patient of the document (SPEC b.3, TRAPS 7)."""
+    """An author named by an INS is the patient of the document (SPEC b.3, TRAP 7)."""
     for author in datum["document"]["authors"]:
         identifier = author["id"]
         if _is_patient(identifier):

@@ -24,7 +24,7 @@ _FIT_AUTHORS: Final[set[tuple[object, ...]]] = set()
 
 
 def provenance_complete(provenance: Provenance) -> Rejection | None:
-    """Software, actor and organisation named and well formed (SPEC b.1, b.2; DESIGN 5)."""
+    """Software, actor and organisation named and well formed (SPEC b.1, b.2; decision 0006)."""
     software, actor = provenance["software"], provenance["actor"]
     # The same few speak in message after message.
     speaker = (*software.values(), *actor.values(), provenance["purposeOfUse"])

@@ -2,7 +2,7 @@
 
 Each table of this folder says in its first line which official list and revision it comes
 from. Codes that are not in the DMP's list stay in the tables (`in_dmp` no): old documents
-carry them (TRAPS 22). Displays found in documents are often wrong: labels come from here.
+carry them (TRAP 22). Displays found in documents are often wrong: labels come from here.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ DLU_2024_OVERRIDE: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 SIGNATURE_TYPE: Final = "E1762"
 KOS_TYPE: Final = "IMG-KOS"
 TECHNICAL_TYPES: Final = frozenset({SIGNATURE_TYPE, KOS_TYPE})
-"""Types of documents that serve others (TRAPS 25): the signature of a submission set, the KOS of a
+"""Types of documents that serve others (TRAP 25): the signature of a submission set, the KOS of a
 report.
 """
 SIGNATURE_FORMATS: Final = frozenset(
@@ -115,7 +115,7 @@ def class_of(type_code: str) -> str | None:
 
 
 def type_label(type_code: str, at: str | None = None) -> str | None:
-    """The French label a typeCode had at this HL7 literal, the newest for None (TRAPS 22).
+    """The French label a typeCode had at this HL7 literal, the newest for None (TRAP 22).
 
     None when it is in no list.
     """

@@ -1,6 +1,6 @@
 """The folder of schemas is the registry: every version ever used, found by its fingerprint.
 
-Loading refuses what could not be read safely or would be read wrongly later (DESIGN 5).
+Loading refuses what could not be read safely or would be read wrongly later (decision 0003).
 """
 
 from collections.abc import Mapping

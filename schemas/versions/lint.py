@@ -1,6 +1,6 @@
 """Rules for schema files beyond what Avro asks: documented, bounded, readable by the readers.
 
-Why: sizes and times of reading must be bounded by the bytes (RELIABILITY 3.5), and the readers of
+Why: sizes and times of reading must be bounded by the bytes (decision 0004), and the readers of
 `canonical` must mean exactly what other programs read.
 """
 

@@ -1,7 +1,7 @@
 """What should come of a history, said as simply as possible: a few dicts, one message at a time.
 
-Written from the words of SPEC (c.4, c.5, d.1, d.2, d.5, g, h.2, j.29), TRAPS and DESIGN 6.3 and
-6.6. It imports nothing of the product and knows no events, batches, streams or tables.
+Written from the words of SPEC (c.4, c.5, d.1, d.2, d.5, g, h.2, j.29), the traps, decision 0007,
+decision 0018. It imports nothing of the product and knows no events, batches, streams or tables.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Naive:
         return self.folders.setdefault(person, Folder())
 
     def same(self, one: str, other: str) -> bool:
-        """One person, by links made and not undone (DESIGN 6.3)."""
+        """One person, by links made and not undone (decision 0028)."""
         return other in self.all_of(one)
 
     def all_of(self, person: str) -> set[str]:
@@ -166,14 +166,14 @@ class Naive:
             self.answers[place] = self.settle(message, self.on_paper(message))
 
     def settle(self, message: Message, answer: str) -> str:
-        """What had an effect, or needed none, is applied once (DESIGN 6.6)."""
+        """What had an effect, or needed none, is applied once (decision 0017)."""
         assert not isinstance(message, Deposit)
         if answer in ("accepted", "unchanged"):
             self.applied[message.id] = message
         return answer
 
     def decide_waiting(self, number: int) -> None:
-        """In order of receipt, after the document came (DESIGN 6.6)."""
+        """In order of receipt, after the document came (decision 0018)."""
         ready = [one for one in self.waiting if one[1].number == number]
         self.waiting = [one for one in self.waiting if one[1].number != number]
         for place, message in ready:
@@ -228,7 +228,7 @@ class Naive:
         return "duplicate"
 
     def replace_late(self, late: Paper, by: Paper) -> None:
-        """The version came before what it replaces (DESIGN 6.6, TRAPS 15)."""
+        """The version came before what it replaces (decision 0018, TRAP 15)."""
         if late.shelf == DELETED or by.first.number in late.replaced_by:
             return
         if not self.same(late.first.person, by.first.person):
@@ -303,7 +303,7 @@ class Naive:
         return any(self.same(paper.first.person, person) for person in successors)
 
     def kos_follow(self, changed: Paper, just_came: bool = False) -> None:
-        """A KOS is what the reports of its study are (SPEC g, TRAPS 25): deleted when all of them
+        """A KOS is what the reports of its study are (SPEC g, TRAP 25): deleted when all of them
         are that are not replaced, archived when none of them is current.
         """
         if changed.first.study is None:

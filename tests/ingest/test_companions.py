@@ -1,4 +1,4 @@
-"""A KOS follows the imaging report that it serves (SPEC g; TRAPS 25)."""
+"""A KOS follows the imaging report that it serves (SPEC g; TRAP 25)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every sentence of DESIGN 6.3 and 6.6: given messages, when a message, then events."""
+"""Every sentence of decision 0007, decision 0018: given messages, when a message, then events."""
 
 from __future__ import annotations
 

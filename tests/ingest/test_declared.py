@@ -68,7 +68,7 @@ def test_the_same_traits_in_any_spelling_change_nothing(again: dict[str, Any]) -
     ],
 )
 def test_a_changed_strict_trait_revokes_until_insi_answers_anew(trait: str, value: str) -> None:
-    """SPEC a.4, rule 27; TRAPS 6. Documents already there stay."""
+    """SPEC a.4, rule 27; TRAP 6. Documents already there stay."""
     world = World().given(declare(asked=100), deposit(1))
     changed = {**TRAITS, trait: value}
     assert warnings(world, declare(changed, 100)) == [("qualification_lost", f"traits.{trait}")]
@@ -148,7 +148,7 @@ def test_nothing_is_compared_where_nothing_was_declared() -> None:
 
 
 def test_a_document_of_other_traits_waits_for_a_human() -> None:
-    """SPEC a.4: automatic filing needs strict equality of traits, else a work list; TRAPS 7."""
+    """SPEC a.4: automatic filing needs strict equality of traits, else a work list; TRAP 7."""
     world = World().given(declare(asked=1), document_of(1, TRAITS))
     other = world.read(document_of(2, RENAMED))
     refused = decide(world.known, other)
@@ -156,7 +156,7 @@ def test_a_document_of_other_traits_waits_for_a_human() -> None:
     assert (refused.code, refused.path) == ("traits_differ", "document.sourcePatientInfo.birthName")
     assert refused.rule.retryable
     assert refused.rule.hl7 == 904
-    # What is there stays: a resend is a repetition, whatever was declared since (DESIGN 6.6).
+    # What is there stays: a resend is a repetition, whatever was declared since (decision 0017).
     assert world.when(declare(RENAMED, 2)) == ("accepted", [DECLARED])
     assert world.when(document_of(1, TRAITS)) == ("duplicate", [])
     assert world.when(document_of(2, RENAMED)) == ("accepted", [SUBMITTED])

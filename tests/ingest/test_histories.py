@@ -359,7 +359,7 @@ def test_random_histories_on_a_store(site: Site) -> None:
     assert balance["events"] == len(site.events())
 
 
-# Order of arrival (DESIGN 6.6)
+# Order of arrival (decision 0018)
 
 
 def played(*batches: Sequence[Message]) -> Memory:

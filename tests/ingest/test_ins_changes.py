@@ -1,7 +1,7 @@
 """A person's INS changes, or was linked wrongly: what each INS shows afterwards, each time.
 
 From messages to timelines, on a real store: documents that came before the link, between link and
-undo, and after it, under both INS (DESIGN 6.3; TRAPS 2, 7).
+undo, and after it, under both INS (decision 0028; TRAP 2, 7).
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def test_a_wrong_link_does_not_carry_traits_or_revocation_over(timelines: Timeli
 
 
 def test_a_nia_that_becomes_a_nir_is_linked_and_never_merged_by_its_digits() -> None:
-    """The same digits under another OID are another identity of one person (TRAPS 2)."""
+    """The same digits under another OID are another identity of one person (TRAP 2)."""
     nir: dict[str, Any] = {"oid": INS_NIR, "matricule": ANNA, "status": "QUALIFIEE"}
     message = record_message("LinkIns", ins=nir, otherOid=INS_NIA, otherMatricule=ANNA)
     production = replace(CONTEXT, accepted_oids=accepted_oids("production"))

@@ -72,7 +72,7 @@ def test_by_default_they_belong_to_the_organisation_too(who: str) -> None:
 
 
 def test_of_several_authors_any_may_and_a_legal_entity_that_is_an_author_is_one() -> None:
-    """SPEC b.4: the entity added as a further author; TRAPS 14: any of several authors."""
+    """SPEC b.4: the entity added as a further author; TRAP 14: any of several authors."""
     first = deposit(1)[1]["document"]["authors"][0]
     entity = {**first, "id": HOSPITAL, "organisationId": None, "isDevice": False}
     for by in (actor(DR_A, "10", None), actor(HOSPITAL, "AUTOMATE", None)):

@@ -86,7 +86,9 @@ def through_everything(site: Site, metrics: Metrics) -> None:
 
 
 def dump(dsn: str) -> dict[str, bytes]:
-    """Every table but the feed's own topics, whose health data is meant to be there (DESIGN 5)."""
+    """Every table but the feed's own topics, whose health data is meant to be there (decision
+    0038).
+    """
     with psycopg.connect(dsn) as conn:
         tables = conn.execute(
             "select schemaname, tablename from pg_tables"

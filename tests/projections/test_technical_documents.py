@@ -1,5 +1,5 @@
 """The signature of a submission set and the KOS of a report: nowhere listed, counted or announced,
-to nobody, though both are in the log and in the rows (TRAPS 17, 25).
+to nobody, though both are in the log and in the rows (TRAP 17, 25).
 """
 
 from __future__ import annotations

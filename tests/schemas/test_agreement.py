@@ -1,4 +1,4 @@
-"""Metadata against the header of the CDA they came with (SPEC c.1, TRAPS 21, 22)."""
+"""Metadata against the header of the CDA they came with (SPEC c.1, TRAP 21, 22)."""
 
 from __future__ import annotations
 

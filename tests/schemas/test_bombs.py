@@ -1,4 +1,4 @@
-"""No message costs more than 50 ms and 64 MB, whatever it holds (RELIABILITY 3.5)."""
+"""No message costs more than 50 ms and 64 MB, whatever it holds (decision 0004)."""
 
 import json
 import subprocess

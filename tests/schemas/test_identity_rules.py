@@ -42,7 +42,7 @@ OIDS = sorted({INS_NIA, INS_NIR, INS_NIR_DEMO, INS_NIR_TEST} | RETIRED_INS_OIDS)
 def test_each_environment_takes_its_own_identities_and_refuses_the_others(
     environment: Environment, oid: str
 ) -> None:
-    """SPEC a.2, TRAPS 3: quarantined, never repaired; retired kinds nowhere."""
+    """SPEC a.2, TRAP 3: quarantined, never repaired; retired kinds nowhere."""
     found = ins_accepted(oid, DOMINIQUE, accepted_oids(environment), "ins.")
     if IDENTIFIER_OIDS[oid][1] == environment:
         assert found is None
@@ -73,7 +73,7 @@ def test_what_is_no_matricule_is_told_whatever_its_oid(oid: str, text: str) -> N
     ],
 )
 def test_traits_are_never_held_against_the_matricule(changed: dict[str, Any]) -> None:
-    """SPEC a.1, TRAPS 4: sex, month and commune of the number may differ from those of today."""
+    """SPEC a.1, TRAP 4: sex, month and commune of the number may differ from those of today."""
     traits = {**TRAITS, **changed}
     ins = {"oid": INS_NIR_TEST, "matricule": DOMINIQUE}
     datum = {"traits": traits, "ins": ins, "insiRequestedAt": None}
@@ -90,7 +90,7 @@ def test_a_birthplace_is_five_characters_of_the_cog(place: str) -> None:
 def test_only_a_qualified_identity_feeds_and_every_other_may_forbid_and_repair(
     status: Any,
 ) -> None:
-    """SPEC a.4, rule 28; TRAPS 6."""
+    """SPEC a.4, rule 28; TRAP 6."""
     ins: Ins = {"oid": INS_NIR_TEST, "matricule": DOMINIQUE, "status": status}
     for name in RULES_OF:
         refused = qualified(name, ins)

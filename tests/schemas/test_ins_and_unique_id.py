@@ -94,7 +94,7 @@ def test_a_corsican_letter_is_a_nought_less_a_million_or_two(first13: str) -> No
 
 @pytest.mark.parametrize("matricule", ["185052A00412356", "270112B03304275"])
 def test_corsican_matricules_keep_their_letter_and_are_no_numbers(matricule: str) -> None:
-    """TRAPS 1: the stored value keeps the letter; a digit in its place is another matricule."""
+    """TRAP 1: the stored value keeps the letter; a digit in its place is another matricule."""
     assert parse_ins(ins_key(INS_NIR_TEST, matricule)) == (INS_NIR_TEST, matricule)
     assert not is_well_formed(matricule.lower())
     assert not key_is_valid(f"{matricule[:5]}20{matricule[7:]}")

@@ -1,4 +1,4 @@
-"""The rules on the metadata of a document (SPEC c.1, c.3, c.4, g; TRAPS 16, 22)."""
+"""The rules on the metadata of a document (SPEC c.1, c.3, c.4, g; TRAP 16, 22)."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_oid_as_a_urn_is_an_oid() -> None:
     assert remarks(deposit(uniqueId="urn:oid:1.2.250.1.999.1.7")) == []
 
 
-# Codes that ended (TRAPS 22)
+# Codes that ended (TRAP 22)
 
 
 @pytest.mark.parametrize(

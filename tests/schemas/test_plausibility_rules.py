@@ -1,4 +1,6 @@
-"""Times of a document that cannot be right are taken with a warning (SPEC c.2, TRAPS 8-10)."""
+"""Times of a document that cannot be right are taken with a warning (SPEC c.2, TRAP 8 to TRAP
+10).
+"""
 
 from __future__ import annotations
 

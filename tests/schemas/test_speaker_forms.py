@@ -152,7 +152,7 @@ def test_several_faults_are_all_told() -> None:
 
 
 def test_severities_are_those_of_the_notes() -> None:
-    """Forms strictly, everything else a warning (SPEC b.1, TRAPS 23); each may be changed."""
+    """Forms strictly, everything else a warning (SPEC b.1, TRAP 23); each may be changed."""
     refusing = {code for code in AUT if REJECTIONS[code].severity == "reject"}
     assert refusing == {"person_id_malformed", "organisation_id_malformed"}
     assert all(REJECTIONS[code].changeable for code in AUT)

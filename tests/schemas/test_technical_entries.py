@@ -1,4 +1,4 @@
-"""Signatures and key object selections: their own formats, flags and references (TRAPS 25)."""
+"""Signatures and key object selections: their own formats, flags and references (TRAP 25)."""
 
 from __future__ import annotations
 

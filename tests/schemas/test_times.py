@@ -1,4 +1,4 @@
-"""HL7 literals: read as written, never shifted, ordered (TRAPS 8-10, SPEC c.2)."""
+"""HL7 literals: read as written, never shifted, ordered (TRAP 8 to TRAP 10, SPEC c.2)."""
 
 # ruff: noqa: DTZ001  # readings of a clock, before any zone is known
 

@@ -100,7 +100,7 @@ def test_known_spellings_of_one_name(one: str, other: str) -> None:
         ("given_names", "DOMINIQUE"),
         ("sex", "M"),
         ("birth_date", "19790329"),
-        # Literals: a year alone is not the same statement as a day (TRAPS 8).
+        # Literals: a year alone is not the same statement as a day (TRAP 8).
         ("birth_date", "1979"),
         ("birth_place", "51108"),
         ("birth_place", "2A004"),

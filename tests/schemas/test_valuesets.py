@@ -77,7 +77,7 @@ def test_labels_come_from_the_lists() -> None:
     assert len(valuesets.AUTHOR_SPECIALTIES) == 396
 
 
-# Validity: an event keeps the code and the label of its own day (TRAPS 22)
+# Validity: an event keeps the code and the label of its own day (TRAP 22)
 
 
 @pytest.mark.parametrize(

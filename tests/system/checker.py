@@ -1,6 +1,6 @@
 """Judges the evidence of a run: names every message lost, doubled, altered or unexplained.
 
-Invariants of RELIABILITY 2.1: I1 acknowledged = stored or refused with a letter; I2 nothing twice;
+Invariants of decision 0041: I1 acknowledged = stored or refused with a letter; I2 nothing twice;
 I3 nothing invented; I4 nothing altered; I5 the order of the patient; I6 no unexplained offset;
 I7 timelines and notifications = the naive reference; I8 rebuilt = live; I11 erased is erased;
 I14 metrics tell the truth.

@@ -1,8 +1,8 @@
 """A naive timeline, from the messages of the feed alone: one document at a time, plain dicts.
 
 It takes from the system only which messages were accepted, and knows nothing of events, positions,
-batches or tables. Written from the specification (DESIGN 6.3, 6.6, 7; SPEC c.4, c.5, d.1, d.2, h.2)
-and not from the product's code.
+batches or tables. Written from the specification (decision 0007, decision 0018, decision 0024;
+SPEC c.4, c.5, d.1, d.2, h.2) and not from the product's code.
 
 What it does not judge: messages about one document under two INS of one person, whose order is
 nobody's (they lie on different partitions); it takes them key after key.

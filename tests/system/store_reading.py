@@ -1,7 +1,7 @@
 """Opens the store as an auditor with the master key would: psycopg and cryptography, no more.
 
-The layout read here is DESIGN 6.1 and 6.2: `format | key version | nonce 12 | ciphertext + tag`,
-AES-256-GCM, associated data = stream, version, event name.
+The layout read here is decision 0010, decision 0012: `format | key version | nonce 12 |
+ciphertext + tag`, AES-256-GCM, associated data = stream, version, event name.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ BACK_SECONDS: Final = 30.0
 """Until ingestion goes on after the broker answers; the client's waits are all below it."""
 LONG_SECONDS: Final = 150.0
 """Longer than any time-out of the client: the longest is the 120 s of delivery_timeout_ms, which
-the product switches off since it wedges the producer (KAFKA, thing 1)."""
+the product switches off since it wedges the producer (decision 0009)."""
 ROUNDS: Final = 3
 LIMIT_BYTES: Final = 36_400
 """Of a compressed batch: a few documents in a hundred are above it. Each costs everybody the time

@@ -113,7 +113,7 @@ def test_the_connection_is_cut_at_commit(
 def test_the_clock_of_the_database_goes_back(
     postgres_to_kill: OwnPostgres, trial_of: MakeTrial
 ) -> None:
-    """`recorded_at` never decreases, whatever the clock of the server says (DESIGN 6.5)."""
+    """`recorded_at` never decreases, whatever the clock of the server says (decision 0015)."""
     library = next(iter(LIBRARIES), None)
     if library is None:
         pytest.skip("no libfaketime (Debian: faketime): a server's clock can't be set back")

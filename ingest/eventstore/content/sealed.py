@@ -1,4 +1,4 @@
-"""The bytes of documents, sealed under their record's key (DESIGN 6.2).
+"""The bytes of documents, sealed under their record's key (decision 0013).
 
 At `record/<record>/<HMAC(data key, sha256)>`: de-duplicated within a record only, so that erasure
 works, and a name tells nobody which document it is. Written before the event that refers to them.

@@ -1,4 +1,4 @@
-"""Who is which record: a keyed hash of `oid|matricule` to a number, for ever (DESIGN 6.3, STORE 4).
+"""Who is which record: a keyed hash of `oid|matricule` to a number, for ever (decision 0007).
 
 A number is reserved here; the record exists when its stream has a row.
 """

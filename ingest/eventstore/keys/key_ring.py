@@ -1,4 +1,4 @@
-"""The data keys of the records: made, cached, destroyed (DESIGN 6.2, STORE 3).
+"""The data keys of the records: made, cached, destroyed (decision 0012).
 
 A key is committed before the first thing sealed under it. Destroying it (`erase`) makes a record
 unreadable for ever, its row stays and says so.
@@ -140,7 +140,7 @@ class KeyRing:
 def key_context(record: int) -> bytes:
     """What a wrapped data key belongs to: associated data of its wrapping.
 
-    The number of the record and not an INS (STORE 1 said so): a person changes his INS, several
+    The number of the record and not an INS (decision 0012): a person changes his INS, several
     lead to him in time, and none is stored in clear. What the key belongs to, for ever, is the
     record; under another record's number it does not open.
     """

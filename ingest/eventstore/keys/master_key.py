@@ -1,4 +1,4 @@
-"""The master key: wraps data keys and secrets, and lives outside the databases (DESIGN 6.2).
+"""The master key: wraps data keys and secrets, and lives outside the databases (decision 0012).
 
 A file by default. `MasterKey` is the port for a key service: it works by batches, since a service
 answers over a network.

@@ -1,4 +1,4 @@
-"""How bytes are sealed: `format 1 | key version 1 | nonce 12 | ciphertext + tag` (DESIGN 6.2).
+"""How bytes are sealed: `format 1 | key version 1 | nonce 12 | ciphertext + tag` (decision 0012).
 
 AES-256-GCM under a data key. The associated data says where the bytes belong, so that sealed bytes
 moved elsewhere do not open. Nonces are random, never derived: a batch decided again after a

@@ -1,4 +1,4 @@
-"""The eventsourcing library's recorders over our log (DESIGN 6.8).
+"""The eventsourcing library's recorders over our log (decision 0023).
 
 What the library writes has record 0 and is not sealed; a stream's first version is free, then each
 is one more than the last. It goes through the same lock and positions as our own events, so every

@@ -1,4 +1,4 @@
-"""One batch, one transaction: the write path of the store (DESIGN 6.4, STORE 1).
+"""One batch, one transaction: the write path of the store (decision 0014, decision 0010).
 
 Statements in the order the guarantee needs: lock, fence, re-checks, positions, streams, events.
 Each works on the whole batch; nothing is asked per message.
@@ -21,7 +21,7 @@ from .batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
 from .encoded_batch import HeadColumns
 
 WRITERS: Final = (7201, 3)
-"""The advisory lock of all writers: positions become visible in their order (DESIGN 6.5)."""
+"""The advisory lock of all writers: positions become visible in their order (decision 0015)."""
 CHANNEL: Final = "histoire_events"
 """NOTIFY channel: a mere wake-up, sent with each batch that has events."""
 

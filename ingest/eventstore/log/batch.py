@@ -1,4 +1,4 @@
-"""What one append writes: one batch, one transaction (DESIGN 6.4). Plain values, no I/O.
+"""What one append writes: one batch, one transaction (decision 0014). Plain values, no I/O.
 
 Everything an `AppendBatch` rests on is in it, so that the store can check it again under the lock
 and

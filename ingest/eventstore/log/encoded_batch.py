@@ -1,4 +1,4 @@
-"""A batch made ready before its transaction: checked, sealed, in columns (STORE 1, 9.1-9.2).
+"""A batch made ready before its transaction: checked, sealed, in columns (decision 0014).
 
 All that costs time and does not need the lock is done here.
 """

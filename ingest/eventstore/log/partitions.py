@@ -1,4 +1,4 @@
-"""Room for positions: partitions of `event` made long before they are needed (STORE 1)."""
+"""Room for positions: partitions of `event` made long before they are needed (decision 0010)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the log: one query per page, opened in one go (STORE 2e, 7)."""
+"""Reading the log: one query per page, opened in one go (decision 0010, decision 0024)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How far each partition of the feed was read, and what is remembered of its topic (DESIGN 6.5)."""
+"""How far each partition of the feed was read, and what is remembered of its topic (decision
+0016).
+"""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def create_topics(conn: Session, prefix: str, wanted: Mapping[str, int]) -> None
 
 
 def count_mismatch(topic: str, found: int, wanted: int) -> FeedMismatch:
-    """The halt when a topic has another number of partitions than it should (KAFKA 7)."""
+    """The halt when a topic has another number of partitions than it should (decision 0002)."""
     return FeedMismatch(
         f"topic {topic} has {found} partitions, the settings say {wanted}: another count sends a "
         f"patient's messages elsewhere and breaks their order; set HISTOIRE_TOPIC_PARTITIONS back "

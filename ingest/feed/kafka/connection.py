@@ -23,7 +23,7 @@ C = TypeVar("C")
 BOOTSTRAP_MS = 10_000
 REQUEST_MS = 10_000
 RECONNECT_MAX_MS = 1_000
-"""Default is 30 s: over a few broker restarts a consumer stood still for 76 s (KAFKA 9 of ten)."""
+"""Default is 30 s: over a few broker restarts a consumer stood still for 76 s (decision 0009)."""
 _CONNECT_SECONDS = 2.0
 
 

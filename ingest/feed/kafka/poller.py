@@ -1,4 +1,4 @@
-"""Reading Kafka from positions that the event store keeps (KAFKA 1, 4 and 5)."""
+"""Reading Kafka from positions that the event store keeps (decision 0016)."""
 
 from __future__ import annotations
 

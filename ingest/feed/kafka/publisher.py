@@ -1,4 +1,4 @@
-"""Publishing to Kafka without losing a record while the process lives (KAFKA 2).
+"""Publishing to Kafka without losing a record while the process lives (decision 0009).
 
 kafka-python's idempotent producer can stop for ever, silently or after one refused batch. So: no
 delivery time-out, every record checked before it is sent, and a watchdog that gives a stuck or
@@ -47,7 +47,7 @@ from .topics import BATCH_OVERHEAD_BYTES
 log = structlog.get_logger(__name__)
 
 STALL_SECONDS = 30.0
-"""Longer than a leader that hangs is waited for (15 s with our request time-out, KAFKA 3)."""
+"""Longer than a leader that hangs is waited for (15 s with our request time-out, decision 0009)."""
 _STALL_MAX_SECONDS = 480.0
 _WATCH_SECONDS = 0.5
 _LOOK_UP_SECONDS = 5.0
@@ -120,7 +120,9 @@ class KafkaPublisher:
         self._admission.admit(records, done, refused)
 
     def flush(self, timeout_seconds: float) -> bool:
-        """As Publisher says. (The library's own flush raises after a split batch, KAFKA 6.)"""
+        """As Publisher says. (The library's own flush raises after a split batch, decision
+        0009.)
+        """
         return self._outstanding.wait_until_none(timeout_seconds)
 
     def unacknowledged(self) -> int:

@@ -1,7 +1,8 @@
 """Why no client could be started: read from the client's log, told to a person.
 
 To the caller a wrong password, a wrong authority, plain text to TLS and nobody there all are
-`KafkaTimeoutError: Unable to bootstrap` (KAFKA 8); the reason is in lines that are easily the last
+`KafkaTimeoutError: Unable to bootstrap` (decision 0009); the reason is in lines that are easily
+the last
 but twenty. What the broker answers to a wrong password is often lost with the connection: that it
 spoke to us before tells it from a broker that wants TLS.
 """

@@ -56,7 +56,7 @@ def _negative_length(value: bytes, rng: Random) -> Spoiled:
 
 
 def _negative_branch(value: bytes, rng: Random) -> Spoiled:
-    """Branch -1 of the union of the software approval; readers differ (RELIABILITY 3.5)."""
+    """Branch -1 of the union of the software approval; readers differ (decision 0004)."""
     place = _MESSAGE_ID_END
     for _ in range(3):  # id, name and version of the software stand before it
         place += 1 + (value[place] >> 1)

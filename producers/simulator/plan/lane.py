@@ -194,7 +194,7 @@ def _outcomes(restrictions: tuple[str, ...]) -> tuple[Expected, Expected]:
     """Of a deposit, and of an operation on it, for a record that forbids at some time.
 
     No order holds between the topics: any message of such a person may meet the record open or
-    not (DESIGN 5), and an operation may find that its deposit was refused.
+    not (decision 0002), and an operation may find that its deposit was refused.
     """
     if not restrictions:
         return ACCEPTED, ACCEPTED

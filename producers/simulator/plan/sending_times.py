@@ -57,7 +57,8 @@ class NationalDay:
     """A working day of 24 hours, Paris time, in the national shape.
 
     300 million documents a year are 9.5 a second on the mean; the peak hour is the one to design
-    for, 320 a second (DESIGN 1): so this is a day of the mean with that hour in it, and its total
+    for, 320 a second (decision 0039): so this is a day of the mean with that hour in it, and its
+    total
     is more than a 365th of the year. What follows a document days later in practice comes later
     the same day, in the same order.
     """

@@ -1,4 +1,4 @@
-"""The ledger of a run: what was about to be sent, and what was acknowledged (RELIABILITY 2.2).
+"""The ledger of a run: what was about to be sent, and what was acknowledged (decision 0041).
 
 JSON lines, UTF-8, appended, one object each, told apart by `line`:
 

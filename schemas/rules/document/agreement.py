@@ -1,4 +1,4 @@
-"""What the metadata say against what the CDA says of itself (SPEC c.1, TRAPS 22).
+"""What the metadata say against what the CDA says of itself (SPEC c.1, TRAP 22).
 
 What is computed from the document is refused when it contradicts it; what a producer may word his
 own way, or official documents get wrong, warns. What the document does not say contradicts nothing.
@@ -60,7 +60,7 @@ def same_mime_type(found: Identification, document: Document) -> Rejection | Non
 
 
 def same_times(found: Identification, document: Document) -> Rejection | None:
-    """Creation and act are when the CDA says, to the lesser precision (SPEC c.1, c.2; TRAPS 10)."""
+    """Creation and act are when the CDA says, to the lesser precision (SPEC c.1, c.2; TRAP 10)."""
     pairs: tuple[tuple[_TimeField, str | None], ...] = (
         ("creationTime", found.creation_time),
         ("serviceStartTime", found.service_start),
@@ -118,7 +118,7 @@ def same_language(found: Identification, document: Document) -> Rejection | None
 
 
 def same_replaced(found: Identification, document: Document) -> Rejection | None:
-    """Where the CDA names the document it replaces, the message names the same (SPEC d.2, TRAPS
+    """Where the CDA names the document it replaces, the message names the same (SPEC d.2, TRAP
     15).
     """
     written, said = found.replaces, document["replaces"]

@@ -1,4 +1,6 @@
-"""The bytes of a document against the metadata that came with them (SPEC c.1, TRAPS 21-25)."""
+"""The bytes of a document against the metadata that came with them (SPEC c.1, TRAP 21 to TRAP
+25).
+"""
 
 from hashlib import sha1, sha256
 from typing import Final
@@ -63,7 +65,7 @@ def content_findings(content: bytes, document: Document, ins: Ins, bytes_max: in
 
 
 def bytes_right(content: bytes, document: Document, bytes_max: int) -> Rejection | None:
-    """Size and hashes are those of the bytes as received (SPEC c.1, f.2; TRAPS 21, 24)."""
+    """Size and hashes are those of the bytes as received (SPEC c.1, f.2; TRAP 21, 24)."""
     if len(content) > bytes_max:
         return Rejection("too_large", "content")
     if len(content) != document["size"]:
@@ -76,7 +78,7 @@ def bytes_right(content: bytes, document: Document, bytes_max: int) -> Rejection
 
 
 def dicom_right(content: bytes) -> Rejection | None:
-    """What is sent as DICOM begins as a DICOM file does (SPEC c.1, TRAPS 22).
+    """What is sent as DICOM begins as a DICOM file does (SPEC c.1, TRAP 22).
 
     Such documents are never listed: anything else would vanish.
     """
@@ -86,7 +88,7 @@ def dicom_right(content: bytes) -> Rejection | None:
 
 
 def signature_content_right(content: bytes) -> Rejection | None:
-    """What is sent as the signature of a set is an XML signature (SPEC c.3, TRAPS 24, 25)."""
+    """What is sent as the signature of a set is an XML signature (SPEC c.3, TRAP 24, 25)."""
     root = hardened_tree(content)
     if isinstance(root, etree._Element) and root.tag == _SIGNATURE:
         return None
@@ -94,7 +96,7 @@ def signature_content_right(content: bytes) -> Rejection | None:
 
 
 def patient_right(found: Identification, ins: Ins) -> Rejection | None:
-    """The one INS of the CDA is that of the message (SPEC a.5, TRAPS 7).
+    """The one INS of the CDA is that of the message (SPEC a.5, TRAP 7).
 
     A document without INS, or with several, is filed under nobody.
     """

@@ -56,8 +56,8 @@ def type_right(document: Document) -> Rejection | None:
 
 
 def codes_known(document: Document) -> Rejection | None:
-    """Type, class of that type, format, mime type, facility, practice setting (SPEC c.1, TRAPS
-    22); and all they must be together in a document that serves others (TRAPS 25).
+    """Type, class of that type, format, mime type, facility, practice setting (SPEC c.1, TRAP
+    22); and all they must be together in a document that serves others (TRAP 25).
     """
     rejection = type_right(document)
     if rejection is not None:
@@ -78,7 +78,9 @@ def codes_known(document: Document) -> Rejection | None:
 
 
 def times_readable(document: Document) -> Rejection | None:
-    """Creation, act and signature are HL7 literals of times that exist (SPEC c.2, TRAPS 8-10)."""
+    """Creation, act and signature are HL7 literals of times that exist (SPEC c.2, TRAP 8 to TRAP
+    10).
+    """
     creation, start = document["creationTime"], document["serviceStartTime"]
     stop, signed = document["serviceStopTime"], document["legalAuthenticationTime"]
     if four_times_exist(

@@ -1,5 +1,5 @@
-"""Whether the times of a document can be (SPEC c.2, TRAPS 8-10). Official samples break most of
-these rules, so that they only warn; times themselves are never changed.
+"""Whether the times of a document can be (SPEC c.2, TRAP 8 to TRAP 10). Official samples break
+most of these rules, so that they only warn; times themselves are never changed.
 
 Days are compared as written, zones left alone: documents are signed and acts begun minutes apart,
 in either order, and an offset may be a guess.
@@ -35,7 +35,7 @@ _FAULTS: Final = {
 
 
 def offsets_written(datum: Mapping[str, Any]) -> Rejection | None:
-    """A time of day has its offset, written +hhmm (SPEC c.2, f.1; TRAPS 9)."""
+    """A time of day has its offset, written +hhmm (SPEC c.2, f.1; TRAP 9)."""
     document = datum["document"]
     for field in _TIMES:
         literal = document[field]
@@ -63,7 +63,7 @@ def times_in_order(datum: Mapping[str, Any]) -> bool:
 
 
 def act_before_document(datum: Mapping[str, Any]) -> Rejection | None:
-    """The act begins on the day of the document or before (TRAPS 10)."""
+    """The act begins on the day of the document or before (TRAP 10)."""
     document = datum["document"]
     start, created = document["serviceStartTime"], document["creationTime"]
     # Whole days as text first: nearly all are in order.
@@ -84,7 +84,7 @@ def act_ends_after_start(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def act_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
-    """The act does not begin before the patient is born (TRAPS 10)."""
+    """The act does not begin before the patient is born (TRAP 10)."""
     document = datum["document"]
     traits, start = document["sourcePatientInfo"], document["serviceStartTime"]
     if traits is None or traits["birthDate"][:8] <= start[:8]:
@@ -95,7 +95,7 @@ def act_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def document_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
-    """The document is not older than the patient (TRAPS 10)."""
+    """The document is not older than the patient (TRAP 10)."""
     document = datum["document"]
     traits, created = document["sourcePatientInfo"], document["creationTime"]
     if traits is None or traits["birthDate"][:8] <= created[:8]:
@@ -106,7 +106,7 @@ def document_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
 
 
 def signed_after_created(datum: Mapping[str, Any]) -> Rejection | None:
-    """The document is signed on the day it was made or later (TRAPS 10)."""
+    """The document is signed on the day it was made or later (TRAP 10)."""
     document = datum["document"]
     signed, created = document["legalAuthenticationTime"], document["creationTime"]
     if signed is None or signed[:8] >= created[:8] or not is_earlier_day(signed, created):

@@ -1,4 +1,4 @@
-"""Rules on the metadata of a document that may only warn (SPEC c.1, c.4, g; TRAPS 22)."""
+"""Rules on the metadata of a document that may only warn (SPEC c.1, c.4, g; TRAP 22)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -28,7 +28,7 @@ _LOOKED_AT: Final = frozenset(
 
 
 def codes_in_force(datum: Mapping[str, Any]) -> Rejection | None:
-    """No code had ended before the document was made; older documents keep theirs (TRAPS 22)."""
+    """No code had ended before the document was made; older documents keep theirs (TRAP 22)."""
     document = datum["document"]
     for field, ends in _ENDS:
         end = ends.get(document[field])

@@ -1,5 +1,5 @@
 """Rules on documents that serve others: the signature of a submission set, the key object selection
-(KOS) of an imaging report (SPEC c.3, g; TRAPS 25). They are stored and never listed nor counted.
+(KOS) of an imaging report (SPEC c.3, g; TRAP 25). They are stored and never listed nor counted.
 """
 
 from typing import Final
@@ -23,7 +23,7 @@ _KOS_REFERENCES: Final = frozenset(
 
 
 def technical_entry_right(document: Document) -> Rejection | None:
-    """A signature and a KOS are what they must be; nothing else has their formats (TRAPS 25)."""
+    """A signature and a KOS are what they must be; nothing else has their formats (TRAP 25)."""
     type_code = document["typeCode"]
     if type_code == SIGNATURE_TYPE:
         return signature_right(document)

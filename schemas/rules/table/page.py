@@ -38,7 +38,7 @@ message is refused and lies in the dead letters. **warn**: it is taken, and the 
 Where the severity is *changeable*, an installation sets it, since the French texts leave it open:
 `HISTOIRE_RULE_SEVERITIES=RULE=reject,RULE=warn,RULE=off`; `histoire rules` shows what holds in one.
 HL7: code of table 0533 in an acknowledgement. Sources are the notes this project is built on (SPEC,
-TRAPS: facts and traps of the French texts; DESIGN: decisions of the system).
+TRAP: facts and traps of the French texts, docs/domain; decision: docs/decisions).
 """
 
 

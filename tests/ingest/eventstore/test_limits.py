@@ -1,5 +1,5 @@
 """Whatever writes gives up before the session time-out of its group when something is in its way
-(DESIGN 6.4); reading takes as long as it needs."""
+(decision 0014); reading takes as long as it needs."""
 
 from __future__ import annotations
 
