@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks.workers.fill import simulated
 from ingest.feed import FeedRecord, Partition, partition_of
-from ingest.read.interpret import Context, hard_rules, interpret, soft_rules
+from ingest.read.interpret import hard_rules, interpret, soft_rules
+from ingest.read.site import Context
 from schemas.codec.messages import CONTENT_BYTES_MAX, Decoded, decode
 from schemas.feed.keys import feed_key
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF

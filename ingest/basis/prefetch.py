@@ -25,7 +25,8 @@ from ingest.facts.view import (
     record_stream,
 )
 from ingest.read.arrivals import Arrival, read_letters
-from ingest.read.interpret import Context, Interpreted
+from ingest.read.interpret import Interpreted
+from ingest.read.site import Context
 from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_CLOSED, RecordState
 from schemas.forms.unique_id import document_stream

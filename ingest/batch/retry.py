@@ -11,8 +11,8 @@ from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import LostRace, SourceAdvance, UnknownCommit
 from ingest.eventstore.tables.letters import Letter
 from ingest.read.arrivals import Arrival, read_letters
-from ingest.read.interpret import Context
 from ingest.read.patience import Patience, at_once
+from ingest.read.site import Context
 from ingest.runtime.lifecycle import Clock, StopSignal
 from schemas.versions.catalogue import registry
 

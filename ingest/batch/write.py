@@ -25,9 +25,9 @@ from ingest.eventstore.log.batch import (
 from ingest.facts.view import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 from ingest.feed import Partition
 from ingest.read.arrivals import Arrival, ReadPartition, partition_of_source
-from ingest.read.interpret import Context
 from ingest.read.patience import Patience
 from ingest.read.positions import hole_sentence
+from ingest.read.site import Context
 from ingest.runtime.crash_points import passes
 from ingest.runtime.lifecycle import Clock
 from schemas.feed.messages import REGISTRY

@@ -23,9 +23,9 @@ from ingest.feed import (
     topic_facts,
 )
 from ingest.read.confluent import ConfluentHeaders, registry_fetch
-from ingest.read.interpret import Context
 from ingest.read.patience import Patience, patience
 from ingest.read.positions import StoredPositions
+from ingest.read.site import Context
 from ingest.runtime.console import Bar, note, out, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import get_logger

@@ -23,7 +23,7 @@ from ingest.feed import (
     Poller,
 )
 from ingest.read.arrivals import ReadPartition, read_partition
-from ingest.read.interpret import Context
+from ingest.read.site import Context
 from ingest.runtime.crash_points import passes
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.logs import get_logger

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.eventstore import EventStore
 from ingest.feed import FeedMismatch, TopicFacts, topic_facts
-from ingest.read.interpret import Context
+from ingest.read.site import Context
 from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve

@@ -9,7 +9,8 @@ from ingest.feed import FeedRecord, Partition, PolledPartition
 from schemas.codec.messages import decode_event, encode
 from schemas.rules.table.rejections import Rejection
 
-from .interpret import Context, Interpreted, Refused, interpret
+from .interpret import Interpreted, Refused, interpret
+from .site import Context
 
 
 class Answer(NamedTuple):

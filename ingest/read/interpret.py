@@ -16,8 +16,6 @@ from schemas.feed.messages import TOPIC_OF, Document, Ins
 from schemas.forms.identity import ins_key
 from schemas.forms.texts import software_id_is_fit
 from schemas.forms.unique_id import document_stream
-from schemas.policy.habilitation import Matrix
-from schemas.policy.may_do import DEFAULT_POLICY, Policy
 from schemas.rules.of_messages import (
     RULES_OF,
     SOFT_GROUPS_OF,
@@ -27,30 +25,13 @@ from schemas.rules.of_messages import (
     qualified,
 )
 from schemas.rules.profession import profession_may_feed
-from schemas.rules.table.rejections import RULES_PAGE, Rejection
-from schemas.rules.table.severities import AS_THE_TABLE_SAYS, Severities
+from schemas.rules.table.rejections import Rejection
+from schemas.rules.table.severities import Severities
+
+from .site import Context
 
 UNKNOWN_SOFTWARE: Final = "unknown"
 _KEY_LENGTH_MAX: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What reading and deciding depend on beside the messages: the environment, the shape of the
-    feed, how strict the rules are here and who may do what.
-
-    `partitions`: how many each topic of the feed has. `rules_page`: where answers send those who
-    want to know more. `matrix`: the habilitation matrix, None: no profession is restricted.
-    """
-
-    accepted_oids: frozenset[str]
-    partitions: Mapping[str, int]
-    content_bytes_max: int
-    severities: Severities = AS_THE_TABLE_SAYS
-    policy: Policy = DEFAULT_POLICY
-    registry_required: bool = False
-    rules_page: str = RULES_PAGE
-    matrix: Matrix | None = None
 
 
 @dataclass(slots=True)

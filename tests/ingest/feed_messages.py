@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from ingest.feed import FeedRecord, Partition, partition_of
-from ingest.read.interpret import Context
+from ingest.read.site import Context
 from schemas.codec.messages import encode
 from schemas.feed.keys import feed_key
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF

@@ -17,8 +17,9 @@ from ingest.batch.write import BatchWriter, Written
 from ingest.consume.metrics import IngestionMetrics
 from ingest.feed import PolledPartition
 from ingest.read.arrivals import read_partition
-from ingest.read.interpret import Context, Interpreted, Refused, interpret
+from ingest.read.interpret import Interpreted, Refused, interpret
 from ingest.read.patience import at_once
+from ingest.read.site import Context
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.metrics import Metrics
 from schemas.codec.messages import MARKER, decode_event

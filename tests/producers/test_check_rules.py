@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from samples_of_plan import documents_of, planned
 
 from ingest.feed import FeedRecord, Partition, partition_of
-from ingest.read.interpret import Context, Refused, interpret
+from ingest.read.interpret import Refused, interpret
+from ingest.read.site import Context
 from ingest.runtime.settings import Settings
 from producers.cda.deposit import Flags, read_document
 from producers.cda.deposit import deposit as deposit_of

@@ -16,9 +16,9 @@ from ingest.consume.consumer import Consumer, Limits
 from ingest.consume.rejection_limit import RejectionLimit
 from ingest.eventstore import EventStore, migrate_store
 from ingest.feed import Acknowledgement, PublishFailure, ensure_topics, open_poller, open_publisher
-from ingest.read.interpret import Context
 from ingest.read.patience import at_once
 from ingest.read.positions import StoredPositions
+from ingest.read.site import Context
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from producers.simulator.faults.rates import parse_faults

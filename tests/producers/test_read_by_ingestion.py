@@ -9,7 +9,8 @@ from samples_of_plan import run_of, run_of_others
 
 from ingest.feed import partition_of
 from ingest.feed.types import FeedRecord, Partition
-from ingest.read.interpret import Context, Interpreted, Refused, interpret
+from ingest.read.interpret import Interpreted, Refused, interpret
+from ingest.read.site import Context
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
 from producers.simulator.run.messages import Message

@@ -15,7 +15,8 @@ from deciding import World
 
 from ingest.decide.decide import apply_decision, decide
 from ingest.eventstore.log.batch import RecordedEvent, RecordRef
-from ingest.read.interpret import Context, Interpreted, interpret
+from ingest.read.interpret import Interpreted, interpret
+from ingest.read.site import Context
 from projections.notifications.rule import PersonRule
 from projections.opened import OpenedEvent, open_events
 from projections.timeline.fold import PersonFold, fold_person
