@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ingest.decide.document import TARGET_UNKNOWN
 from ingest.eventstore.log.batch import DecidedLetter, NewDeadLetter, NewOutcomes, RecordRef
-from ingest.facts.view import REJECTED
 from ingest.feed.cloud_events import traceparent_of
 from ingest.read.arrivals import Answer, Arrival, raw_record
 from ingest.read.interpret import Interpreted
-from schemas.feed.outcomes import BrokenRule, Outcome
+from schemas.feed.outcomes import REJECTED, BrokenRule, Outcome
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 
 from .outcome_bytes import encode_outcomes

@@ -22,7 +22,6 @@ from ingest.eventstore.log.batch import (
     StoreError,
     UnknownCommit,
 )
-from ingest.facts.view import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 from ingest.feed import Partition
 from ingest.read.arrivals import Arrival, ReadPartition, partition_of_source
 from ingest.read.patience import Patience
@@ -31,6 +30,7 @@ from ingest.read.site import Context
 from ingest.runtime.crash_points import passes
 from ingest.runtime.lifecycle import Clock
 from schemas.feed.messages import REGISTRY
+from schemas.feed.outcomes import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 
 from .assemble import Decided, assemble
 from .outcomes import answer_of, decided_letters, key_text, new_letter, outcome_rows, refused

@@ -10,15 +10,15 @@ from ingest.batch.outcomes import answer_of
 from ingest.batch.write import Written
 from ingest.eventstore import EventStore
 from ingest.facts.registry import Kind
-from ingest.facts.view import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 from ingest.feed import Partition
 from ingest.read.arrivals import ReadPartition, partition_of_source
 from ingest.read.patience import is_passing
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
-from ingest.runtime.metrics import OUTCOMES, Metrics
+from ingest.runtime.metrics import Metrics
 from ingest.upkeep.registry_listing import STATES, RegistryListing
 from schemas.feed.messages import FEED_TOPICS
+from schemas.feed.outcomes import ACCEPTED, DUPLICATE, REJECTED, STATUSES, UNCHANGED
 from schemas.rules.table.rejections import REJECTIONS
 
 from .freshness import SourceFreshness, labels_of
@@ -42,8 +42,8 @@ class IngestionMetrics:
         self._registry_due = 0.0
         self._codes = set[str]()
         for topic in FEED_TOPICS:  # a series that is there before its first message has a rate
-            for outcome in OUTCOMES:
-                metrics.messages.labels(topic, outcome, "")
+            for status in STATUSES:
+                metrics.messages.labels(topic, status, "")
             for rule in REJECTIONS.values():
                 if rule.severity == "warn" or rule.changeable:
                     metrics.rule_warnings.labels(topic, rule.rule_id)

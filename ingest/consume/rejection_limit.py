@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ingest.batch.outcomes import answer_of, refused
-from ingest.facts.view import REJECTED
 from ingest.read.arrivals import Arrival
+from schemas.feed.outcomes import REJECTED
 
 EXAMPLES: Final = 5
 

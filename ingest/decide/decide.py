@@ -7,9 +7,10 @@ it.
 from ingest.facts.evolve import RECORD_EVENTS, evolve_known_document, evolve_record, submit
 from ingest.facts.identity import declare
 from ingest.facts.registry import NO_ENTRY, REGISTRY_EVENTS, evolve_entry
-from ingest.facts.view import ACCEPTED, DUPLICATE, Decision, Event, Known, Submitted
+from ingest.facts.view import Decision, Event, Known, Submitted
 from ingest.read.interpret import Interpreted
 from schemas.events import DOCUMENT_SUBMITTED, IDENTITY_DECLARED, RECORD_LINKED, RECORD_UNLINKED
+from schemas.feed.outcomes import DUPLICATE
 from schemas.rules.table.rejections import Rejection
 
 from .access import decide_access
@@ -88,4 +89,4 @@ def _apply_link(known: Known, event: Event) -> None:
     known.links[record] = before | {other} if event.name == RECORD_LINKED else before - {other}
 
 
-__all__ = ["ACCEPTED", "apply_decision", "decide"]
+__all__ = ["apply_decision", "decide"]

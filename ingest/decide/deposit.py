@@ -9,8 +9,6 @@ from ingest.eventstore.log.batch import PendingLink
 from ingest.facts.evolve import flags_of_deposit
 from ingest.facts.identity import traits_differ
 from ingest.facts.view import (
-    ACCEPTED,
-    DUPLICATE,
     LINE_MAX,
     Decision,
     DocumentState,
@@ -32,6 +30,7 @@ from schemas.events import (
     Flags,
     RecordState,
 )
+from schemas.feed.outcomes import ACCEPTED, DUPLICATE
 from schemas.forms.unique_id import canonical_unique_id
 from schemas.policy.may_do import Operation, actor_kind, may_do
 from schemas.rules.table.rejections import Rejection

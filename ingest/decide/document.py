@@ -8,16 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ingest.facts.evolve import FLAG_OF
-from ingest.facts.view import (
-    ACCEPTED,
-    LINE_MAX,
-    UNCHANGED,
-    Decision,
-    DocumentState,
-    Event,
-    Known,
-    authorship_of,
-)
+from ingest.facts.view import LINE_MAX, Decision, DocumentState, Event, Known, authorship_of
 from ingest.read.interpret import Interpreted
 from schemas.events import (
     DOCUMENT_ARCHIVED,
@@ -27,6 +18,7 @@ from schemas.events import (
     DocumentStatus,
     Flags,
 )
+from schemas.feed.outcomes import ACCEPTED, UNCHANGED
 from schemas.policy.may_do import ActorKind, Operation, actor_kind, may_do
 from schemas.rules.table.rejections import Rejection
 

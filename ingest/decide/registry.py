@@ -18,7 +18,7 @@ from ingest.facts.registry import (
     period_said,
     software_stream,
 )
-from ingest.facts.view import ACCEPTED, UNCHANGED, Decision, Event, Known
+from ingest.facts.view import Decision, Event, Known
 from ingest.read.interpret import Interpreted
 from schemas.events import (
     COMPANY_CERTIFIED,
@@ -30,6 +30,7 @@ from schemas.events import (
     SOFTWARE_REFERENCED,
     SOFTWARE_WITHDRAWN,
 )
+from schemas.feed.outcomes import ACCEPTED, UNCHANGED
 from schemas.forms.paris_days import begin_ms, last_day_of_years
 from schemas.rules.table.rejections import Rejection
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ingest.eventstore.log.batch import Head, PendingLink, RecordRef
 from schemas.feed.messages import Actor, Author
+from schemas.feed.outcomes import Status
 from schemas.policy.may_do import DEFAULT_POLICY, Authorship, Policy
 from schemas.rules.table.rejections import Rejection
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS, Severities
@@ -237,7 +238,7 @@ class Decision(NamedTuple):
     record that it breaks without being refused for them.
     """
 
-    status: str
+    status: Status
     events: tuple[Event, ...] = ()
     applies: bool = False
     pending: PendingLink | None = None
@@ -247,9 +248,3 @@ class Decision(NamedTuple):
     absent: tuple[bytes, ...] = ()
     is_new: bool = False
     warnings: tuple[Rejection, ...] = ()
-
-
-ACCEPTED: Final = "accepted"
-DUPLICATE: Final = "duplicate"
-UNCHANGED: Final = "unchanged"
-REJECTED: Final = "rejected"

@@ -26,7 +26,6 @@ from .console import CommandError, Exit
 
 STAGES = ("published", "fetched", "stored", "projected", "notified")
 """Where a document can be on its way, in this order."""
-OUTCOMES = ("accepted", "duplicate", "unchanged", "rejected")
 BATCH_STEPS = ("interpret", "read", "decide", "content", "append")
 SERVICES = ("feed", "store", "content")
 

@@ -1,9 +1,28 @@
 """What the system answers and keeps beside the log: outcomes, notifications, raw records.
 
 One TypedDict per record of `schemas/avro/{outcome,notification,letter}`, kept equal by a test.
+The vocabulary of statuses has its one home here.
 """
 
-from typing import Literal, TypedDict
+from collections.abc import Mapping
+from typing import Final, Literal, TypedDict
+
+Status = Literal["accepted", "duplicate", "unchanged", "rejected"]
+"""What became of a message, as the log, the metrics and the dead letters name it."""
+ACCEPTED: Final[Status] = "accepted"
+DUPLICATE: Final[Status] = "duplicate"
+UNCHANGED: Final[Status] = "unchanged"
+REJECTED: Final[Status] = "rejected"
+STATUSES: Final[tuple[Status, ...]] = (ACCEPTED, DUPLICATE, UNCHANGED, REJECTED)
+
+SentStatus = Literal["ACCEPTED", "DUPLICATE", "UNCHANGED", "REJECTED"]
+"""The same on the topic outcomes: symbols of an Avro enum."""
+SENT_STATUS: Final[Mapping[str, SentStatus]] = {
+    ACCEPTED: "ACCEPTED",
+    DUPLICATE: "DUPLICATE",
+    UNCHANGED: "UNCHANGED",
+    REJECTED: "REJECTED",
+}
 
 
 class BrokenRule(TypedDict):
@@ -31,7 +50,7 @@ class Outcome(TypedDict):
     partition: int
     offset: int
     attempt: int
-    status: Literal["ACCEPTED", "DUPLICATE", "UNCHANGED", "REJECTED"]
+    status: SentStatus
     code: str | None
     ruleId: str | None
     path: str | None

@@ -7,9 +7,9 @@ from dataclasses import replace
 from feed_messages import CONTEXT, deposit, feed_record, partition_for
 
 from ingest.batch.outcomes import outcome_of
-from ingest.facts.view import ACCEPTED
 from ingest.feed import FeedRecord, PolledPartition
 from ingest.read.arrivals import Answer, Arrival, read_partition
+from schemas.feed.outcomes import ACCEPTED
 
 
 def decided(record: FeedRecord) -> Arrival:
