@@ -1,6 +1,6 @@
 """What a message about access to a record comes to (decision 0029; SPEC d.5, h; TRAP 17, 19).
 
-The table of states and messages is in `decide_record`. Why it is as it is:
+The table of states and messages is in `ingest.decide.record`. Why it is as it is:
 
 - What only forbids is never refused for the state of the record; what gives access is.
 - An opposition to feeding says nothing about reading: two switches (SPEC d.5).

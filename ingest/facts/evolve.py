@@ -177,7 +177,7 @@ _RECORD: Final[Mapping[str, tuple[int, int]]] = {
     ATTENDING_PHYSICIAN_ENDED: (_NONE, _NONE),
     RECORD_ACCESSED: (_NONE, _NONE),
 }
-"""Bits each event turns on and off. Who has access is folded from the events (`access_facts`)."""
+"""Bits each event turns on and off. Who has access is folded by `ingest.facts.access`."""
 
 CLOSED_BY: Final[Mapping[str, int]] = {
     "DEATH": RecordState.DECEASED.value,

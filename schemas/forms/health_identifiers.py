@@ -97,8 +97,8 @@ def siret_key_is_valid(siret: str) -> bool:
 def person_fault(value: str) -> PersonFault | None:
     """What is wrong with the extension of a PS_IdNat (SPEC b.1); the worst, None when nothing is.
 
-    Malformed: a known prefix with what can't follow it. What the SPEC's pattern takes is never
-    that: where it holds the number of an employer of another length, the form is unknown.
+    Malformed: a known prefix with what can't follow it. What the pattern of SPEC b.1 takes is
+    never that: where it holds the number of an employer of another length, the form is unknown.
     """
     # The length first: the memory of the cache is bounded by it.
     return _person_fault(value) if len(value) <= LENGTH_MAX else "person_id_malformed"

@@ -1,7 +1,7 @@
 """What a message must say to be taken: one small function for each rule, pure.
 
 Each returns a `Rejection` or None. They run per message: sets and patterns are made beforehand.
-Sources: SPEC (sections in the docstrings), the traps, decision 0004, decision 0038.
+Each docstring names its source. For all of them: decision 0004, decision 0038.
 """
 
 from collections.abc import Callable, Mapping

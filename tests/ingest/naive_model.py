@@ -1,7 +1,7 @@
 """What should come of a history, said as simply as possible: a few dicts, one message at a time.
 
-Written from the words of SPEC (c.4, c.5, d.1, d.2, d.5, g, h.2, j.29), the traps, decision 0007,
-decision 0018. It imports nothing of the product and knows no events, batches, streams or tables.
+Written from the words of SPEC c.4, c.5, d.1, d.2, d.5, g, h.2, j.29, of the traps, decision 0007
+and decision 0018. It imports nothing of the product and knows no events, batches or tables.
 """
 
 from __future__ import annotations

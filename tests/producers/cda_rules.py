@@ -1,8 +1,8 @@
 """The rules of the national minimal structure for CDA headers, as XPath that must be true.
 
 Facts of our own wording, one row per rule: where it applies (every element found there), what must
-hold, and the source: the pattern of the schematron CI-SIS_StructurationMinimale (SPEC [S]) or a
-section of SPEC. `h` is urn:hl7-org:v3.
+hold, and the source: the pattern of the schematron CI-SIS_StructurationMinimale ([S] in
+docs/domain/README.md) or a page of docs/domain. `h` is urn:hl7-org:v3.
 """
 
 from __future__ import annotations

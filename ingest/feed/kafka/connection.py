@@ -74,7 +74,7 @@ def reachable(settings: Settings) -> bool:
 def start_client(kind: Callable[..., C], settings: Settings, client_id: str, **options: Any) -> C:
     """A client of the library (producer, consumer, admin) that has reached a broker.
 
-    FeedUnavailable says why it could not (see `kafka_reasons`).
+    FeedUnavailable says why it could not (`ingest.feed.kafka.reasons`).
     """
     if not reachable(settings):
         raise FeedUnavailable(
