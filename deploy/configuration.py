@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from pydantic import SecretStr
 from rich.table import Table
 
 from ingest.runtime.console import out, print_json
+from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings, variable
 
 MASKED = "********"
@@ -45,9 +46,7 @@ def register_config(app: typer.Typer) -> None:
 
     @app.command()
     def config(
-        as_json: Annotated[
-            bool, typer.Option("--json", help="One JSON object per setting and line.")
-        ] = False,
+        as_json: JsonLines = False,
     ) -> None:
         """Print the effective settings, secrets masked, and where each comes from.
 

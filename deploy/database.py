@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
+from ingest.runtime.options import Json
 from ingest.runtime.postgres.embedded import embedded_status, start_embedded, stop_embedded
 from ingest.runtime.settings import Settings
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register_database(app: typer.Typer) -> None:

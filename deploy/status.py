@@ -7,7 +7,7 @@ embedded database, which every command starts.
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from rich.table import Table
@@ -17,6 +17,7 @@ from ingest.eventstore import EventStore
 from ingest.feed import FeedError, TopicFacts, topic_facts
 from ingest.read.positions import PartitionPosition, positions_of
 from ingest.runtime.console import Exit, out, print_json
+from ingest.runtime.options import Json
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
@@ -183,7 +184,7 @@ def register_status(app: typer.Typer) -> None:
 
     @app.command()
     def status(
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        as_json: Json = False,
     ) -> None:
         """Show how the system is: feed, store, dead letters, projections, processes.
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.folders import private_folder
+from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 
 from .layout import read_cluster
@@ -18,8 +19,6 @@ from .security import ADMIN, Security, new_password, security_of
 
 if TYPE_CHECKING:
     from .rights import Applied
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def acl(

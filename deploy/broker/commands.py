@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from ingest.runtime.console import Exit, note, out, print_json, progress
+from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 
 from .acl_command import acl
 from .cluster import DEFAULT_PORT, BrokerStatus, broker_status, start_broker, stop_broker
 from .layout import Limits
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register_broker(app: typer.Typer) -> None:

@@ -20,6 +20,7 @@ from ingest.feed import topic_facts
 from ingest.read.arrivals import partition_of_source
 from ingest.read.positions import OffsetRefused, PartitionPosition, accept_position, positions_of
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
+from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
 from ingest.upkeep.audit import Audit, AuditCheck, balance_checks, fetched
 from ingest.upkeep.documents import read_document
@@ -32,7 +33,6 @@ from .reasons import reason_given
 TO_HELP = (
     "Offset to go on at; without it the nearest one the log holds, of a topic made anew its first."
 )
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 def register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
@@ -49,7 +49,7 @@ def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
             bool,
             typer.Option("--at-end", help="Also require that nothing is on its way any more."),
         ] = False,
-        as_json: Json = False,
+        as_json: JsonLines = False,
     ) -> None:
         """Prove the balance sheet from the feed's offsets to the events and timelines.
 
@@ -219,7 +219,7 @@ def _register_positions(app: typer.Typer) -> None:
     app.add_typer(group, name="positions")
 
     @group.command()
-    def show(as_json: Json = False) -> None:
+    def show(as_json: JsonLines = False) -> None:
         """Show the position of every partition, and what does not fit the feed."""
         settings = Settings.load()
         with told_to_people(), EventStore.open(settings) as store:

@@ -17,8 +17,9 @@ from ingest.eventstore.tables.letters import Letter
 from ingest.read.patience import patience
 from ingest.runtime.console import CommandError, Exit, err, out, print_json, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.runtime.options import Json, JsonLines, Limit, Since
 from ingest.runtime.settings import Settings
-from ingest.runtime.since import LIMIT_HELP, SINCE_HELP, since_given
+from ingest.runtime.since import since_given
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 from schemas.versions.catalogue import registry
 
@@ -26,7 +27,6 @@ from .errors import told_to_people
 from .reasons import reason_given
 
 Code = Annotated[str | None, typer.Option("--code", help="Only letters refused with this code.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the dead letter.")]
 
 
@@ -45,9 +45,9 @@ def _register_reading(group: typer.Typer) -> None:
         everything: Annotated[
             bool, typer.Option("--all", help="Also those resolved or discarded.")
         ] = False,
-        limit: Annotated[int | None, typer.Option(min=1, help=LIMIT_HELP)] = None,
-        since: Annotated[str | None, typer.Option(help=SINCE_HELP)] = None,
-        as_json: Json = False,
+        limit: Limit = None,
+        since: Since = None,
+        as_json: JsonLines = False,
     ) -> None:
         """List the dead letters that wait, in the order of receipt."""
         _check_code(code)

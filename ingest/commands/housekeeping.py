@@ -1,12 +1,13 @@
 """`histoire housekeeping`: by hand what the relay does each hour."""
 
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
 from ingest.eventstore import EventStore
 from ingest.runtime.console import out, print_json, progress
 from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 from ingest.upkeep.housekeeping import Housekeeping, Turn
 from ingest.upkeep.sweep import GAP_MIN
@@ -25,7 +26,7 @@ def register_housekeeping(app: typer.Typer) -> None:
 
     @app.command()
     def housekeeping(
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        as_json: Json = False,
     ) -> None:
         """Remove what is past its retention: what the relay does each hour, now.
 

@@ -13,6 +13,7 @@ from ingest.eventstore import EventStore
 from ingest.facts.registry import Kind, RegistryEntry, entry_stream
 from ingest.runtime.console import CommandError, Exit, note, out, print_json
 from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
 from ingest.upkeep.registry_listing import EntryKey, RegistryListing, history, told
 from schemas.feed.registry import EntryKind
@@ -41,14 +42,13 @@ On = Annotated[
     str | None,
     typer.Option("--on", metavar="DAY", help="As of the begin of this day; now without it."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
 
 def list_entries(
     kind: Annotated[EntryKind | None, typer.Option(help="Only this kind.")] = None,
     state: Annotated[StateChoice | None, typer.Option(help="Only in this state.")] = None,
     on: On = None,
-    as_json: Json = False,
+    as_json: JsonLines = False,
 ) -> None:
     """List the entries of the registry with their state.
 
@@ -76,7 +76,7 @@ def list_entries(
 def show_entry(
     name: Annotated[str, typer.Argument(metavar="ID", help="Identifier of the entry.")],
     on: On = None,
-    as_json: Json = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Show an entry of the registry with all that was said of it.
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.runtime.console import CommandError, Exit, out, print_json
+from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
 from schemas.rules.table.page import FAMILIES, family_of, in_order
 from schemas.rules.table.rejections import REJECTIONS, RejectionRule
@@ -44,7 +45,7 @@ def rules(
         Language | None,
         typer.Option("--lang", help="Sentences in this language. Default: list en, one rule both."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """List the rules with the severity they have here, or explain one.
 

@@ -1,4 +1,4 @@
-"""The option `--since` of listing commands."""
+"""What the option `--since` of listing commands says."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ from zoneinfo import ZoneInfo
 from .console import CommandError, Exit
 
 _PARIS: Final = ZoneInfo("Europe/Paris")
-SINCE_HELP: Final = (
-    "Only those from this moment on: YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS][+HH:MM]; in Paris when"
-    " there is no offset."
-)
-LIMIT_HELP: Final = "Only the newest N."
 
 
 def since_given(text: str | None) -> datetime | None:

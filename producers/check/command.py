@@ -11,6 +11,7 @@ import typer
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings, SettingsError, variable
 from producers.check.schematron.files import SchematronError
 from producers.check.schematron.xml_schema import XsdError
@@ -62,7 +63,6 @@ HabilitationOption = Annotated[
     ),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings fail a file too.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per file.")]
 JobsOption = Annotated[
     int, typer.Option(min=1, max=_JOBS_MAX, help="Processes that check files at once.")
 ]
@@ -76,7 +76,7 @@ def check(
     severities: SeveritiesOption = None,
     habilitation: HabilitationOption = None,
     strict: StrictOption = False,
-    as_json: JsonOption = False,
+    as_json: JsonLines = False,
     jobs: JobsOption = 1,
 ) -> None:
     """Say all that ingestion, and more, has against files, without sending them.

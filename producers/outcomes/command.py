@@ -10,6 +10,7 @@ from rich.text import Text
 from ingest.feed import check_topics
 from ingest.runtime.console import note, out, print_json
 from ingest.runtime.lifecycle import StopSignal
+from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
 from schemas.feed.messages import OUTCOMES
 
@@ -26,7 +27,7 @@ def outcomes(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with the answers to come, until Ctrl-C.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Show the answers on the topic `outcomes`, oldest first within each partition.
 

@@ -11,6 +11,7 @@ from ingest.feed.types import FeedMismatch
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.ins_option import read_ins
 from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 from producers.outcomes.reading import place_of_rule
 from producers.outcomes.report import Spoken, without_outcome
@@ -93,7 +94,6 @@ WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for what became o
 TimeoutOption = Annotated[
     float, typer.Option(min=0.1, help="Seconds to wait for the feed, and for the outcome.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def record(
@@ -115,7 +115,7 @@ def record(
     refused: RefusedOption = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = 30.0,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Say something of a record: open, close, oppose, authorise, block, trace an access...
 

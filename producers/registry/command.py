@@ -15,6 +15,7 @@ from ingest.feed import FeedUnavailable, check_topics, open_publisher
 from ingest.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 from producers.outcomes.reading import Answer
 from producers.outcomes.report import Spoken, answer_to, without_outcome
@@ -61,7 +62,6 @@ Wait = Annotated[
     typer.Option("--wait", help="Wait for what became of it; ingestion and relay must be running."),
 ]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the outcome.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def reference(

@@ -11,6 +11,7 @@ from rich.table import Table
 from ingest.feed import check_topics, open_publisher
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 from producers.simulator.faults.rates import FAULTS, NO_FAULTS, FaultError, FaultRates, parse_faults
 from producers.simulator.plan.plan import Run
@@ -132,7 +133,6 @@ ReferenceOption = Annotated[
         " ingest it before the run itself, since no order holds between topics.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
 
 def simulate(
@@ -149,7 +149,7 @@ def simulate(
     cda: FolderOption = None,
     reference: ReferenceOption = False,
     ledger: LedgerOption = None,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Publish a synthetic practice: test persons, three years of acts, 5 % life-cycle operations.
 

@@ -14,12 +14,12 @@ from rich.table import Table
 
 from ingest.runtime.console import CommandError, Exit, err, note, out, print_json
 from ingest.runtime.habilitation import configured_matrix
+from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings, variable
 from schemas.policy.habilitation import HabilitationError, Matrix, Rights, read_matrix
 from schemas.policy.may_see import PARIS
 from schemas.valuesets import SUBJECT_ROLES, TYPE_CODES, type_label
 
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
 File = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A habilitation matrix.")
 ]
@@ -37,7 +37,7 @@ def register_habilitation(app: typer.Typer) -> None:
     )
 
 
-def check(file: File, json: Json = False) -> None:
+def check(file: File, json: JsonLines = False) -> None:
     """Say whether a file is a habilitation matrix, and every fault of it with its line.
 
     Tab-separated columns valid_from, role (J65), documents (a typeCode, class:CODE or *) and rights
@@ -66,7 +66,7 @@ def show(
         str | None, typer.Option(metavar="YYYY-MM-DD", help="The day, in Paris. Default: today.")
     ] = None,
     role: Annotated[str | None, typer.Option(help="Only this profession, code of J65.")] = None,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Print the matrix in force on a day: per profession, how many types it may read and feed.
 

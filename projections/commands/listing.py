@@ -8,9 +8,10 @@ import typer
 from rich.table import Table
 
 from ingest.runtime.console import CommandError, Exit, note, out, print_json
+from ingest.runtime.options import Json, JsonLines, Limit, Since
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
-from ingest.runtime.since import LIMIT_HELP, SINCE_HELP, since_given
+from ingest.runtime.since import since_given
 from projections.notifications.relay import Notice, newest_notices
 from projections.statistics.figures import (
     Figure,
@@ -24,8 +25,6 @@ from schemas.valuesets import FACILITIES, type_label
 
 from .errors import clear_errors
 
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
-
 
 def register_listing(app: typer.Typer) -> None:
     """Add `notifications` and `statistics` to `app`."""
@@ -35,9 +34,9 @@ def register_listing(app: typer.Typer) -> None:
 
 def notifications(
     due: Annotated[bool, typer.Option("--due", help="Only those not published yet.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help=LIMIT_HELP)] = None,
-    since: Annotated[str | None, typer.Option(help=SINCE_HELP)] = None,
-    json: Json = False,
+    limit: Limit = None,
+    since: Since = None,
+    json: JsonLines = False,
 ) -> None:
     """List the notifications: who is to be told what, such as a new document. No name, no title.
 
@@ -83,7 +82,7 @@ def statistics(
     month: Annotated[
         str | None, typer.Option(metavar="YYYY[-MM]", help="Only acts of this month or year.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Show the national figures: documents per sector, type and month of the act; records.
 

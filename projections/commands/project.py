@@ -12,6 +12,7 @@ from ingest.runtime.console import Bar, CommandError, Exit, note, print_json, pr
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
+from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
 from projections.live.loop import ProjectionLoop
 from projections.rebuild.replay import Replay, ReplayResult
@@ -21,8 +22,6 @@ from .errors import clear_errors
 from .habilitation import register_habilitation
 from .listing import register_listing
 from .reading import register_reading
-
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +50,7 @@ def project(
             " none.",
         ),
     ] = None,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Keep the timelines, notifications and figures up to date with the log.
 
@@ -116,7 +115,7 @@ def replay(
     back: Annotated[
         bool, typer.Option("--back", help="Go back to the build that served before.")
     ] = False,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Rebuild a projection from the first event, prove it equal to the live one, and switch.
 

@@ -13,6 +13,7 @@ import typer
 from ingest.eventstore.keys.find_record import find_record
 from ingest.runtime.console import CommandError, Exit, out, print_json
 from ingest.runtime.ins_option import read_ins
+from ingest.runtime.options import Ins, JsonLines
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.access.display import as_json as access_as_json
@@ -27,11 +28,6 @@ from schemas.policy.may_see import Reader
 from .errors import clear_errors
 
 T = TypeVar("T")
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object per line.")]
-InsOption = Annotated[
-    str,
-    typer.Option(help="OID|MATRICULE of a test or demo identity; - reads any from stdin."),
-]
 
 
 def register_reading(app: typer.Typer) -> None:
@@ -41,7 +37,7 @@ def register_reading(app: typer.Typer) -> None:
 
 
 def timeline(
-    ins: InsOption,
+    ins: Ins,
     reader: Annotated[
         str,
         typer.Option(
@@ -53,7 +49,7 @@ def timeline(
     archived: Annotated[
         bool, typer.Option("--archived", help="Show the archived documents too, apart.")
     ] = False,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Show a person's timeline as one reader may see it, by day of the act, newest first.
 
@@ -79,10 +75,10 @@ def timeline(
 
 
 def accesses(
-    ins: InsOption,
+    ins: Ins,
     reader: Annotated[str, typer.Option(help="patient or representative.")] = "patient",
     limit: Annotated[int, typer.Option(min=1, help="Only the newest N accesses.")] = 100,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Show who may read a person's documents and until when, who is blocked, and who did read.
 
