@@ -11,9 +11,9 @@ from pathlib import Path
 from benchmarks.workers.batches import PlainEvent, event_batches, read_states
 from benchmarks.workers.protocol import answer, meter_of, task
 from ingest.eventstore import AppendBatch, EventStore, HeadChange, NewEvent, SourceAdvance
-from ingest.facts.view import record_stream
 from ingest.runtime.settings import Settings
 from schemas.events import DOCUMENT_SUBMITTED
+from schemas.forms.stream_ids import record_stream
 
 SOURCE = "bench/documents/0"
 

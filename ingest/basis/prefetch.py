@@ -22,14 +22,13 @@ from ingest.facts.view import (
     Submitted,
     document_of_head,
     record_of_head,
-    record_stream,
 )
 from ingest.read.arrivals import Arrival, read_letters
 from ingest.read.interpret import Interpreted
 from ingest.read.site import Context
 from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_CLOSED, RecordState
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream, record_stream
 
 from .identities import DeclaredReader
 from .registry import RegistryReader

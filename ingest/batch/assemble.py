@@ -18,12 +18,13 @@ from ingest.eventstore.log.batch import (
     NewEvent,
     NewReference,
 )
-from ingest.facts.view import Decision, record_stream
+from ingest.facts.view import Decision
 from ingest.read.arrivals import Answer, Arrival
 from ingest.read.interpret import Interpreted, Refused
 from schemas.codec.messages import encode
 from schemas.events import SCHEMA_OF
 from schemas.feed.outcomes import REJECTED
+from schemas.forms.stream_ids import record_stream
 from schemas.rules.table.rejections import Rejection
 
 

@@ -19,12 +19,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ingest.facts.access import AccessFacts
-from ingest.facts.view import Decision, Event, Known, RecordHead, record_stream
+from ingest.facts.view import Decision, Event, Known, RecordHead
 from ingest.read.interpret import Interpreted
 from schemas import events as names
 from schemas.events import RecordState
 from schemas.feed.messages import Actor
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
+from schemas.forms.stream_ids import record_stream
 from schemas.policy.access_term import default_until
 from schemas.rules.table.rejections import Rejection
 

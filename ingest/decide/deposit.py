@@ -17,7 +17,6 @@ from ingest.facts.view import (
     Submitted,
     authors_of,
     authorship_of,
-    record_stream,
 )
 from ingest.read.interpret import Interpreted
 from schemas.events import (
@@ -31,6 +30,7 @@ from schemas.events import (
     RecordState,
 )
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE
+from schemas.forms.stream_ids import record_stream
 from schemas.forms.unique_id import canonical_unique_id
 from schemas.policy.may_do import Operation, actor_kind, may_do
 from schemas.rules.table.rejections import Rejection

@@ -25,10 +25,8 @@ from schemas.events import (
     DOCUMENT_UNARCHIVED,
     DocumentStatus,
 )
-from schemas.valuesets import KOS_TYPE
+from schemas.valuesets import IMAGING_CLASS, KOS_TYPE
 
-IMAGING_CLASS: Final = "31"
-"""Class of imaging reports and KOS (value set J57)."""
 _STUDY: Final = "urn:ihe:iti:xds:2016:studyInstanceUID"
 _ACCESSION: Final = "urn:ihe:iti:xds:2013:accession"
 _FOLLOWS: Final[Mapping[tuple[int, int], str]] = {

@@ -46,7 +46,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ingest.facts.identity import disqualified
-from ingest.facts.view import Decision, Event, Known, RecordHead, record_stream
+from ingest.facts.view import Decision, Event, Known, RecordHead
 from ingest.read.interpret import Interpreted
 from schemas.events import (
     IDENTITY_DECLARED,
@@ -61,6 +61,7 @@ from schemas.events import (
     RecordState,
 )
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
+from schemas.forms.stream_ids import record_stream
 from schemas.rules.table.rejections import Rejection
 
 from .versions import join_versions

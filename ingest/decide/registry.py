@@ -33,9 +33,8 @@ from schemas.events import (
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
 from schemas.forms.paris_days import begin_ms, last_day_of_years
 from schemas.rules.table.rejections import Rejection
+from schemas.valuesets import TELECONSULTATION
 
-TELECONSULTATION: Final = "SA64"
-"""Code of J61 of a téléconsultation company (SPEC g)."""
 _WITH_SYSTEM: Final = f"{TELECONSULTATION}^"
 """The same as the VIHF may write it, with the OID of its system after it (SPEC e.8)."""
 SERVICE_YEARS: Final = 2

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from ingest.facts.evolve import evolve_known_document
 from ingest.facts.view import LINE_MAX, Event, Known, Submitted
 from schemas.events import DOCUMENT_REPLACED, DocumentStatus, Flags
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 from .deposit import entitled_to_replace
 from .masks import InheritedMask

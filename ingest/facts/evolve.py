@@ -33,7 +33,7 @@ from schemas.events import (
     Flags,
     RecordState,
 )
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_do import ActorKind, actor_kind
 
 from .view import AuthorHash, DocumentState, Event, Known, RecordHead, authors_of

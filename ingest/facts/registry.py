@@ -6,9 +6,7 @@ Its events have record 0 and are not sealed: nothing in them is about a person.
 from collections.abc import Mapping
 from enum import IntEnum
 from functools import lru_cache
-from hashlib import sha1
 from typing import Any, Final, Literal, NamedTuple
-from uuid import UUID
 
 from schemas.events import (
     COMPANY_CERTIFIED,
@@ -21,11 +19,10 @@ from schemas.events import (
     SOFTWARE_WITHDRAWN,
 )
 from schemas.forms.paris_days import begin_ms, end_ms
+from schemas.forms.stream_ids import registry_stream
 
 REGISTRY_RECORD: Final = 0
 """The record of its streams: no person's, without a key."""
-_ENTRIES: Final = UUID("0c1f6a52-95d4-5a0e-8f0b-3b8a1c5d7e64").bytes
-"""Namespace of the streams. A constant of ours, for ever."""
 
 
 class Kind(IntEnum):
@@ -102,8 +99,8 @@ REGISTRY_EVENTS: Final = frozenset({*KIND_OF, REGISTRY_OPENED})
 
 
 def entry_stream(kind: Kind, name: str) -> bytes:
-    """The stream of an entry: uuid5 of our constant and kind and id."""
-    return _uuid5(f"{kind.name}|{name}")
+    """The stream of the entry of this kind with this identifier."""
+    return registry_stream(f"{kind.name}|{name}")
 
 
 @lru_cache(maxsize=65_536)
@@ -118,14 +115,7 @@ def company_stream(name: str) -> bytes:
     return entry_stream(Kind.COMPANY, name)
 
 
-def _uuid5(name: str) -> bytes:
-    digest = bytearray(sha1(_ENTRIES + name.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return bytes(digest)
-
-
-KIND_STREAM: Final[Mapping[Kind, bytes]] = {kind: _uuid5(kind.name) for kind in Kind}
+KIND_STREAM: Final[Mapping[Kind, bytes]] = {kind: registry_stream(kind.name) for kind in Kind}
 """The stream that exists once the registry has an entry of this kind."""
 
 

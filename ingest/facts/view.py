@@ -6,10 +6,7 @@ The state of a stream is what its head row holds (`Head`): the fold of its event
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from hashlib import sha1
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from ingest.eventstore.log.batch import Head, PendingLink, RecordRef
 from schemas.feed.messages import Actor, Author
@@ -22,20 +19,8 @@ from .access import FACT_EVENTS, AccessFacts, Said, fold_access
 from .identity import Declared
 from .registry import RegistryEntry
 
-_RECORDS: Final = UUID("6f0a4b0e-2d3c-5b77-9d1e-7a54c1d0e8f2").bytes
-"""Namespace of record streams. A constant of ours, for ever (decision 0011)."""
-
 AuthorHash = Callable[[str], int]
 """The keyed hash of an author's or organisation's identifier (`stream.authors`)."""
-
-
-@lru_cache(maxsize=200_000)
-def record_stream(record: int) -> bytes:
-    """The 16 bytes of uuid5(our constant, record number): the stream of a record's events."""
-    digest = bytearray(sha1(_RECORDS + str(record).encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return bytes(digest)
 
 
 class DocumentState(NamedTuple):

@@ -14,8 +14,8 @@ from schemas.codec.messages import MARKER, Decoded, decode, without_content
 from schemas.feed.keys import feed_key
 from schemas.feed.messages import TOPIC_OF, Document, Ins
 from schemas.forms.identity import ins_key
+from schemas.forms.stream_ids import document_stream
 from schemas.forms.texts import software_id_is_fit
-from schemas.forms.unique_id import document_stream
 from schemas.rules.of_messages import (
     RULES_OF,
     SOFT_GROUPS_OF,

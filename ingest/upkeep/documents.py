@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ingest.eventstore import EventStore
 from schemas.codec.messages import decode_event
 from schemas.events import DocumentStatus, Flags
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 
 class DocumentUnavailable(Exception):

@@ -21,9 +21,6 @@ from .reference_ids import ACCESSION, ORDER, STUDY
 
 T = TypeVar("T")
 
-IMAGING_CLASS: Final = "31"
-"""Class of imaging documents, whose acts are identified by studies (SPEC f.1, J57)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Flags:
@@ -111,7 +108,7 @@ def metadata(found: CdaDocument, flags: Flags, replaces: str | None = None) -> D
     signer = found.legal_authenticator
     if signer is None or signer.id is None:
         raise refused("identifier_malformed", "document.legalAuthenticatorId")
-    imaging = found.class_code == IMAGING_CLASS
+    imaging = found.class_code == valuesets.IMAGING_CLASS
     document: Document = {
         "uniqueId": _needed(found.unique_id, "unique_id_malformed", "uniqueId"),
         "replaces": replaces if replaces is not None else found.replaces,

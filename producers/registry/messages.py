@@ -14,9 +14,6 @@ from schemas.feed.messages import TOPIC_OF, Provenance
 from schemas.rules.of_messages import RULES_OF, provenance_complete
 from schemas.rules.table.rejections import Rejection
 
-TELECONSULTATION: str = "SA64"
-"""Sector (J61) of téléconsultation companies, which feed under a certificate (SPEC g)."""
-
 
 def registry_message(
     message_id: UUID, provenance: Provenance, entry: str, said: Mapping[str, Any]

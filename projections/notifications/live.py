@@ -15,7 +15,7 @@ from projections.opened import OpenedEvent
 from projections.persons import LINK_EVENTS
 from projections.projection import Comparison, EventLog
 from schemas import events as names
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 from .rule import TAKES, PersonRule, Trigger, access_lineage
 from .tables import NotificationTables

@@ -24,7 +24,7 @@ from uuid import UUID, uuid5
 from projections.opened import EventRefused, OpenedEvent
 from schemas import events as names
 from schemas.events import DocumentStatus, Flags
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_see import DocumentFacts, Reader, ReaderKind, RecordFacts, may_see
 
 RULE: Final = "document_visible"

@@ -22,8 +22,8 @@ import orjson
 from projections.opened import EventRefused, OpenedEvent
 from schemas import events as names
 from schemas.events import DocumentStatus, Flags, RecordState
+from schemas.forms.stream_ids import document_stream
 from schemas.forms.times import parse_time
-from schemas.forms.unique_id import document_stream
 from schemas.policy.may_see import earliest_birth_date
 
 from .row import RecordRow, TimelineRow

@@ -12,7 +12,7 @@ from projections.opened import OpenedEvent, open_events
 from projections.persons import LINK_EVENTS
 from projections.projection import Comparison, EventLog
 from schemas import events as names
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 from .compare import compare_builds
 from .fold import TAKES, PersonFold, fold_person

@@ -1,4 +1,4 @@
-"""uniqueId of a document: one spelling per identifier, and the stream of its events.
+"""uniqueId of a document: one spelling per identifier.
 
 Rules: decision 0010, SPEC c.1. The same identifier comes as `1.2.3` (CDA, XDS) and
 `urn:oid:1.2.3` (FHIR), or as a UUID with or without `urn:uuid:` and in both cases; all
@@ -6,9 +6,7 @@ spellings must give one stream, for ever.
 """
 
 import re
-from hashlib import sha1
 from typing import Final
-from uuid import NAMESPACE_OID
 
 MAX_OID_LENGTH: Final = 64
 MAX_LENGTH: Final = 128
@@ -19,7 +17,6 @@ _BARE_UUID: Final = re.compile(_UUID)
 _CANONICAL: Final = re.compile(
     rf"(?P<root>{_OID}|urn:uuid:{_UUID.replace('A-F', '')})(?:\^[!-\]_-~]+)?"
 )
-_NAMESPACE: Final = NAMESPACE_OID.bytes
 
 
 def canonical_unique_id(text: str) -> str:
@@ -52,20 +49,3 @@ def unique_id_is_well_formed(text: str) -> bool:
     return (
         match is not None and len(match["root"]) <= MAX_OID_LENGTH and len(canonical) <= MAX_LENGTH
     )
-
-
-def document_stream(unique_id: str) -> bytes:
-    """The 16 bytes of uuid5(NAMESPACE_OID, canonical form): the stream of the document's
-    events.
-
-    Written with sha1 and bits since uuid.uuid5 costs three times as much per message (decision
-    0039).
-    """
-    digest = bytearray(
-        sha1(_NAMESPACE + canonical_unique_id(unique_id).encode(), usedforsecurity=False).digest()[
-            :16
-        ]
-    )
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return bytes(digest)

@@ -21,6 +21,10 @@ DLU_2024_OVERRIDE: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 )
 SIGNATURE_TYPE: Final = "E1762"
 KOS_TYPE: Final = "IMG-KOS"
+IMAGING_CLASS: Final = "31"
+"""Class of imaging reports and KOS (J57)."""
+TELECONSULTATION: Final = "SA64"
+"""Sector (J61) of téléconsultation companies, which feed under a certificate (SPEC g)."""
 TECHNICAL_TYPES: Final = frozenset({SIGNATURE_TYPE, KOS_TYPE})
 """Types of documents that serve others (TRAP 25): the signature of a submission set, the KOS of a
 report.

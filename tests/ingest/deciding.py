@@ -12,7 +12,7 @@ from ingest.decide.decide import apply_decision, decide
 from ingest.eventstore.log.batch import RecordRef
 from ingest.facts.view import DocumentState, Event, Known
 from ingest.read.interpret import Interpreted, interpret
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from schemas.rules.table.rejections import Rejection
 
 

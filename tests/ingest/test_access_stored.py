@@ -8,8 +8,9 @@ from ingest_site import Site, answers
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import AppendBatch, Appended
-from ingest.facts.view import record_of_head, record_stream
+from ingest.facts.view import record_of_head
 from schemas.events import RecordState
+from schemas.forms.stream_ids import record_stream
 
 
 def test_what_was_said_in_an_earlier_batch_counts(site: Site) -> None:

@@ -40,7 +40,7 @@ from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_SUBMITTED, DocumentStatus, Flags
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 
 def heads_are_folds(site: Site) -> None:

@@ -20,7 +20,7 @@ from feed_messages import (
 from ingest_site import Message, Site
 
 from schemas.events import DocumentStatus
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 SUBMITTED, DELETED, ARCHIVED = "document_submitted", "document_deleted", "document_archived"
 REPORT, IMAGES = 1, 2

@@ -60,7 +60,7 @@ from projections.opened import open_events
 from projections.timeline.fold import PersonFold
 from projections.timeline.query import record_facts
 from schemas.events import DOCUMENT_REPLACED, DocumentStatus, Flags
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_do import DEFAULT_POLICY, Policy
 from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
 

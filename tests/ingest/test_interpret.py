@@ -32,8 +32,8 @@ from hypothesis import strategies as st
 from ingest.feed import FeedRecord, Partition
 from ingest.read.interpret import Interpreted, Refused, interpret
 from schemas.codec.messages import decode_event, encode
+from schemas.forms.stream_ids import document_stream
 from schemas.forms.texts import software_id_is_fit
-from schemas.forms.unique_id import document_stream
 from schemas.rules.table.rejections import REJECTIONS
 
 Message = tuple[str, dict[str, Any]]

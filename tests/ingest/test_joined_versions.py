@@ -20,7 +20,7 @@ from ingest_site import Site, answers
 
 from ingest.facts.view import DocumentState
 from schemas.events import DocumentStatus, Flags
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 SUBMITTED, REPLACED = "document_submitted", "document_replaced"
 CHANGED, LINKED = "document_visibility_changed", "record_linked"

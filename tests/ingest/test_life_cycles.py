@@ -15,7 +15,7 @@ from test_batch import heads_are_folds
 
 from schemas.events import DocumentStatus, Flags
 from schemas.forms.identity import matricule_key
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 Message = tuple[str, dict[str, Any]]
 DOCUMENTS = 4

@@ -9,7 +9,7 @@ from typing import Any
 from ingest.eventstore.log.batch import RecordedEvent
 from schemas import events as names
 from schemas.codec.messages import encode
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ingest.eventstore.log.batch import RecordedEvent
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from tests.projections.given import START, Log, milliseconds, traits
 
 RECORDS = (1, 2, 3)

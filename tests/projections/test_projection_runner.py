@@ -20,7 +20,7 @@ from projections.opened import open_events
 from projections.rebuild.builds import live_build
 from projections.timeline.live import Timeline
 from projections.timeline.tables import TimelineTables
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from tests.projections.builds import ListedLog
 from tests.projections.given import Log
 from tests.projections.stores import append, append_all, make_records, project

@@ -20,7 +20,8 @@ from schemas.forms.identity import (
     matricule_key,
     parse_ins,
 )
-from schemas.forms.unique_id import canonical_unique_id, document_stream, unique_id_is_well_formed
+from schemas.forms.stream_ids import document_stream
+from schemas.forms.unique_id import canonical_unique_id, unique_id_is_well_formed
 
 FIRST_13 = st.from_regex(
     r"[1-478][0-9]{2}(0[1-9]|1[0-2]|[2-9][0-9])([0-9]{2}|2[AB])[0-9]{6}", fullmatch=True

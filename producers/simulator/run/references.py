@@ -8,13 +8,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from ingest.feed.types import OutgoingRecord
-from producers.registry.messages import TELECONSULTATION, registry_message, registry_record
+from producers.registry.messages import registry_message, registry_record
 from producers.simulator.plan.plan import Run
 from producers.simulator.plan.planned import ACCEPTED, Expected
 from producers.simulator.population.practice import Organisation, Practice
 from producers.simulator.randomness import stream, uuid_bytes
 from schemas.feed.messages import Provenance, Software
 from schemas.forms.health_identifiers import ORGANISATION_ROOT
+from schemas.valuesets import TELECONSULTATION
 
 from .messages import PATIENT_SPACE
 

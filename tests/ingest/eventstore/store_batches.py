@@ -13,7 +13,7 @@ from ingest.eventstore import AppendBatch, EventStore, HeadChange, NewEvent, Sou
 from ingest.eventstore.keys.master_key import read_master_key
 from ingest.eventstore.log.batch import NewDeadLetter
 from schemas.codec.messages import encode
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 SOURCE = "cluster/documents/0"
 PROVENANCE: dict[str, Any] = {

@@ -21,7 +21,7 @@ from ingest.eventstore import (
     PendingLink,
 )
 from ingest.eventstore.log.encoded_batch import BatchRefused
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 ALL = 1_000_000
 

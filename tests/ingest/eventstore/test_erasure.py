@@ -11,7 +11,7 @@ from store_batches import Batch, Place, letter, records
 
 from ingest.eventstore import AppendBatch, EventStore, LostRace
 from ingest.eventstore.keys.master_key import read_master_key
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 TARGET = document_stream("1.2.3.1")
 

@@ -26,7 +26,7 @@ from ingest.eventstore import EventStore, Fenced, LostRace, RecordedEvent, Unkno
 from ingest.eventstore.log.append import lock_writers
 from ingest.eventstore.log.event_names import EventName
 from ingest.runtime.postgres.database import connect, is_transient, transaction_timeouts
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 BATCHES = 25
 

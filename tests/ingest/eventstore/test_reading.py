@@ -15,7 +15,7 @@ from ingest.eventstore.keys.key_ring import KeyRing
 from ingest.eventstore.keys.master_key import read_master_key
 from ingest.eventstore.sessions import Session
 from ingest.eventstore.tables.positions import PositionMoved, TopicChanged
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 
 def test_pages_by_record_are_whole_complete_and_in_order(store: EventStore) -> None:

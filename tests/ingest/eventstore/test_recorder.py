@@ -37,7 +37,7 @@ from ingest.eventstore.library.recorder import (
     HistoireTrackingRecorder,
 )
 from schemas.events import SCHEMA_OF
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 
 # The library's cases import its AES cipher over pycryptodome, which we do not install; the same
 # class over the cryptography package stands in. None of the cases run here encrypts.

@@ -15,7 +15,7 @@ from projections.notifications.live import Notifications
 from projections.notifications.rule import PersonRule
 from projections.notifications.tables import NotificationTables
 from projections.opened import open_events
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from tests.projections.builds import apply_in_batches, fresh_build
 from tests.projections.given import Log
 from tests.projections.histories import histories

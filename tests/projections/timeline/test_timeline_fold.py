@@ -13,7 +13,7 @@ from projections.opened import EventRefused, open_events
 from projections.timeline.fold import fold, fold_person
 from projections.timeline.row import TimelineRow
 from schemas.events import DocumentStatus, Flags, RecordState
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from tests.projections.given import Log, traits
 from tests.projections.histories import histories
 

@@ -19,7 +19,7 @@ from projections.timeline.live import Timeline
 from projections.timeline.row import RecordRow, TimelineRow
 from projections.timeline.tables import RECORD_COLUMNS, TimelineTables, select_list
 from schemas.events import DocumentStatus
-from schemas.forms.unique_id import document_stream
+from schemas.forms.stream_ids import document_stream
 from tests.projections.builds import ListedLog, apply_in_batches, fresh_build
 from tests.projections.given import Log
 from tests.projections.histories import RECORDS, erased, histories
