@@ -13,7 +13,7 @@ from rich.progress import track
 
 from schemas.cda.card import card
 
-from .cda import MAX_BYTES, CdaDocument, CdaRefusal, read_cda
+from .cda import MAX_BYTES, CdaDocument, CdaUnreadable, read_cda
 from .versions import command as schema_commands
 
 REFUSED: Final = 1
@@ -49,7 +49,7 @@ def cda(
     refused = 0
     console = Console()
     for name, found in _read_all(files):
-        if isinstance(found, CdaRefusal):
+        if isinstance(found, CdaUnreadable):
             refused += 1
             typer.echo(f"{name} is refused ({found.code}). {found.detail}", err=True)
         if json:
@@ -60,7 +60,7 @@ def cda(
         raise typer.Exit(REFUSED)
 
 
-def _read_all(files: list[Path]) -> Iterator[tuple[str, CdaDocument | CdaRefusal]]:
+def _read_all(files: list[Path]) -> Iterator[tuple[str, CdaDocument | CdaUnreadable]]:
     for path in _with_progress(files):
         name = os.fsencode(path.name).decode("utf-8", "replace")
         yield name, _read(path, name)
@@ -73,17 +73,17 @@ def _with_progress(files: list[Path]) -> Iterable[Path]:
     return track(files, "Reading", console=console, transient=True, disable=not shown)
 
 
-def _read(path: Path, name: str) -> CdaDocument | CdaRefusal:
+def _read(path: Path, name: str) -> CdaDocument | CdaUnreadable:
     """The document of this file; no more of it is read than a document may have."""
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        return CdaRefusal("unreadable", f"The file cannot be read: {error.strerror}.")
+        return CdaUnreadable("unreadable", f"The file cannot be read: {error.strerror}.")
     return read_cda(data, file=name)
 
 
-def _as_json(name: str, found: CdaDocument | CdaRefusal) -> dict[str, object]:
+def _as_json(name: str, found: CdaDocument | CdaUnreadable) -> dict[str, object]:
     if isinstance(found, CdaDocument):
         return found.as_json()
     return {"file": name, "refused": {"code": found.code, "detail": found.detail}}

@@ -83,7 +83,7 @@ SCHEMA_OF: Final[Mapping[str, str]] = {
 """Event name to the name of its schema. Closed: a new event is one row here and one file."""
 
 
-class Flags(IntFlag):
+class DocumentFlags(IntFlag):
     """Visibility flags of a document, as kept in `stream.flags` (decision 0010; SPEC c.4)."""
 
     MASQUE_PS = 1
@@ -103,7 +103,7 @@ class DocumentStatus(IntEnum):
     DELETED = 3
 
 
-class RecordState(IntFlag):
+class RecordFlags(IntFlag):
     """State of a record, as kept in `stream.flags` of its stream; all bits off: reserved only."""
 
     OPENED = 1

@@ -15,7 +15,7 @@ import psycopg
 from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.workers.protocol import answer, meter_of, task
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS bare (id uuid PRIMARY KEY, patient text NOT NULL, value bytea NOT NULL);
@@ -28,7 +28,9 @@ def main() -> None:
     """From the first poll until the messages told of are in the table."""
     told = task()
     meter, messages = meter_of(told), told["messages"]
-    parsed = {s.fingerprint: s.parsed for s in registry().all() if s.namespace == "histoire.feed"}
+    parsed = {
+        s.fingerprint: s.parsed for s in schema_catalogue().all() if s.namespace == "histoire.feed"
+    }
     consumer = KafkaConsumer(bootstrap_servers=told["bootstrap"], enable_auto_commit=False)
     tps = [TopicPartition(t, n) for t in told["topics"] for n in consumer.partitions_for_topic(t)]
     consumer.assign(tps)

@@ -27,7 +27,7 @@ from ingest.read.arrivals import Arrival, read_letters
 from ingest.read.interpret import Interpreted
 from ingest.read.site import Context
 from schemas.codec.messages import decode_event
-from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_CLOSED, RecordState
+from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED, RECORD_CLOSED, RecordFlags
 from schemas.forms.stream_ids import document_stream, record_stream
 
 from .identities import DeclaredReader
@@ -312,7 +312,7 @@ def _references(firsts: Iterable[Submitted]) -> set[str]:
 _CHANGE_STATUS: Final = frozenset({"ArchiveDocument", "UnarchiveDocument", "DeleteDocument"})
 
 
-_CLOSED: Final = RecordState.CLOSED.value
+_CLOSED: Final = RecordFlags.CLOSED.value
 _WHY_CLOSED: Final = _CLOSED | sum(CLOSED_BY.values())
 
 

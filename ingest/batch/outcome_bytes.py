@@ -10,10 +10,10 @@ from typing import Final
 
 from schemas.codec.messages import MARKER
 from schemas.feed.outcomes import BrokenRule, Outcome
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 BATCH_VERSION: Final = 2
-_SCHEMA: Final = registry().newest("OutcomeBatch")
+_SCHEMA: Final = schema_catalogue().newest("OutcomeBatch")
 if _SCHEMA.version != BATCH_VERSION:
     raise RuntimeError("OutcomeBatch has a new version: outcome_bytes must learn it")
 _HEAD: Final = MARKER + _SCHEMA.fingerprint

@@ -14,7 +14,7 @@ from ingest.read.arrivals import Arrival, read_letters
 from ingest.read.patience import Patience, at_once
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import Clock, StopSignal
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 from .assemble import assemble
 from .outcomes import decided_letters, outcome_rows
@@ -36,7 +36,7 @@ def waiting(
 
 def of_schemas_known_now(store: EventStore) -> list[int]:
     """Letters refused for their schema, which is in the folder of schemas now."""
-    known = registry().by_fingerprint
+    known = schema_catalogue().by_fingerprint
     return [
         letter.letter
         for letter in waiting(store, code="schema_unknown")

@@ -21,7 +21,7 @@ from ingest.runtime.options import Json, JsonLines, Limit, Since
 from ingest.runtime.settings import Settings
 from ingest.runtime.since import since_given
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 from .errors import told_to_people
 from .reasons import reason_given
@@ -167,7 +167,7 @@ def described(letter: Letter, rules_page: str = RULES_PAGE) -> dict[str, Any]:
     `rules_page`: where the rules are explained.
     """
     rule = REJECTIONS[letter.code]
-    schema = registry().by_fingerprint.get(letter.fingerprint or b"")
+    schema = schema_catalogue().by_fingerprint.get(letter.fingerprint or b"")
     return {
         "letter": letter.letter,
         "source": letter.source,

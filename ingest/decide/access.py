@@ -22,7 +22,7 @@ from ingest.facts.access import AccessFacts
 from ingest.facts.view import Decision, Event, Known, RecordHead
 from ingest.read.interpret import Interpreted
 from schemas import events as names
-from schemas.events import RecordState
+from schemas.events import RecordFlags
 from schemas.feed.messages import Actor
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
 from schemas.forms.stream_ids import record_stream
@@ -81,9 +81,9 @@ def decide_access(known: Known, message: Interpreted) -> Decision | Rejection:
 
 
 def _giving_refused(case: _Case) -> Rejection | None:
-    if case.head.state & RecordState.CLOSED:
+    if case.head.state & RecordFlags.CLOSED:
         return Rejection("record_closed", "ins")
-    if case.head.state & RecordState.REVOKED:
+    if case.head.state & RecordFlags.REVOKED:
         return Rejection("identity_revoked", "ins")
     blocked = case.holder in case.facts.blocked
     return Rejection("professional_blocked", "professionalId") if blocked else None
@@ -170,7 +170,7 @@ def _access(case: _Case) -> _Said:
 def _exception_refused(case: _Case) -> Rejection | None:
     """A closed record, a block, an opposition made beforehand, no ground for secrecy (SPEC h.3)."""
     mode, facts = case.datum["mode"], case.facts
-    if case.head.state & RecordState.CLOSED:
+    if case.head.state & RecordFlags.CLOSED:
         return Rejection("record_closed", "ins")
     if not facts.blocked.isdisjoint((case.actor["id"], case.actor["organisationId"])):
         return Rejection("professional_blocked", "provenance.actor")

@@ -25,9 +25,9 @@ from schemas.events import (
     DOCUMENT_SUBMITTED,
     DOCUMENT_VISIBILITY_CHANGED,
     RECORD_OPENED,
+    DocumentFlags,
     DocumentStatus,
-    Flags,
-    RecordState,
+    RecordFlags,
 )
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE
 from schemas.forms.stream_ids import record_stream
@@ -41,16 +41,16 @@ from .registry import may_feed
 
 _DUPLICATE: Final = Decision(DUPLICATE)
 _FORBIDS: Final = (
-    (RecordState.CLOSED.value, Rejection("record_closed", "ins")),
-    (RecordState.OPPOSED.value, Rejection("opposed", "ins")),
-    (RecordState.REVOKED.value, Rejection("identity_revoked", "ins")),
+    (RecordFlags.CLOSED.value, Rejection("record_closed", "ins")),
+    (RecordFlags.OPPOSED.value, Rejection("opposed", "ins")),
+    (RecordFlags.REVOKED.value, Rejection("identity_revoked", "ins")),
 )
 _CLOSED_OPPOSED_REVOKED: Final = sum(bit for bit, _ in _FORBIDS)
-_OPENED: Final = RecordState.OPENED.value
-_DECEASED: Final = RecordState.DECEASED.value
+_OPENED: Final = RecordFlags.OPENED.value
+_DECEASED: Final = RecordFlags.DECEASED.value
 _PERSON_DECEASED: Final = Rejection("person_deceased", "provenance.channel")
-_CONTENT: Final = Flags.CONTENT.value
-_BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
+_CONTENT: Final = DocumentFlags.CONTENT.value
+_BY_PATIENT: Final = DocumentFlags.MASQUE_PS_BY_PATIENT.value
 
 
 def decide_deposit(known: Known, message: Interpreted) -> Decision | Rejection:

@@ -15,8 +15,8 @@ from schemas.events import (
     DOCUMENT_DELETED,
     DOCUMENT_UNARCHIVED,
     DOCUMENT_VISIBILITY_CHANGED,
+    DocumentFlags,
     DocumentStatus,
-    Flags,
 )
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
 from schemas.policy.may_do import ActorKind, Operation, actor_kind, may_do
@@ -26,7 +26,7 @@ from .entitlement import by_representative, came_of_age
 from .kos import companions_follow
 from .masks import InheritedMask
 
-_SET_ASIDE: Final = Flags.ARCHIVED.value
+_SET_ASIDE: Final = DocumentFlags.ARCHIVED.value
 TARGET_UNKNOWN: Final = Rejection("target_unknown", "uniqueId")
 _FLAGS: Final = (
     ("masquePs", "MASQUE_PS", Operation.MASK),

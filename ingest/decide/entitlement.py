@@ -7,7 +7,7 @@ from typing import Final
 from ingest.facts.access import AccessFacts
 from ingest.facts.view import Known, RecordHead
 from ingest.read.interpret import Interpreted
-from schemas.events import RecordState
+from schemas.events import RecordFlags
 from schemas.policy.may_do import ActorKind, actor_kind
 from schemas.policy.may_do_record import RecordOperation, may_do_to_record, needs_minor
 from schemas.policy.may_see import is_minor
@@ -93,9 +93,9 @@ def _asked(message: Interpreted, head: RecordHead) -> tuple[RecordOperation, str
 
 
 def _opening(head: RecordHead) -> RecordOperation:
-    if not head.state & RecordState.CLOSED:
+    if not head.state & RecordFlags.CLOSED:
         return RecordOperation.OPEN
-    by_fact = head.state & (RecordState.DECEASED | RecordState.IDENTITY_ERROR)
+    by_fact = head.state & (RecordFlags.DECEASED | RecordFlags.IDENTITY_ERROR)
     return RecordOperation.REOPEN_AFTER_FACT if by_fact else RecordOperation.REOPEN
 
 

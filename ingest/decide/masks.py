@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.facts.view import DocumentState, Event, Known
-from schemas.events import DOCUMENT_VISIBILITY_CHANGED, DocumentStatus, Flags
+from schemas.events import DOCUMENT_VISIBILITY_CHANGED, DocumentFlags, DocumentStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +49,5 @@ class InheritedMask:
         if state.status == DocumentStatus.DELETED:
             return False
         # Off: a mask by whomever; on: also one that a professional set before, to make it his own.
-        bit = Flags.MASQUE_PS_BY_PATIENT if self.on else Flags.MASQUE_PS
+        bit = DocumentFlags.MASQUE_PS_BY_PATIENT if self.on else DocumentFlags.MASQUE_PS
         return bool(state.flags & bit) is not self.on

@@ -58,7 +58,7 @@ from schemas.events import (
     RECORD_OPENED,
     RECORD_OPPOSED,
     RECORD_UNLINKED,
-    RecordState,
+    RecordFlags,
 )
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
 from schemas.forms.stream_ids import record_stream
@@ -129,7 +129,7 @@ def _declare(known: Known, message: Interpreted, record: int) -> Decision:
     fields = ("provenance", "ins", "traits", "insiRequestedAt")
     declared = {field: datum[field] for field in fields}
     events = [Event(stream, record, IDENTITY_DECLARED, declared)]
-    revoked = bool(known.record_head(record).state & RecordState.REVOKED)
+    revoked = bool(known.record_head(record).state & RecordFlags.REVOKED)
     lost = disqualified(known.declared.get(record), datum, revoked)
     if lost is None:
         return Decision(ACCEPTED, tuple(events), applies=True, records=(record,))
@@ -141,18 +141,18 @@ def _declare(known: Known, message: Interpreted, record: int) -> Decision:
 
 def _revoke(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
     """Also for an INS not met before: nothing may be fed under it (TRAP 6)."""
-    return None if head.state & RecordState.REVOKED else (IDENTITY_REVOKED, _with_reason(datum))
+    return None if head.state & RecordFlags.REVOKED else (IDENTITY_REVOKED, _with_reason(datum))
 
 
 def _open(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
     """Opens or opens again, which no deposit does; an opposition or a revoked identity stands above
     it. Who may open again after a death: `schemas.policy.may_do_record`.
     """
-    if head.state & RecordState.OPPOSED:
+    if head.state & RecordFlags.OPPOSED:
         return Rejection("opposed", "ins")
-    if head.state & RecordState.REVOKED:
+    if head.state & RecordFlags.REVOKED:
         return Rejection("identity_revoked", "ins")
-    if head.state & RecordState.OPENED and not head.state & RecordState.CLOSED:
+    if head.state & RecordFlags.OPENED and not head.state & RecordFlags.CLOSED:
         return None
     return RECORD_OPENED, {**_with_reason(datum), "ins": datum["ins"], "implicit": False}
 
@@ -161,9 +161,9 @@ def _activate(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
     """Also for an INS not met before: the document that opens the record may be read later, since
     it comes on another topic (decision 0018).
     """
-    if head.state & RecordState.CLOSED:
+    if head.state & RecordFlags.CLOSED:
         return Rejection("record_closed", "ins")
-    if head.state & RecordState.ACTIVATED:
+    if head.state & RecordFlags.ACTIVATED:
         return None
     return RECORD_ACTIVATED, {"provenance": datum["provenance"]}
 
@@ -175,8 +175,8 @@ def _close(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
     Were it refused, the order in which two topics are read would leave the record open. A death is
     a new fact on a closed record too: its owner cannot have it opened again any more.
     """
-    known = head.state & (RecordState.DECEASED | RecordState.IDENTITY_ERROR)
-    if head.state & RecordState.CLOSED and (known or datum["reasonCode"] != "DEATH"):
+    known = head.state & (RecordFlags.DECEASED | RecordFlags.IDENTITY_ERROR)
+    if head.state & RecordFlags.CLOSED and (known or datum["reasonCode"] != "DEATH"):
         return None
     fields = ("reasonCode", "closedOn")
     return RECORD_CLOSED, {**_with_reason(datum), **{field: datum[field] for field in fields}}
@@ -184,11 +184,11 @@ def _close(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
 
 def _oppose(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
     """Also for an INS not met before: the record is made as an opposed one (decision 0029)."""
-    return None if head.state & RecordState.OPPOSED else (RECORD_OPPOSED, _with_reason(datum))
+    return None if head.state & RecordFlags.OPPOSED else (RECORD_OPPOSED, _with_reason(datum))
 
 
 def _withdraw(head: RecordHead, datum: Mapping[str, Any]) -> _Said:
-    if not head.state & RecordState.OPPOSED:
+    if not head.state & RecordFlags.OPPOSED:
         return None
     return OPPOSITION_WITHDRAWN, _with_reason(datum)
 

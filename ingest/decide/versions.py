@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 
 from ingest.facts.evolve import evolve_known_document
 from ingest.facts.view import LINE_MAX, Event, Known, Submitted
-from schemas.events import DOCUMENT_REPLACED, DocumentStatus, Flags
+from schemas.events import DOCUMENT_REPLACED, DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
 
 from .deposit import entitled_to_replace
 from .masks import InheritedMask
 
-_BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
+_BY_PATIENT: Final = DocumentFlags.MASQUE_PS_BY_PATIENT.value
 
 
 class Joined(NamedTuple):

@@ -29,21 +29,21 @@ from schemas.events import (
     RECORD_OPENED,
     RECORD_OPPOSED,
     RECORD_UNLINKED,
+    DocumentFlags,
     DocumentStatus,
-    Flags,
-    RecordState,
+    RecordFlags,
 )
 from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_do import ActorKind, actor_kind
 
 from .view import AuthorHash, DocumentState, Event, Known, RecordHead, authors_of
 
-_MASQUE_PS: Final = Flags.MASQUE_PS.value
-_BY_PATIENT: Final = Flags.MASQUE_PS_BY_PATIENT.value
-_INVISIBLE_PATIENT: Final = Flags.INVISIBLE_PATIENT.value
-_INVISIBLE_REPRESENTATIVES: Final = Flags.INVISIBLE_REPRESENTANTS_LEGAUX.value
-_CONTENT: Final = Flags.CONTENT.value
-_SET_ASIDE: Final = Flags.ARCHIVED.value
+_MASQUE_PS: Final = DocumentFlags.MASQUE_PS.value
+_BY_PATIENT: Final = DocumentFlags.MASQUE_PS_BY_PATIENT.value
+_INVISIBLE_PATIENT: Final = DocumentFlags.INVISIBLE_PATIENT.value
+_INVISIBLE_REPRESENTATIVES: Final = DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX.value
+_CONTENT: Final = DocumentFlags.CONTENT.value
+_SET_ASIDE: Final = DocumentFlags.ARCHIVED.value
 _APPROVED: Final = DocumentStatus.APPROVED.value
 _ARCHIVED: Final = DocumentStatus.ARCHIVED.value
 _DEPRECATED: Final = DocumentStatus.DEPRECATED.value
@@ -156,15 +156,15 @@ _DOCUMENT: Final[Mapping[str, Callable[[DocumentState, Event], DocumentState]]] 
 _NONE: Final = 0
 _RECORD: Final[Mapping[str, tuple[int, int]]] = {
     RECORD_OPENED: (
-        RecordState.OPENED.value,
-        (RecordState.CLOSED | RecordState.DECEASED | RecordState.IDENTITY_ERROR).value,
+        RecordFlags.OPENED.value,
+        (RecordFlags.CLOSED | RecordFlags.DECEASED | RecordFlags.IDENTITY_ERROR).value,
     ),
-    RECORD_ACTIVATED: (RecordState.ACTIVATED.value, _NONE),
-    IDENTITY_DECLARED: (_NONE, RecordState.REVOKED.value),
-    IDENTITY_REVOKED: (RecordState.REVOKED.value, _NONE),
-    RECORD_OPPOSED: (RecordState.OPPOSED.value, _NONE),
-    OPPOSITION_WITHDRAWN: (_NONE, RecordState.OPPOSED.value),
-    RECORD_CLOSED: (RecordState.CLOSED.value, _NONE),
+    RECORD_ACTIVATED: (RecordFlags.ACTIVATED.value, _NONE),
+    IDENTITY_DECLARED: (_NONE, RecordFlags.REVOKED.value),
+    IDENTITY_REVOKED: (RecordFlags.REVOKED.value, _NONE),
+    RECORD_OPPOSED: (RecordFlags.OPPOSED.value, _NONE),
+    OPPOSITION_WITHDRAWN: (_NONE, RecordFlags.OPPOSED.value),
+    RECORD_CLOSED: (RecordFlags.CLOSED.value, _NONE),
     RECORD_LINKED: (_NONE, _NONE),
     RECORD_UNLINKED: (_NONE, _NONE),
     ACCESS_AUTHORISED: (_NONE, _NONE),
@@ -180,8 +180,8 @@ _RECORD: Final[Mapping[str, tuple[int, int]]] = {
 """Bits each event turns on and off. Who has access is folded by `ingest.facts.access`."""
 
 CLOSED_BY: Final[Mapping[str, int]] = {
-    "DEATH": RecordState.DECEASED.value,
-    "IDENTITY_ERROR": RecordState.IDENTITY_ERROR.value,
+    "DEATH": RecordFlags.DECEASED.value,
+    "IDENTITY_ERROR": RecordFlags.IDENTITY_ERROR.value,
 }
 """The bit a closure for this reason turns on as well."""
 

@@ -6,7 +6,7 @@ The fold of a record's `identity_declared` events. Pure.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from schemas.events import RecordState
+from schemas.events import RecordFlags
 from schemas.feed.messages import Traits
 from schemas.forms.traits import StrictTraits, completed, differing_trait, strict_traits
 from schemas.rules.table.rejections import Rejection
@@ -69,11 +69,11 @@ def traits_differ(declared: Declared | None, said: Traits | None) -> Rejection |
 
 
 _TURNED_ON: Final = (
-    RecordState.OPENED.value
-    | RecordState.ACTIVATED.value
-    | RecordState.OPPOSED.value
-    | RecordState.CLOSED.value
-    | RecordState.REVOKED.value
+    RecordFlags.OPENED.value
+    | RecordFlags.ACTIVATED.value
+    | RecordFlags.OPPOSED.value
+    | RecordFlags.CLOSED.value
+    | RecordFlags.REVOKED.value
 )
 
 

@@ -26,8 +26,8 @@ AuthorHash = Callable[[str], int]
 class DocumentState(NamedTuple):
     """A document after its last event. `authors`: keyed hashes of authors and organisations.
 
-    `status` is a `DocumentStatus`, `flags` are `Flags`, both as plain numbers: arithmetic on enum
-    members costs a microsecond each time, and this is on every message's way.
+    `status` is a `DocumentStatus`, `flags` are `DocumentFlags`, both as plain numbers:
+    arithmetic on enum members costs a microsecond each time, for every message.
     """
 
     record: int
@@ -39,7 +39,7 @@ class DocumentState(NamedTuple):
 
 
 class RecordHead(NamedTuple):
-    """A record after its last event; version 0: no event yet. `state`: a `RecordState`, plain."""
+    """A record after its last event; version 0: no event yet. `state`: a `RecordFlags`, plain."""
 
     version: int
     state: int

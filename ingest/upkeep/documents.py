@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ingest.eventstore import EventStore
 from schemas.codec.messages import decode_event
-from schemas.events import DocumentStatus, Flags
+from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
 
 
@@ -34,7 +34,7 @@ def read_document(store: EventStore, unique_id: str) -> StoredDocument:
     state = store.submitted([stream])[stream].state
     if state is None:
         raise DocumentUnavailable("the record of this document was erased")
-    if not head.flags & Flags.CONTENT:
+    if not head.flags & DocumentFlags.CONTENT:
         raise DocumentUnavailable("this document was deposited without its bytes (metadata only)")
     document = decode_event("DepositDocument", state)["document"]
     data = store.content(head.record, document["sha256"])

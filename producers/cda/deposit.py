@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from producers.check.inputs import bytes_of
 from schemas import valuesets
 from schemas.cda import Author as CdaAuthor
-from schemas.cda import CdaDocument, CdaRefusal, read_cda
+from schemas.cda import CdaDocument, CdaUnreadable, read_cda
 from schemas.feed.messages import Author, Document, Ins, Provenance, ReferenceId, Traits
 from schemas.forms.identity import Environment, accepted_oids, is_well_formed
 from schemas.forms.times import parse_time
@@ -59,13 +59,13 @@ def read_document(data: bytes, environment: Environment, bytes_max: int) -> CdaD
     if len(data) > bytes_max:
         raise refused("too_large")
     found = read_cda(data)
-    if isinstance(found, CdaRefusal):
+    if isinstance(found, CdaUnreadable):
         raise not_sendable(found)
     check_document(found, environment)
     return found
 
 
-def not_sendable(refusal: CdaRefusal) -> Refused:
+def not_sendable(refusal: CdaUnreadable) -> Refused:
     """Why bytes that are refused as a CDA are not sent."""
     english = f"Not a CDA that can be sent: {refusal.detail}"
     return Refused("content_refused", english, _NOT_CDA, "content")

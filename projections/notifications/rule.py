@@ -23,7 +23,7 @@ from uuid import UUID, uuid5
 
 from projections.opened import EventRefused, OpenedEvent
 from schemas import events as names
-from schemas.events import DocumentStatus, Flags
+from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_see import DocumentFacts, Reader, ReaderKind, RecordFacts, may_see
 
@@ -226,5 +226,5 @@ def new_candidate(event: OpenedEvent) -> Candidate:
 
 
 def _facts(candidate: Candidate) -> DocumentFacts:
-    flags = Flags.INVISIBLE_PATIENT if candidate.hidden else Flags(0)
+    flags = DocumentFlags.INVISIBLE_PATIENT if candidate.hidden else DocumentFlags(0)
     return DocumentFacts(candidate.type_code, DocumentStatus(candidate.status), flags)

@@ -9,14 +9,14 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from schemas.events import DocumentStatus, Flags
+from schemas.events import DocumentFlags, DocumentStatus
 
 from .query import Entry, PersonTimeline, by_day
 
 _SHOWN_FLAGS: Final = {
-    Flags.MASQUE_PS: "masqué aux professionnels",
-    Flags.INVISIBLE_PATIENT: "non visible du patient",
-    Flags.INVISIBLE_REPRESENTANTS_LEGAUX: "non visible des représentants légaux",
+    DocumentFlags.MASQUE_PS: "masqué aux professionnels",
+    DocumentFlags.INVISIBLE_PATIENT: "non visible du patient",
+    DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX: "non visible des représentants légaux",
 }
 
 SHOWN_OF_ID: Final = 24

@@ -21,7 +21,7 @@ import orjson
 
 from projections.opened import EventRefused, OpenedEvent
 from schemas import events as names
-from schemas.events import DocumentStatus, Flags, RecordState
+from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
 from schemas.forms.stream_ids import document_stream
 from schemas.forms.times import parse_time
 from schemas.policy.may_see import earliest_birth_date
@@ -32,8 +32,8 @@ APPROVED: Final = int(DocumentStatus.APPROVED)
 ARCHIVED: Final = int(DocumentStatus.ARCHIVED)
 DEPRECATED: Final = int(DocumentStatus.DEPRECATED)
 DELETED: Final = int(DocumentStatus.DELETED)
-MASKED_BITS: Final = int(Flags.MASQUE_PS | Flags.MASQUE_PS_BY_PATIENT)
-HIDDEN: Final = int(Flags.INVISIBLE_PATIENT)
+MASKED_BITS: Final = int(DocumentFlags.MASQUE_PS | DocumentFlags.MASQUE_PS_BY_PATIENT)
+HIDDEN: Final = int(DocumentFlags.INVISIBLE_PATIENT)
 
 
 @dataclass(slots=True)
@@ -202,8 +202,8 @@ def _act_key(literal: str, recorded_at: datetime) -> int:
 
 def _visibility_changed(state: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
     said = event.said
-    bit = int(Flags[said["flag"]])
-    if bit == Flags.MASQUE_PS:
+    bit = int(DocumentFlags[said["flag"]])
+    if bit == DocumentFlags.MASQUE_PS:
         row.flags &= ~MASKED_BITS
         if said["on"]:
             row.flags |= MASKED_BITS if said["byPatient"] else bit
@@ -247,22 +247,22 @@ _OF_DOCUMENTS: Final[Mapping[str, Callable[[PersonFold, TimelineRow, OpenedEvent
 
 
 def _opened(record: RecordRow, said: Mapping[str, Any]) -> None:
-    record.state = (record.state | RecordState.OPENED) & ~RecordState.CLOSED
+    record.state = (record.state | RecordFlags.OPENED) & ~RecordFlags.CLOSED
     record.closure = None
 
 
 def _closed(record: RecordRow, said: Mapping[str, Any]) -> None:
-    record.state |= RecordState.CLOSED
+    record.state |= RecordFlags.CLOSED
     record.closure = said["reasonCode"]
 
 
 def _declared(record: RecordRow, said: Mapping[str, Any]) -> None:
-    record.state &= ~RecordState.REVOKED
+    record.state &= ~RecordFlags.REVOKED
     birth_date: date | None = earliest_birth_date(said["traits"]["birthDate"])
     record.birth_date = birth_date or record.birth_date
 
 
-def _turn(bit: RecordState, on: bool) -> Callable[[RecordRow, Mapping[str, Any]], None]:
+def _turn(bit: RecordFlags, on: bool) -> Callable[[RecordRow, Mapping[str, Any]], None]:
     def change(record: RecordRow, said: Mapping[str, Any]) -> None:
         record.state = record.state | bit if on else record.state & ~bit
 
@@ -273,10 +273,10 @@ _OF_RECORDS: Final[Mapping[str, Callable[[RecordRow, Mapping[str, Any]], None]]]
     names.RECORD_OPENED: _opened,
     names.RECORD_CLOSED: _closed,
     names.IDENTITY_DECLARED: _declared,
-    names.RECORD_ACTIVATED: _turn(RecordState.ACTIVATED, True),
-    names.RECORD_OPPOSED: _turn(RecordState.OPPOSED, True),
-    names.OPPOSITION_WITHDRAWN: _turn(RecordState.OPPOSED, False),
-    names.IDENTITY_REVOKED: _turn(RecordState.REVOKED, True),
+    names.RECORD_ACTIVATED: _turn(RecordFlags.ACTIVATED, True),
+    names.RECORD_OPPOSED: _turn(RecordFlags.OPPOSED, True),
+    names.OPPOSITION_WITHDRAWN: _turn(RecordFlags.OPPOSED, False),
+    names.IDENTITY_REVOKED: _turn(RecordFlags.REVOKED, True),
 }
 
 TAKES: Final = frozenset(

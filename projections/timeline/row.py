@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from schemas.events import DocumentStatus, Flags, RecordState
+from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
 from schemas.policy.may_see import DocumentFacts
 
 
@@ -52,13 +52,13 @@ class TimelineRow:
     def facts(self, authors: frozenset[str]) -> DocumentFacts:
         """What `may_see` asks of a document."""
         return DocumentFacts(
-            self.type_code, DocumentStatus(self.status), Flags(self.flags), authors
+            self.type_code, DocumentStatus(self.status), DocumentFlags(self.flags), authors
         )
 
 
 @dataclass(slots=True)
 class RecordRow:
-    """A record as its events leave it. `state`: RecordState; `changed`: position of the last event
+    """A record as its events leave it. `state`: RecordFlags; `changed`: position of the last event
     of the record itself. `closure`: motive while it is closed. `birth_date`: as declared with the
     qualified identity; `claimed_birth_date`: the earliest that documents claim.
     """
@@ -73,4 +73,4 @@ class RecordRow:
     @property
     def closed(self) -> bool:
         """Whether it is closed now."""
-        return bool(self.state & RecordState.CLOSED)
+        return bool(self.state & RecordFlags.CLOSED)

@@ -4,13 +4,20 @@ from .document import (
     Author,
     Body,
     CdaDocument,
+    CdaRemark,
     Coded,
     LegalAuthenticator,
     PatientIns,
-    Problem,
     Subject,
 )
-from .hardened import MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_MARKUP, CdaRefusal, RefusalCode
+from .hardened import (
+    MAX_ATTRIBUTES,
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_MARKUP,
+    CdaUnreadable,
+    UnreadableCode,
+)
 from .reading import read_cda, read_subject
 
 __all__ = [
@@ -21,13 +28,13 @@ __all__ = [
     "Author",
     "Body",
     "CdaDocument",
-    "CdaRefusal",
+    "CdaRemark",
+    "CdaUnreadable",
     "Coded",
     "LegalAuthenticator",
     "PatientIns",
-    "Problem",
-    "RefusalCode",
     "Subject",
+    "UnreadableCode",
     "read_cda",
     "read_subject",
 ]

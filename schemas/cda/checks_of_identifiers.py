@@ -10,48 +10,48 @@ from typing import Final
 from schemas.forms.health_identifiers import (
     ORGANISATION_ROOT,
     PERSON_ROOT,
-    Fault,
-    organisation_fault,
-    person_fault,
+    IdFlaw,
+    organisation_id_flaw,
+    person_id_flaw,
 )
 from schemas.forms.unique_id import unique_id_is_well_formed
 
-from .document import CdaDocument, Problem
+from .document import CdaDocument, CdaRemark
 from .elements import Element, Places, header_elements, line_of, path
 
-Check = Callable[[Element, CdaDocument], Iterator[Problem]]
+Check = Callable[[Element, CdaDocument], Iterator[CdaRemark]]
 
 
-def _unique_id(header: Element, found: CdaDocument) -> Iterator[Problem]:
+def _unique_id(header: Element, found: CdaDocument) -> Iterator[CdaRemark]:
     if found.unique_id is None:
         return
     if not unique_id_is_well_formed(found.unique_id):
-        yield Problem(
+        yield CdaRemark(
             "unique_id_malformed", "The document's id is not an OID of at most 64 characters."
         )
     elif "^" in found.unique_id:
-        yield Problem("unique_id_extension", "The DMP takes an OID alone as the document's id.")
+        yield CdaRemark("unique_id_extension", "The DMP takes an OID alone as the document's id.")
 
 
-def _health_identifiers(header: Element, found: CdaDocument) -> Iterator[Problem]:
-    places: defaultdict[Fault, Places] = defaultdict(Places)
+def _health_identifiers(header: Element, found: CdaDocument) -> Iterator[CdaRemark]:
+    places: defaultdict[IdFlaw, Places] = defaultdict(Places)
     for element in header_elements(header):
         rule = _RULES.get(element.get("root") or "")
         extension = element.get("extension")
         if rule is None or extension is None or element.get("nullFlavor") is not None:
             continue
-        fault = rule(extension.strip())
-        if fault is not None:
-            places[fault].add(element)
-    for fault, found_at in places.items():
-        yield Problem(fault, f"{_SENTENCES[fault]} at {found_at}.", found_at.line)
+        flaw = rule(extension.strip())
+        if flaw is not None:
+            places[flaw].add(element)
+    for flaw, found_at in places.items():
+        yield CdaRemark(flaw, f"{_SENTENCES[flaw]} at {found_at}.", found_at.line)
 
 
-_RULES: Final[dict[str, Callable[[str], Fault | None]]] = {
-    PERSON_ROOT: person_fault,
-    ORGANISATION_ROOT: organisation_fault,
+_RULES: Final[dict[str, Callable[[str], IdFlaw | None]]] = {
+    PERSON_ROOT: person_id_flaw,
+    ORGANISATION_ROOT: organisation_id_flaw,
 }
-_SENTENCES: Final[dict[Fault, str]] = {
+_SENTENCES: Final[dict[IdFlaw, str]] = {
     "person_id_malformed": "A PS_IdNat has not the form of its prefix",
     "person_id_unknown_form": "No known form of PS_IdNat",
     "rpps_key_wrong": "An RPPS fails its Luhn key",
@@ -62,10 +62,10 @@ _SENTENCES: Final[dict[Fault, str]] = {
 }
 
 
-def _encounter(header: Element, found: CdaDocument) -> Iterator[Problem]:
+def _encounter(header: Element, found: CdaDocument) -> Iterator[CdaRemark]:
     for element in header.iterfind(path("componentOf/encompassingEncounter/id")):
         if element.get("root") == PERSON_ROOT:
-            yield Problem(
+            yield CdaRemark(
                 "encounter_id_of_person",
                 "The id of the encounter is the one of a professional.",
                 line_of(element),

@@ -5,50 +5,50 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from schemas.forms.time_order import is_before, is_earlier_day
-from schemas.forms.times import TimeFault, time_exists, time_fault
+from schemas.forms.times import TimeFlaw, time_exists, time_flaw
 
-from .document import CdaDocument, Problem
+from .document import CdaDocument, CdaRemark
 from .elements import Element, Places, header_elements, local_name
 
-Check = Callable[[Element, CdaDocument], Iterator[Problem]]
+Check = Callable[[Element, CdaDocument], Iterator[CdaRemark]]
 
 _TIME_ELEMENTS: Final = frozenset({"time", "effectiveTime", "low", "high", "center", "birthTime"})
-_FAULTS: Final[dict[TimeFault, tuple[str, str]]] = {
+_FLAWS: Final[dict[TimeFlaw, tuple[str, str]]] = {
     "malformed": ("time_malformed", "Not an HL7 time"),
     "offset_missing": ("time_offset_missing", "A time of day without offset (+hhmm)"),
     "offset_malformed": ("time_offset_malformed", "An offset not written +hhmm"),
 }
 
 
-def _forms(header: Element, found: CdaDocument) -> Iterator[Problem]:
-    places: defaultdict[TimeFault, Places] = defaultdict(Places)
+def _forms(header: Element, found: CdaDocument) -> Iterator[CdaRemark]:
+    places: defaultdict[TimeFlaw, Places] = defaultdict(Places)
     for element in header_elements(header):
         literal = element.get("value")
         if literal is None or local_name(element) not in _TIME_ELEMENTS:
             continue
-        fault = time_fault(literal.strip())
-        if fault is not None:
-            places[fault].add(element)
-    for fault, found_at in places.items():
-        code, sentence = _FAULTS[fault]
-        yield Problem(code, f"{sentence} at {found_at}.", found_at.line)
+        flaw = time_flaw(literal.strip())
+        if flaw is not None:
+            places[flaw].add(element)
+    for flaw, found_at in places.items():
+        code, sentence = _FLAWS[flaw]
+        yield CdaRemark(code, f"{sentence} at {found_at}.", found_at.line)
 
 
-def _order(header: Element, found: CdaDocument) -> Iterator[Problem]:
+def _order(header: Element, found: CdaDocument) -> Iterator[CdaRemark]:
     signer = found.legal_authenticator
     created, started = _readable(found.creation_time), _readable(found.service_start)
     stopped, born = _readable(found.service_stop), _readable(found.birth_time)
     signed = _readable(signer.time if signer else None)
     if _earlier_day(signed, created):
-        yield Problem("signed_before_created", "The signature is older than the document.")
+        yield CdaRemark("signed_before_created", "The signature is older than the document.")
     if _earlier_day(created, started):
-        yield Problem("act_after_document", "The act starts after the document was created.")
+        yield CdaRemark("act_after_document", "The act starts after the document was created.")
     if stopped is not None and started is not None and is_before(stopped, started):
-        yield Problem("act_ends_before_start", "The act ends before it starts.")
+        yield CdaRemark("act_ends_before_start", "The act ends before it starts.")
     if _earlier_day(created, born):
-        yield Problem("document_before_birth", "The document is older than the patient.")
+        yield CdaRemark("document_before_birth", "The document is older than the patient.")
     if _earlier_day(started, born):
-        yield Problem("act_before_birth", "The act is older than the patient.")
+        yield CdaRemark("act_before_birth", "The act is older than the patient.")
 
 
 def _readable(literal: str | None) -> str | None:

@@ -78,7 +78,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class CdaRemark:
     """Something the maker of the software should know; `detail` never holds a value of the file.
 
     `line`: of the first element at fault, None where none is; two that differ only there are equal.
@@ -146,7 +146,7 @@ class CdaDocument:
     replaces: str | None
     mime_type: str
     body: Body
-    problems: tuple[Problem, ...]
+    problems: tuple[CdaRemark, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The fields of `histoire cda --json`, in their order, ready for orjson."""

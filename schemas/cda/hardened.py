@@ -21,7 +21,7 @@ MAX_ATTRIBUTES: Final = 120_000
 MAX_DEPTH: Final = 256
 """Deepest nesting of elements: the bound libxml2 keeps unless told otherwise."""
 
-RefusalCode = Literal[
+UnreadableCode = Literal[
     "unreadable",
     "empty",
     "too_large",
@@ -56,27 +56,29 @@ _HARDENED: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class CdaRefusal:
+class CdaUnreadable:
     """Why these bytes are not read as a CDA; `detail` holds nothing of their content."""
 
-    code: RefusalCode
+    code: UnreadableCode
     detail: str
 
 
-def refusal_of_bytes(data: bytes) -> CdaRefusal | None:
+def unreadable_bytes(data: bytes) -> CdaUnreadable | None:
     """The refusal that the raw bytes alone justify, in time linear in their number."""
     if not data.strip(_BOM + _SPACE):
-        return CdaRefusal("empty", "The file holds nothing.")
+        return CdaUnreadable("empty", "The file holds nothing.")
     if len(data) > MAX_BYTES:
-        return CdaRefusal("too_large", f"A document has at most {MAX_BYTES} bytes.")
+        return CdaUnreadable("too_large", f"A document has at most {MAX_BYTES} bytes.")
     if _encoding(data) not in _ENCODINGS:
-        return CdaRefusal("encoding_not_accepted", "Write the document in UTF-8.")
+        return CdaUnreadable("encoding_not_accepted", "Write the document in UTF-8.")
     if _exceeds(data, b"<", MAX_MARKUP):
-        return CdaRefusal("too_many_elements", f"At most {MAX_MARKUP} tags are read.")
+        return CdaUnreadable("too_many_elements", f"At most {MAX_MARKUP} tags are read.")
     if _exceeds(data, b"=", MAX_ATTRIBUTES):
-        return CdaRefusal("too_many_attributes", f"At most {MAX_ATTRIBUTES} attributes are read.")
+        return CdaUnreadable(
+            "too_many_attributes", f"At most {MAX_ATTRIBUTES} attributes are read."
+        )
     if _has_doctype(data):
-        return CdaRefusal("doctype", "A document type declaration (DTD, entities) is refused.")
+        return CdaUnreadable("doctype", "A document type declaration (DTD, entities) is refused.")
     return None
 
 
@@ -114,17 +116,17 @@ def _after(data: bytes, mark: bytes, start: int) -> int:
     return found + len(mark) if found >= 0 else -1
 
 
-def hardened_tree(data: bytes) -> etree._Element | CdaRefusal:
+def hardened_tree(data: bytes) -> etree._Element | CdaUnreadable:
     """The root of the whole tree, comments and instructions left out, or a refusal."""
-    refusal = refusal_of_bytes(data)
+    refusal = unreadable_bytes(data)
     if refusal is not None:
         return refusal
     parser = etree.XMLParser(**_HARDENED)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        return refusal_of_syntax(error)
-    return refusal_of_tree(root) or root
+        return unreadable_syntax(error)
+    return unreadable_tree(root) or root
 
 
 def hardened_pull_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
@@ -132,24 +134,24 @@ def hardened_pull_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
     return etree.XMLPullParser(events=("start",), tag=tags, **_HARDENED)
 
 
-def refusal_of_tree(root: etree._Element) -> CdaRefusal | None:
+def unreadable_tree(root: etree._Element) -> CdaUnreadable | None:
     """The second look at what the raw bytes were asked first: the parser's own view must agree."""
     information = root.getroottree().docinfo
     # The stubs promise a DTD where lxml gives None.
     if cast("object | None", information.internalDTD) is not None:
-        return CdaRefusal("doctype", "A document type declaration (DTD, entities) is refused.")
+        return CdaUnreadable("doctype", "A document type declaration (DTD, entities) is refused.")
     if (information.encoding or "utf-8").lower() not in _ENCODINGS:
-        return CdaRefusal("encoding_not_accepted", "Write the document in UTF-8.")
+        return CdaUnreadable("encoding_not_accepted", "Write the document in UTF-8.")
     return None
 
 
-def refusal_of_syntax(error: etree.XMLSyntaxError) -> CdaRefusal:
+def unreadable_syntax(error: etree.XMLSyntaxError) -> CdaUnreadable:
     """Place and kind of the error; libxml2's own sentence may quote the content."""
     if _DEPTH_ERROR in str(error.msg):
-        return CdaRefusal("too_deep", f"Elements nest at most {MAX_DEPTH} deep.")
+        return CdaUnreadable("too_deep", f"Elements nest at most {MAX_DEPTH} deep.")
     line, column = error.position
     code = error.code  # type: ignore[attr-defined]  # the stubs forget it
-    return CdaRefusal(
+    return CdaUnreadable(
         "not_xml",
         f"Not well-formed XML at line {line}, column {column} (libxml2 error {code}).",
     )

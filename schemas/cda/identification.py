@@ -21,7 +21,7 @@ from .elements import (
     preferred_identifier,
     text_of,
 )
-from .hardened import CdaRefusal, hardened_tree
+from .hardened import CdaUnreadable, hardened_tree
 from .reading import clinical_document, integer
 
 _ID: Final = path("id")
@@ -70,19 +70,19 @@ class Identification:
     replaces: str | None
 
 
-def read_identification(data: bytes) -> Identification | CdaRefusal:
+def read_identification(data: bytes) -> Identification | CdaUnreadable:
     """What a document says about itself, when it is well-formed to its last byte.
 
     Equal to what `read_cda` says, at a third of its cost; `read_subject` is faster still but stops
     at the patient, so that it would take a file that was cut off. Never raises on any bytes.
     """
     root = hardened_tree(data)
-    if isinstance(root, CdaRefusal):
+    if isinstance(root, CdaUnreadable):
         return root
     # One opening and its closing: there is no other to look for.
     plain = root.tag == CLINICAL_DOCUMENT and data.count(b"ClinicalDocument") == 2
     document = root if plain else clinical_document(root)
-    if isinstance(document, CdaRefusal):
+    if isinstance(document, CdaUnreadable):
         return document
     return _identification(root, document)
 
@@ -104,11 +104,11 @@ def _identification(root: Element, document: Element) -> Identification:
         body=media_kind(document),
         mime_type=mime_type(root),
         title=text_of(first.get(_TITLE)),
-        creation_time=_said(first.get(_TIME), "value"),
-        confidentiality=_said(first.get(_LEVEL), "code"),
-        language=_said(first.get(_LANGUAGE), "code"),
+        creation_time=_attribute(first.get(_TIME), "value"),
+        confidentiality=_attribute(first.get(_LEVEL), "code"),
+        language=_attribute(first.get(_LANGUAGE), "code"),
         set_id=identifier(first.get(_SET)),
-        version=integer(_said(first.get(_VERSION), "value")),
+        version=integer(_attribute(first.get(_VERSION), "value")),
         authors=_persons(items.get(_AUTHOR, ()), _AUTHOR_ID),
         legal_authenticator=next(iter(_persons(items.get(_SIGNER, ())[:1], _SIGNER_ID)), None),
         service_start=start,
@@ -123,7 +123,7 @@ def _root(template: Element) -> str:
     return (identifier(template) or "").partition("^")[0]
 
 
-def _said(element: Element | None, name: str) -> str | None:
+def _attribute(element: Element | None, name: str) -> str | None:
     if element is None or element.get("nullFlavor") is not None:
         return None
     return (element.get(name) or "").strip() or None

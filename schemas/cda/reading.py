@@ -25,12 +25,12 @@ from .elements import (
     text_of,
 )
 from .hardened import (
-    CdaRefusal,
+    CdaUnreadable,
     hardened_pull_parser,
     hardened_tree,
-    refusal_of_bytes,
-    refusal_of_syntax,
-    refusal_of_tree,
+    unreadable_bytes,
+    unreadable_syntax,
+    unreadable_tree,
 )
 
 _CHUNK: Final = 8192
@@ -40,30 +40,30 @@ _ONE_OF_EACH: Final = [b"ClinicalDocument", b"recordTarget"]
 _OPENING_AND_CLOSING: Final = 2
 
 
-def read_cda(data: bytes, *, file: str | None = None) -> CdaDocument | CdaRefusal:
+def read_cda(data: bytes, *, file: str | None = None) -> CdaDocument | CdaUnreadable:
     """The metadata of a CDA R2 document (N1, N3 or self-presentable), or why it is refused.
 
     Never raises on any bytes. Size and hashes are those of the bytes as received. What is read
     but breaks a rule stands in `problems`; a refusal means that nothing can be trusted.
     """
     root = hardened_tree(data)
-    if isinstance(root, CdaRefusal):
+    if isinstance(root, CdaUnreadable):
         return root
     document = clinical_document(root)
-    if isinstance(document, CdaRefusal):
+    if isinstance(document, CdaUnreadable):
         return document
     found = _document(data, file, root, document)
     return replace(found, problems=problems(document, found))
 
 
-def read_subject(data: bytes) -> Subject | CdaRefusal:
+def read_subject(data: bytes) -> Subject | CdaUnreadable:
     """Identifier and INS of a document, read no further than its header needs.
 
     Equal to those of `read_cda` on every well-formed document; what stands behind the patient is
     neither read nor checked for being well-formed. A file that is not plainly one document with
     one patient is read whole, so that nothing hides behind the part read.
     """
-    refusal = refusal_of_bytes(data)
+    refusal = unreadable_bytes(data)
     if refusal is not None:
         return refusal
     if not _is_plainly_single(data):
@@ -71,10 +71,10 @@ def read_subject(data: bytes) -> Subject | CdaRefusal:
     try:
         document = _document_up_to_patient(data)
     except etree.XMLSyntaxError as error:
-        return refusal_of_syntax(error)
+        return unreadable_syntax(error)
     if document is None:
         return _subject_of_whole(data)
-    refusal = refusal_of_tree(document)
+    refusal = unreadable_tree(document)
     if refusal is not None:
         return refusal
     found = _subject(document)
@@ -105,28 +105,28 @@ def _document_up_to_patient(data: bytes) -> Element | None:
     return None
 
 
-def _subject_of_whole(data: bytes) -> Subject | CdaRefusal:
+def _subject_of_whole(data: bytes) -> Subject | CdaUnreadable:
     root = hardened_tree(data)
-    document = root if isinstance(root, CdaRefusal) else clinical_document(root)
-    return document if isinstance(document, CdaRefusal) else _subject(document)
+    document = root if isinstance(root, CdaUnreadable) else clinical_document(root)
+    return document if isinstance(document, CdaUnreadable) else _subject(document)
 
 
 def _subject(document: Element) -> Subject:
     return Subject(identifier(document.find(path("id"))), patient.single_ins(document))
 
 
-def clinical_document(root: Element) -> Element | CdaRefusal:
+def clinical_document(root: Element) -> Element | CdaUnreadable:
     """The one ClinicalDocument of the HL7 namespace: the root, or inside a stylesheet."""
     if root.tag != CLINICAL_DOCUMENT and not is_stylesheet(root):
-        return CdaRefusal(
+        return CdaUnreadable(
             "no_clinical_document",
             "The root is neither a ClinicalDocument of HL7 CDA R2 nor a stylesheet holding one.",
         )
     found = list(islice(root.iter(CLINICAL_DOCUMENT), 2))
     if not found:
-        return CdaRefusal("no_clinical_document", "The stylesheet holds no ClinicalDocument.")
+        return CdaUnreadable("no_clinical_document", "The stylesheet holds no ClinicalDocument.")
     if len(found) > 1:
-        return CdaRefusal("several_clinical_documents", "A file holds one ClinicalDocument.")
+        return CdaUnreadable("several_clinical_documents", "A file holds one ClinicalDocument.")
     return found[0]
 
 

@@ -67,7 +67,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordType:
     """Fields in order."""
 
     name: str
@@ -97,7 +97,7 @@ class Union:
     branches: tuple["AvroType", ...]
 
 
-AvroType: TypeAlias = Primitive | Fixed | Enum | Record | Array | Map | Union
+AvroType: TypeAlias = Primitive | Fixed | Enum | RecordType | Array | Map | Union
 
 
 def short(name: str) -> str:
@@ -107,7 +107,9 @@ def short(name: str) -> str:
 
 def kind_of(node: AvroType) -> str:
     """The Avro word for the kind of type: `string`, `record`, `union`..."""
-    return node.kind if isinstance(node, Primitive) else type(node).__name__.lower()
+    if isinstance(node, Primitive):
+        return node.kind
+    return "record" if isinstance(node, RecordType) else type(node).__name__.lower()
 
 
 def tree_of(text: Mapping[str, Any], file: str) -> AvroType:
@@ -164,7 +166,7 @@ class _Builder:
             self._open.add(full)
             fields = tuple(self._field(f, inner, path, depth + 1) for f in raw["fields"])
             self._open.discard(full)
-            node = Record(full, fields, aliases, raw.get("doc", ""))
+            node = RecordType(full, fields, aliases, raw.get("doc", ""))
         self._named[full] = node
         return node
 

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
-from .avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, Record, Union
+from .avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, RecordType, Union
 from .varints import (
     UNLIMITED,
     Unreadable,
@@ -46,7 +46,7 @@ def read(reader: Reader, data: bytes, begin: int, limit: int, room: int) -> tupl
         raise Unreadable("not_canonical") from None
 
 
-def reader_of(record: Record) -> Reader:
+def reader_of(record: RecordType) -> Reader:
     """The reader of a record.
 
     `reader(b, begin, limit, room)` reads the whole of `b` from `begin` on. Strings must end at
@@ -61,7 +61,7 @@ def reader_of(record: Record) -> Reader:
     return cast(Reader, space["read"])
 
 
-def source_of(record: Record) -> tuple[str, Mapping[str, Any]]:
+def source_of(record: RecordType) -> tuple[str, Mapping[str, Any]]:
     """The source of the reader, and the constants it refers to."""
     writer = _Source()
     lines = ["def read(b, q, limit, room):", " end = len(b)"]
@@ -109,7 +109,7 @@ class _Source:
 
     def value(self, node: AvroType, depth: int) -> tuple[str, list[str]]:
         """Expression and lines; lines are indented by `depth` blanks."""
-        if isinstance(node, Record):
+        if isinstance(node, RecordType):
             return self._record(node, depth)
         if isinstance(node, Primitive) and node.kind == "null":
             return "None", []
@@ -117,7 +117,7 @@ class _Source:
         pad = " " * depth
         return var, [pad + line for line in self._assign(node, var)]
 
-    def _record(self, node: Record, depth: int) -> tuple[str, list[str]]:
+    def _record(self, node: RecordType, depth: int) -> tuple[str, list[str]]:
         values, lines = [], []
         for field in node.fields:
             value, body = self.value(field.type, depth)

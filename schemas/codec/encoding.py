@@ -9,7 +9,7 @@ from fastavro import schemaless_writer
 
 from schemas.versions.schema_files import Schema
 
-from .avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, Record, Union
+from .avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, RecordType, Union
 
 Check: TypeAlias = Callable[[Any], bool]
 
@@ -40,7 +40,7 @@ class Writer:
     """Encodes with one schema. Make it with `writer_of`."""
 
     schema: Schema
-    tree: Record
+    tree: RecordType
     ints: Check | None
 
     def encode(self, datum: Mapping[str, Any], head: bytes = b"") -> bytes:
@@ -53,11 +53,11 @@ class Writer:
         except _WRITE_ERRORS:
             fits = False
         if not fits:  # not chained: fastavro's messages quote the value
-            raise EncodeError(self.schema.name, fault_of(self.tree, datum) or "")
+            raise EncodeError(self.schema.name, flaw_of(self.tree, datum) or "")
         return out.getvalue()
 
 
-def writer_of(schema: Schema, tree: Record) -> Writer:
+def writer_of(schema: Schema, tree: RecordType) -> Writer:
     """The writer of a schema and its tree."""
     return Writer(schema, tree, _ints(tree))
 
@@ -66,7 +66,7 @@ def _ints(node: AvroType) -> Check | None:
     """Are the numbers of type int within 32 bits? fastavro does not look. None: there are none."""
     if isinstance(node, Primitive):
         return (lambda v: -0x80000000 <= v <= 0x7FFFFFFF) if node.kind == "int" else None
-    if isinstance(node, Record):
+    if isinstance(node, RecordType):
         found = [(field.name, _ints(field.type)) for field in node.fields]
         checks = [(name, check) for name, check in found if check is not None]
         return (lambda v: all(check(v[name]) for name, check in checks)) if checks else None
@@ -82,15 +82,15 @@ def _ints(node: AvroType) -> Check | None:
     return None
 
 
-def fault_of(node: AvroType, value: Any, path: str = "") -> str | None:
+def flaw_of(node: AvroType, value: Any, path: str = "") -> str | None:
     """The dotted field whose value is not of its type ("" for the whole), None if all are."""
-    if isinstance(node, Record):
-        return _fault_of_record(node, value, path)
+    if isinstance(node, RecordType):
+        return _flaw_of_record(node, value, path)
     if isinstance(node, Union):
-        if any(fault_of(branch, value, path) is None for branch in node.branches):
+        if any(flaw_of(branch, value, path) is None for branch in node.branches):
             return None
         return next(
-            (f for b in node.branches if (f := fault_of(b, value, path)) not in (None, path)), path
+            (f for b in node.branches if (f := flaw_of(b, value, path)) not in (None, path)), path
         )
     if isinstance(node, Array):
         items = value if isinstance(value, list | tuple) else None
@@ -102,21 +102,21 @@ def fault_of(node: AvroType, value: Any, path: str = "") -> str | None:
     return None if _is_of(node, value) else path
 
 
-def _fault_of_record(node: Record, value: Any, path: str) -> str | None:
+def _flaw_of_record(node: RecordType, value: Any, path: str) -> str | None:
     if not isinstance(value, Mapping):
         return path
     for field in node.fields:
         inner = f"{path}.{field.name}" if path else field.name
         if field.name not in value:
             return inner
-        fault = fault_of(field.type, value[field.name], inner)
-        if fault is not None:
-            return fault
+        flaw = flaw_of(field.type, value[field.name], inner)
+        if flaw is not None:
+            return flaw
     return path if len(value) != len(node.fields) else None
 
 
 def _first(node: AvroType, values: Any, path: str) -> str | None:
-    return next((f for v in values if (f := fault_of(node, v, path)) is not None), None)
+    return next((f for v in values if (f := flaw_of(node, v, path)) is not None), None)
 
 
 def _is_of(node: Primitive | Fixed | Enum, value: Any) -> bool:

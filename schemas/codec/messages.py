@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from fastavro import schemaless_reader
 
 from schemas.rules.table.rejections import Rejection
-from schemas.versions.catalogue import Registry, Schema, registry
+from schemas.versions.catalogue import Schema, SchemaCatalogue, schema_catalogue
 
 from .canonical import UNLIMITED, Reader, Unreadable, read, reader_of
 from .encoding import EncodeError, Writer, writer_of
@@ -93,10 +93,10 @@ class _Plan:
 
 
 class Codec:
-    """Encodes and decodes with the schemas of one registry."""
+    """Encodes and decodes with the schemas of one catalogue."""
 
-    def __init__(self, schemas: Registry) -> None:
-        self._registry = schemas
+    def __init__(self, schemas: SchemaCatalogue) -> None:
+        self._catalogue = schemas
         self._plans: dict[bytes, _Plan] = {}
         self._newest: dict[str, tuple[Writer, bytes]] = {}
 
@@ -107,9 +107,9 @@ class Codec:
         naming the field when the datum is not of this shape (every field present, no other).
         """
         if name not in self._newest:
-            schema = self._registry.newest(name)
+            schema = self._catalogue.newest(name)
             self._newest[name] = (
-                writer_of(schema, self._registry.tree(schema)),
+                writer_of(schema, self._catalogue.tree(schema)),
                 MARKER + schema.fingerprint,
             )
         writer, head = self._newest[name]
@@ -161,12 +161,12 @@ class Codec:
         return datum if plan.upgrade is None else plan.upgrade(data, datum)
 
     def _plan(self, fingerprint: bytes) -> _Plan | None:
-        schema = self._registry.by_fingerprint.get(fingerprint)
+        schema = self._catalogue.by_fingerprint.get(fingerprint)
         if schema is None:
             return None
-        tree = self._registry.tree(schema)
+        tree = self._catalogue.tree(schema)
         has_content = bool(tree.fields) and tree.fields[-1].name == "content"
-        newest = self._registry.newest(schema.name).version
+        newest = self._catalogue.newest(schema.name).version
         upgrade = None if schema.version == newest else partial(self._upgrade, schema)
         bytes_max = MESSAGE_BYTES_MAX if has_content else METADATA_BYTES_MAX
         plan = _Plan(schema, schema.name, reader_of(tree), has_content, bytes_max, upgrade)
@@ -176,32 +176,32 @@ class Codec:
     def _upgrade(self, written: Schema, data: bytes, datum: dict[str, Any]) -> dict[str, Any]:
         """Version by version: runs of plain resolution by fastavro, upcasters between them."""
         body: bytes | None = data[HEADER_BYTES:]
-        newest = self._registry.newest(written.name).version
+        newest = self._catalogue.newest(written.name).version
         at = written
         while at.version < newest:
-            upcaster = self._registry.upcasters.get((at.name, at.version))
+            upcaster = self._catalogue.upcasters.get((at.name, at.version))
             if upcaster is not None:
                 datum, body = upcaster(datum), None
-                at = self._registry.get(at.name, at.version + 1)
+                at = self._catalogue.get(at.name, at.version + 1)
                 continue
             to = self._end_of_run(at, newest)
             if body is None:
-                body = writer_of(at, self._registry.tree(at)).encode(datum)
+                body = writer_of(at, self._catalogue.tree(at)).encode(datum)
             datum = cast(dict[str, Any], schemaless_reader(BytesIO(body), at.parsed, to.parsed))
             at, body = to, None
         return datum
 
     def _end_of_run(self, schema: Schema, newest: int) -> Schema:
         version = schema.version
-        while version < newest and (schema.name, version) not in self._registry.upcasters:
+        while version < newest and (schema.name, version) not in self._catalogue.upcasters:
             version += 1
-        return self._registry.get(schema.name, version)
+        return self._catalogue.get(schema.name, version)
 
 
 @cache
 def codec() -> Codec:
     """The codec of this application's schemas."""
-    return Codec(registry())
+    return Codec(schema_catalogue())
 
 
 def encode(name: str, datum: Mapping[str, Any]) -> bytes:

@@ -20,14 +20,14 @@ PATIENT_SPACE_ROOT: Final = "1.2.250.1.213.4.1"
 LENGTH_MAX: Final = 128
 """No identifier is longer; what is, is malformed."""
 
-PersonFault = Literal["person_id_malformed", "person_id_unknown_form", "rpps_key_wrong"]
-OrganisationFault = Literal[
+PersonIdFlaw = Literal["person_id_malformed", "person_id_unknown_form", "rpps_key_wrong"]
+OrganisationIdFlaw = Literal[
     "organisation_id_malformed",
     "organisation_id_unknown_form",
     "organisation_key_wrong",
     "organisation_is_person",
 ]
-Fault = PersonFault | OrganisationFault
+IdFlaw = PersonIdFlaw | OrganisationIdFlaw
 
 _RPPS: Final = re.compile(r"[0-9]{11}")
 _ADELI: Final = re.compile(r"[0-9A-Z]{9}")
@@ -94,18 +94,18 @@ def siret_key_is_valid(siret: str) -> bool:
     return siret.startswith(_LA_POSTE) and siret.isdigit() and sum(map(int, siret)) % 5 == 0
 
 
-def person_fault(value: str) -> PersonFault | None:
+def person_id_flaw(value: str) -> PersonIdFlaw | None:
     """What is wrong with the extension of a PS_IdNat (SPEC b.1); the worst, None when nothing is.
 
     Malformed: a known prefix with what can't follow it. What the pattern of SPEC b.1 takes is
     never that: where it holds the number of an employer of another length, the form is unknown.
     """
     # The length first: the memory of the cache is bounded by it.
-    return _person_fault(value) if len(value) <= LENGTH_MAX else "person_id_malformed"
+    return _person_id_flaw(value) if len(value) <= LENGTH_MAX else "person_id_malformed"
 
 
 @lru_cache(maxsize=65_536)
-def _person_fault(value: str) -> PersonFault | None:
+def _person_id_flaw(value: str) -> PersonIdFlaw | None:
     prefix, rest = value[:1], value[1:]
     if prefix == "8":
         if not rpps_is_well_formed(rest):
@@ -123,17 +123,17 @@ def _person_fault(value: str) -> PersonFault | None:
     return None if fits else "person_id_unknown_form"
 
 
-def organisation_fault(value: str) -> OrganisationFault | None:
+def organisation_id_flaw(value: str) -> OrganisationIdFlaw | None:
     """What is wrong with the extension of a Struct_IdNat (SPEC b.2); the worst, None when nothing.
 
     Malformed: a known prefix with what can't follow it. A technical number has no prefix, so its
     form is unknown; an RPPS with its prefix is a person's (TRAP 23).
     """
-    return _organisation_fault(value) if len(value) <= LENGTH_MAX else "organisation_id_malformed"
+    return _organisation_id_flaw(value) if len(value) <= LENGTH_MAX else "organisation_id_malformed"
 
 
 @lru_cache(maxsize=65_536)
-def _organisation_fault(value: str) -> OrganisationFault | None:
+def _organisation_id_flaw(value: str) -> OrganisationIdFlaw | None:
     prefix, rest = value[:1], value[1:]
     if prefix == "8" and rpps_is_well_formed(rest):
         return "organisation_is_person"
@@ -153,21 +153,21 @@ def _key_is_valid(prefix: str, number: str) -> bool:
     return prefix != "3" or siret_key_is_valid(number)
 
 
-def person_identifier_fault(identifier: str) -> Fault | None:
+def person_identifier_flaw(identifier: str) -> IdFlaw | None:
     """What is wrong with `root^extension` where a person, a system or the legal entity that answers
     for a document stands (SPEC b.3, b.4). Other roots name local people and systems.
     """
     root, _, extension = identifier.partition("^")
     if root == PERSON_ROOT:
-        return person_fault(extension)
-    return organisation_fault(extension) if root == ORGANISATION_ROOT else None
+        return person_id_flaw(extension)
+    return organisation_id_flaw(extension) if root == ORGANISATION_ROOT else None
 
 
-def organisation_identifier_fault(identifier: str) -> OrganisationFault | None:
+def organisation_identifier_flaw(identifier: str) -> OrganisationIdFlaw | None:
     """What is wrong with `root^extension` where an organisation stands (SPEC b.2, b.3)."""
     root, _, extension = identifier.partition("^")
     if root == ORGANISATION_ROOT:
-        return organisation_fault(extension)
+        return organisation_id_flaw(extension)
     if root == PERSON_ROOT:
         return "organisation_is_person"
     if root == SIREN_ROOT and siren_is_well_formed(extension):

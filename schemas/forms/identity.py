@@ -10,7 +10,7 @@ import re
 from typing import Final, Literal
 
 Environment = Literal["test", "demo", "production"]
-InsFault = Literal["shape", "oid", "form", "key"]
+InsFlaw = Literal["shape", "oid", "form", "key"]
 
 INS_NIR: Final = "1.2.250.1.213.1.4.8"
 INS_NIA: Final = "1.2.250.1.213.1.4.9"
@@ -39,7 +39,7 @@ MATRICULE_LIKE: Final = re.compile(
 """What could be a matricule inside a text: 15 characters, or 13 without the key, grouped or not."""
 _FIRST13: Final = re.compile(r"[0-9]{5}(?:[0-9]{2}|2[AB])[0-9]{6}")
 
-_SENTENCES: Final[dict[InsFault, str]] = {
+_SENTENCES: Final[dict[InsFlaw, str]] = {
     "shape": "An INS is written OID|MATRICULE, with one vertical bar.",
     "oid": "The OID of the INS is none of INS-NIR, INS-NIA, INS-NIR-TEST and INS-NIR-DEMO.",
     "form": "The matricule is not 15 characters in the form of a NIR or NIA.",
@@ -48,13 +48,13 @@ _SENTENCES: Final[dict[InsFault, str]] = {
 
 
 class InsError(ValueError):
-    """A text that is no INS; `fault` tells which rule it breaks, the sentence never repeats
+    """A text that is no INS; `flaw` tells which rule it breaks, the sentence never repeats
     the value.
     """
 
-    def __init__(self, fault: InsFault) -> None:
-        super().__init__(_SENTENCES[fault])
-        self.fault: Final[InsFault] = fault
+    def __init__(self, flaw: InsFlaw) -> None:
+        super().__init__(_SENTENCES[flaw])
+        self.flaw: Final[InsFlaw] = flaw
 
 
 def accepted_oids(environment: Environment) -> frozenset[str]:

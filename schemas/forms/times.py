@@ -50,10 +50,10 @@ class ClinicalTime:
     lenient: bool
 
 
-TimeFault: TypeAlias = Literal["malformed", "offset_missing", "offset_malformed"]
+TimeFlaw: TypeAlias = Literal["malformed", "offset_missing", "offset_malformed"]
 
 
-def time_fault(literal: str) -> TimeFault | None:
+def time_flaw(literal: str) -> TimeFlaw | None:
     """What the French texts object to in this literal, None when nothing (SPEC c.2)."""
     time = parse_time(literal)
     if time is None:

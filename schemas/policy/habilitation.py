@@ -56,7 +56,7 @@ NO_RIGHTS: Final = Rights()
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class MatrixVersion:
     """The matrix from one day on. A role that is not in `rights` has none."""
 
     valid_from: date
@@ -67,10 +67,10 @@ class Version:
 class Matrix:
     """All versions, oldest first. `made_up`: says so of itself; never for production."""
 
-    versions: tuple[Version, ...]
+    versions: tuple[MatrixVersion, ...]
     made_up: bool = False
 
-    def on(self, day: date) -> Version | None:
+    def on(self, day: date) -> MatrixVersion | None:
         """The version that holds on this day; None before the first."""
         at = bisect_right(self.versions, day, key=lambda version: version.valid_from)
         return self.versions[at - 1] if at else None
@@ -160,18 +160,18 @@ def _rows(text: str, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
 def _checked(number: int, cells: list[str], problems: list[str]) -> date | None:
     """The day of a row that is right; else None, and what is wrong with it."""
     day, role, documents, rights = cells
-    faults = []
+    flaws = []
     if role not in SUBJECT_ROLES:
-        faults.append(f"{role!r} is no profession of J65")
+        flaws.append(f"{role!r} is no profession of J65")
     if not _names_documents(documents):
-        faults.append(f"{documents!r} is no type, no class after {CLASS_PREFIX} and not *")
+        flaws.append(f"{documents!r} is no type, no class after {CLASS_PREFIX} and not *")
     if rights not in _RIGHTS:
-        faults.append(f"{rights!r} is none of {', '.join(_RIGHTS)}")
+        flaws.append(f"{rights!r} is none of {', '.join(_RIGHTS)}")
     valid_from = _day(day)
     if valid_from is None:
-        faults.append(f"{day!r} is no day written YYYY-MM-DD")
-    problems += [f"line {number}: {fault}" for fault in faults]
-    return None if faults else valid_from
+        flaws.append(f"{day!r} is no day written YYYY-MM-DD")
+    problems += [f"line {number}: {flaw}" for flaw in flaws]
+    return None if flaws else valid_from
 
 
 _RIGHTS: Final = ("read", "feed", "read+feed", "none")
@@ -190,8 +190,10 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _version(day: date, roles: Mapping[str, Mapping[str, str]]) -> Version:
-    return Version(day, MappingProxyType({role: _expanded(rows) for role, rows in roles.items()}))
+def _version(day: date, roles: Mapping[str, Mapping[str, str]]) -> MatrixVersion:
+    return MatrixVersion(
+        day, MappingProxyType({role: _expanded(rows) for role, rows in roles.items()})
+    )
 
 
 def _expanded(rows: Mapping[str, str]) -> Rights:

@@ -32,7 +32,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from schemas.events import DocumentStatus, Flags
+from schemas.events import DocumentFlags, DocumentStatus
 from schemas.valuesets import TECHNICAL_TYPES
 
 MAJORITY: Final = 18
@@ -97,7 +97,7 @@ class DocumentFacts:
 
     type_code: str
     status: DocumentStatus
-    flags: Flags
+    flags: DocumentFlags
     authors: frozenset[str] = _NOBODY
 
 
@@ -112,7 +112,7 @@ class _Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Right:
-    hidden_by: Flags
+    hidden_by: DocumentFlags
     statuses: frozenset[DocumentStatus]
     closed_too: bool = False
 
@@ -121,14 +121,14 @@ _KEPT: Final = frozenset({DocumentStatus.APPROVED, DocumentStatus.ARCHIVED})
 
 _RIGHTS: Final[Mapping[_Standing, _Right]] = MappingProxyType(
     {
-        _Standing.PATIENT: _Right(Flags.INVISIBLE_PATIENT, _KEPT, closed_too=True),
+        _Standing.PATIENT: _Right(DocumentFlags.INVISIBLE_PATIENT, _KEPT, closed_too=True),
         _Standing.REPRESENTATIVE: _Right(
-            Flags.INVISIBLE_PATIENT | Flags.INVISIBLE_REPRESENTANTS_LEGAUX, _KEPT
+            DocumentFlags.INVISIBLE_PATIENT | DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX, _KEPT
         ),
-        _Standing.AUTHOR: _Right(Flags(0), _KEPT),
-        _Standing.PROFESSIONAL: _Right(Flags.MASQUE_PS, _KEPT),
-        _Standing.PROFESSIONAL_SEES_MASKED: _Right(Flags(0), _KEPT),
-        _Standing.REGULATION: _Right(Flags.MASQUE_PS, frozenset({DocumentStatus.APPROVED})),
+        _Standing.AUTHOR: _Right(DocumentFlags(0), _KEPT),
+        _Standing.PROFESSIONAL: _Right(DocumentFlags.MASQUE_PS, _KEPT),
+        _Standing.PROFESSIONAL_SEES_MASKED: _Right(DocumentFlags(0), _KEPT),
+        _Standing.REGULATION: _Right(DocumentFlags.MASQUE_PS, frozenset({DocumentStatus.APPROVED})),
     }
 )
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 from schemas.forms.health_identifiers import (
     ORGANISATION_ROOT,
     PERSON_ROOT,
-    organisation_fault,
-    person_fault,
+    organisation_id_flaw,
+    person_id_flaw,
 )
 from schemas.forms.texts import (
     NAME_LENGTH_MAX,
@@ -36,14 +36,14 @@ def holder_named(professional_id: str) -> Rejection | None:
     root, _, extension = professional_id.partition("^")
     if root != ORGANISATION_ROOT:
         return physician_named(professional_id)
-    fit = extension and organisation_fault(extension) not in _NAMES_NOBODY
+    fit = extension and organisation_id_flaw(extension) not in _NAMES_NOBODY
     return None if fit and identifier_is_fit(professional_id) else _HOLDER_MALFORMED
 
 
 def physician_named(professional_id: str) -> Rejection | None:
     """The attending physician is a person (SPEC b.1, h.2)."""
     root, _, extension = professional_id.partition("^")
-    fit = root == PERSON_ROOT and extension and person_fault(extension) not in _NAMES_NOBODY
+    fit = root == PERSON_ROOT and extension and person_id_flaw(extension) not in _NAMES_NOBODY
     return None if fit and identifier_is_fit(professional_id) else _HOLDER_MALFORMED
 
 

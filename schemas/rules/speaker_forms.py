@@ -11,9 +11,9 @@ from schemas.feed.messages import Actor, Author, Document
 from schemas.forms.health_identifiers import (
     PATIENT_SPACE_ROOT,
     PERSON_ROOT,
-    Fault,
-    organisation_identifier_fault,
-    person_identifier_fault,
+    IdFlaw,
+    organisation_identifier_flaw,
+    person_identifier_flaw,
 )
 from schemas.forms.identity import INS_OIDS
 from schemas.rules.table.rejections import Rejection, SoftRule
@@ -74,7 +74,7 @@ def _looked_at(actor: Actor, document: Document | None) -> Found:
 
 def _judged(actor: Actor, document: Document | None, key: tuple[object, ...]) -> Found:
     found: dict[str, Rejection] = {}
-    for code, path in _faults(actor, document):
+    for code, path in _flaws(actor, document):
         found.setdefault(code, Rejection(code, path))
     if document is not None and any(_is_patient(author["id"]) for author in document["authors"]):
         # Not remembered: each patient writes of himself only.
@@ -85,27 +85,27 @@ def _judged(actor: Actor, document: Document | None, key: tuple[object, ...]) ->
     return remembered
 
 
-def _faults(actor: Actor, document: Document | None) -> Iterator[tuple[str, str]]:
+def _flaws(actor: Actor, document: Document | None) -> Iterator[tuple[str, str]]:
     if document is not None:
         for author in document["authors"]:
             yield from _of_author(author)
         signer, custodian = document["legalAuthenticatorId"], document["custodianId"]
-        yield from _told(person_identifier_fault(signer), "document.legalAuthenticatorId")
+        yield from _told(person_identifier_flaw(signer), "document.legalAuthenticatorId")
         if custodian is not None and custodian.partition("^")[0] != PATIENT_SPACE_ROOT:
-            yield from _told(organisation_identifier_fault(custodian), "document.custodianId")
-    yield from _told(person_identifier_fault(actor["id"]), "provenance.actor.id")
+            yield from _told(organisation_identifier_flaw(custodian), "document.custodianId")
+    yield from _told(person_identifier_flaw(actor["id"]), "provenance.actor.id")
     organisation = actor["organisationId"]
     if organisation is not None:
-        fault = organisation_identifier_fault(organisation)
-        yield from _told(fault, "provenance.actor.organisationId")
+        flaw = organisation_identifier_flaw(organisation)
+        yield from _told(flaw, "provenance.actor.organisationId")
 
 
 def _of_author(author: Author) -> Iterator[tuple[str, str]]:
-    yield from _told(person_identifier_fault(author["id"]), "document.authors.id")
+    yield from _told(person_identifier_flaw(author["id"]), "document.authors.id")
     organisation, role = author["organisationId"], author["functionCode"]
     if organisation is not None:
-        fault = organisation_identifier_fault(organisation)
-        yield from _told(fault, "document.authors.organisationId")
+        flaw = organisation_identifier_flaw(organisation)
+        yield from _told(flaw, "document.authors.organisationId")
     if role and role not in AUTHOR_ROLES:
         yield "role_unknown", "document.authors.functionCode"
     specialty = author["specialtyCode"]
@@ -120,9 +120,9 @@ def _of_author(author: Author) -> Iterator[tuple[str, str]]:
             yield "patient_author_wrong", "document.authors.specialtyCode"
 
 
-def _told(fault: Fault | None, path: str) -> Iterator[tuple[str, str]]:
-    if fault is not None:
-        yield fault, path
+def _told(flaw: IdFlaw | None, path: str) -> Iterator[tuple[str, str]]:
+    if flaw is not None:
+        yield flaw, path
 
 
 def _is_patient(identifier: str) -> bool:

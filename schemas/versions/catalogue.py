@@ -10,20 +10,20 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Self
 
-from schemas.codec.avro_types import Record, SchemaError
+from schemas.codec.avro_types import RecordType, SchemaError
 
 from .evolution import read_folder
 from .schema_files import Schema
 from .upcasters import RESOLVED_AS_IS, UPCASTERS, Step, Upcaster
 
-__all__ = ["Registry", "Schema", "SchemaError", "registry"]
+__all__ = ["Schema", "SchemaCatalogue", "SchemaError", "schema_catalogue"]
 
 
-class Registry:
+class SchemaCatalogue:
     """The schemas of one folder, checked. Make it with `load`."""
 
     def __init__(
-        self, schemas: Mapping[Step, tuple[Schema, Record]], upcasters: Mapping[Step, Upcaster]
+        self, schemas: Mapping[Step, tuple[Schema, RecordType]], upcasters: Mapping[Step, Upcaster]
     ) -> None:
         self._schemas = schemas
         self.upcasters = upcasters
@@ -65,7 +65,7 @@ class Registry:
         """One version of a record. Raises KeyError if there is none."""
         return self._schemas[name, version][0]
 
-    def tree(self, schema: Schema) -> Record:
+    def tree(self, schema: Schema) -> RecordType:
         """The types of a schema of this registry."""
         return self._schemas[schema.name, schema.version][1]
 
@@ -75,13 +75,13 @@ class Registry:
 
 
 @cache
-def registry() -> Registry:
+def schema_catalogue() -> SchemaCatalogue:
     """The registry of this application, loaded once from the package data."""
-    return Registry.load(files("schemas.avro"))
+    return SchemaCatalogue.load(files("schemas.avro"))
 
 
 def _check_steps(
-    schemas: Mapping[Step, tuple[Schema, Record]],
+    schemas: Mapping[Step, tuple[Schema, RecordType]],
     upcasters: frozenset[Step],
     resolved_as_is: frozenset[Step],
 ) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from schemas.feed.messages import NOTIFICATIONS, OUTCOMES, TOPIC_OF
 
-from .catalogue import Registry, Schema, SchemaError, registry
+from .catalogue import Schema, SchemaCatalogue, SchemaError, schema_catalogue
 from .evolution import Incompatibility, check_folder
 
 UNFIT: Final = 1
@@ -46,7 +46,7 @@ def list_schemas(json: Json = False) -> None:
 
     Exit code: 0.
     """
-    schemas = registry().all()
+    schemas = schema_catalogue().all()
     if json:
         for schema in schemas:
             typer.echo(orjson.dumps(_row(schema)))
@@ -68,7 +68,7 @@ def show(
 
     Exit codes: 0 printed, 6 there is no such schema.
     """
-    schemas = registry()
+    schemas = schema_catalogue()
     try:
         found = schemas.newest(name) if version is None else schemas.get(name, version)
     except KeyError:
@@ -112,10 +112,10 @@ def check(
 def _schema_files(folder: Path | None) -> Iterator[object]:
     if folder is not None:
         return folder.rglob("*.avsc")
-    return iter(registry().all())
+    return iter(schema_catalogue().all())
 
 
-def _no_such(schemas: Registry, name: str) -> str:
+def _no_such(schemas: SchemaCatalogue, name: str) -> str:
     versions = [schema.version for schema in schemas.all() if schema.name == name]
     if not versions:
         return "There is no such schema."
@@ -136,7 +136,7 @@ def _problems_in_use() -> list[Incompatibility]:
     problems = check_folder(folder)
     if not problems:
         try:
-            Registry.load(folder)
+            SchemaCatalogue.load(folder)
         except SchemaError as error:
             return [Incompatibility(error.file, error.field, error.reason)]
     return problems

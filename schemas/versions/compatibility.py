@@ -15,7 +15,7 @@ from schemas.codec.avro_types import (
     Fixed,
     Map,
     Primitive,
-    Record,
+    RecordType,
     Union,
     kind_of,
     short,
@@ -55,7 +55,7 @@ def incompatibilities(
         yield from incompatibilities(reader.items, writer.items, path)
     elif isinstance(reader, Map) and isinstance(writer, Map):
         yield from incompatibilities(reader.values, writer.values, path)
-    elif isinstance(reader, Record) and isinstance(writer, Record):
+    elif isinstance(reader, RecordType) and isinstance(writer, RecordType):
         yield from _names(reader, writer, path)
         yield from _fields(reader, writer, path)
     elif isinstance(reader, Enum) and isinstance(writer, Enum):
@@ -74,13 +74,13 @@ def _reads(reader: AvroType, writer: AvroType) -> bool:
 
 
 def _named(node: AvroType) -> str:
-    if isinstance(node, Record | Enum | Fixed):
+    if isinstance(node, RecordType | Enum | Fixed):
         return f"{kind_of(node)} {short(node.name)}"
     return kind_of(node)
 
 
 def _names(
-    reader: Record | Enum | Fixed, writer: Record | Enum | Fixed, path: str
+    reader: RecordType | Enum | Fixed, writer: RecordType | Enum | Fixed, path: str
 ) -> Iterator[tuple[str, str]]:
     if short(reader.name) != short(writer.name) and writer.name not in reader.aliases:
         yield path, f"it was named {short(writer.name)} and is {short(reader.name)}, without alias"
@@ -92,7 +92,7 @@ def _symbols(reader: Enum, writer: Enum, path: str) -> Iterator[tuple[str, str]]
         yield path, f"the enum {short(reader.name)} lost {', '.join(lost)} and has no default"
 
 
-def _fields(reader: Record, writer: Record, path: str) -> Iterator[tuple[str, str]]:
+def _fields(reader: RecordType, writer: RecordType, path: str) -> Iterator[tuple[str, str]]:
     written = {field.name: field for field in writer.fields}
     for field in reader.fields:
         inner = f"{path}.{field.name}" if path else field.name

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from itertools import combinations
 
-from schemas.codec.avro_types import Record, SchemaError
+from schemas.codec.avro_types import RecordType, SchemaError
 
 from .compatibility import incompatibilities
 from .schema_files import Schema, files_below, read_schema
@@ -34,10 +34,10 @@ class Incompatibility:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class FolderContent:
     """What a folder holds: schemas with their trees, by file, and what is wrong with them."""
 
-    schemas: tuple[tuple[Schema, Record], ...]
+    schemas: tuple[tuple[Schema, RecordType], ...]
     problems: tuple[Incompatibility, ...]
 
 
@@ -50,9 +50,9 @@ def check_folder(path: Traversable) -> list[Incompatibility]:
     return list(read_folder(path).problems)
 
 
-def read_folder(path: Traversable) -> Folder:
+def read_folder(path: Traversable) -> FolderContent:
     """The schemas below `path` that can be read, and every problem found."""
-    found: list[tuple[Schema, Record]] = []
+    found: list[tuple[Schema, RecordType]] = []
     problems: list[Incompatibility] = []
     for file in files_below(path):
         try:
@@ -65,18 +65,18 @@ def read_folder(path: Traversable) -> Folder:
     problems += _fingerprints(found)
     for versions in _by_name(found).values():
         problems += _versions(versions)
-    return Folder(tuple(found), tuple(problems))
+    return FolderContent(tuple(found), tuple(problems))
 
 
-def _by_name(found: list[tuple[Schema, Record]]) -> dict[str, list[tuple[Schema, Record]]]:
+def _by_name(found: list[tuple[Schema, RecordType]]) -> dict[str, list[tuple[Schema, RecordType]]]:
     """Versions in order, by short name."""
-    groups: defaultdict[str, list[tuple[Schema, Record]]] = defaultdict(list)
+    groups: defaultdict[str, list[tuple[Schema, RecordType]]] = defaultdict(list)
     for schema, tree in sorted(found, key=lambda pair: (pair[0].name, pair[0].version)):
         groups[schema.name].append((schema, tree))
     return groups
 
 
-def _fingerprints(found: list[tuple[Schema, Record]]) -> Iterator[Incompatibility]:
+def _fingerprints(found: list[tuple[Schema, RecordType]]) -> Iterator[Incompatibility]:
     """Defaults, docs and aliases are not in the canonical form, so two files may share one."""
     first: dict[bytes, Schema] = {}
     for schema, _ in found:
@@ -86,7 +86,7 @@ def _fingerprints(found: list[tuple[Schema, Record]]) -> Iterator[Incompatibilit
             yield Incompatibility(schema.file, "", reason)
 
 
-def _versions(versions: list[tuple[Schema, Record]]) -> Iterator[Incompatibility]:
+def _versions(versions: list[tuple[Schema, RecordType]]) -> Iterator[Incompatibility]:
     for number, (schema, _) in enumerate(versions, 1):
         if schema.version != number:
             reason = f"version {number} is missing: every version ever used stays in the folder"

@@ -15,7 +15,7 @@ from schemas.codec.avro_types import (
     Fixed,
     Map,
     Primitive,
-    Record,
+    RecordType,
     Union,
     short,
 )
@@ -24,7 +24,7 @@ VALUES_MAX: Final = 2000
 LOOPS_MAX: Final = 8  # Python allows 20 nested blocks, and who needs more
 
 
-def faults(record: Record) -> Iterator[tuple[str, str]]:
+def flaws(record: RecordType) -> Iterator[tuple[str, str]]:
     """Every breach of a rule: dotted field (empty for the record itself) and the reason."""
     if "." not in record.name:
         yield "", "the record has no namespace"
@@ -42,13 +42,13 @@ def least_bytes(node: AvroType) -> int:
         return {"null": 0, "float": 4, "double": 8}.get(node.kind, 1)
     if isinstance(node, Fixed):
         return node.size
-    if isinstance(node, Record):
+    if isinstance(node, RecordType):
         return sum(least_bytes(field.type) for field in node.fields)
     return 1
 
 
 def _of(node: AvroType, path: str, loops: int) -> Iterator[tuple[str, str]]:
-    if isinstance(node, Record):
+    if isinstance(node, RecordType):
         yield from _of_record(node, path, loops)
     elif isinstance(node, Enum):
         if not node.doc:
@@ -65,7 +65,7 @@ def _of(node: AvroType, path: str, loops: int) -> Iterator[tuple[str, str]]:
         yield path, f"logical type {node.logical}: the fingerprint would not tell it"
 
 
-def _of_record(node: Record, path: str, loops: int) -> Iterator[tuple[str, str]]:
+def _of_record(node: RecordType, path: str, loops: int) -> Iterator[tuple[str, str]]:
     if not node.doc:
         yield path, f"the record {short(node.name)} has no doc"
     for field in node.fields:
@@ -94,7 +94,7 @@ def _content(field: Field, is_last: bool) -> Iterator[tuple[str, str]]:
 
 
 def _count(node: AvroType) -> int:
-    if isinstance(node, Record):
+    if isinstance(node, RecordType):
         return 1 + sum(_count(field.type) for field in node.fields)
     if isinstance(node, Union):
         return 1 + sum(map(_count, node.branches))

@@ -15,9 +15,9 @@ from fastavro.schema import (
     to_parsing_canonical_form,
 )
 
-from schemas.codec.avro_types import Record, SchemaError, short, tree_of
+from schemas.codec.avro_types import RecordType, SchemaError, short, tree_of
 
-from .lint import faults
+from .lint import flaws
 
 _FILE_NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\.([1-9][0-9]{0,3})\.avsc")
 
@@ -57,7 +57,7 @@ def files_below(folder: Traversable) -> Iterator[Traversable]:
             yield entry
 
 
-def read_schema(file: Traversable) -> tuple[Schema, Record, list[SchemaError]]:
+def read_schema(file: Traversable) -> tuple[Schema, RecordType, list[SchemaError]]:
     """The schema, its tree, and the lint rules it breaks.
 
     Raises `SchemaError` when the file is no schema of a record of its name at all.
@@ -67,14 +67,14 @@ def read_schema(file: Traversable) -> tuple[Schema, Record, list[SchemaError]]:
         raise SchemaError(file.name, "", "a schema file is named <Record>.<version>.avsc")
     text, raw, parsed = _parse(file)
     tree = tree_of(raw, file.name)
-    if not isinstance(tree, Record):
+    if not isinstance(tree, RecordType):
         raise SchemaError(file.name, "", "it is not a record")
     if short(tree.name) != match[1]:
         raise SchemaError(file.name, "", f"it defines {short(tree.name)}, which is not its name")
     crc = bytes.fromhex(fingerprint(to_parsing_canonical_form(parsed), "CRC-64-AVRO"))
     namespace = tree.name.rpartition(".")[0]
     schema = Schema(namespace, match[1], int(match[2]), crc, text, parsed)
-    return schema, tree, [SchemaError(file.name, *fault) for fault in faults(tree)]
+    return schema, tree, [SchemaError(file.name, *flaw) for flaw in flaws(tree)]
 
 
 def _parse(file: Traversable) -> tuple[str, Any, Any]:

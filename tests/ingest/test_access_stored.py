@@ -9,7 +9,7 @@ from ingest_site import Site, answers
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import AppendBatch, Appended
 from ingest.facts.view import record_of_head
-from schemas.events import RecordState
+from schemas.events import RecordFlags
 from schemas.forms.stream_ids import record_stream
 
 
@@ -103,16 +103,16 @@ def test_a_block_of_the_person_under_another_ins_meanwhile_counts(site: Site) ->
 
 
 def test_how_a_record_was_closed_stands_in_its_head(site: Site) -> None:
-    closed = RecordState.OPENED | RecordState.CLOSED
+    closed = RecordFlags.OPENED | RecordFlags.CLOSED
     for reason, bits in (
         ("PERSON_ASKED", closed),
-        ("DEATH", closed | RecordState.DECEASED),
+        ("DEATH", closed | RecordFlags.DECEASED),
     ):
         site.write(record_message("OpenRecord"), record_message("CloseRecord", reasonCode=reason))
         stream = record_stream(1)
         assert record_of_head(site.store.heads([stream])[stream]).state == bits
     assert site.write(record_message("OpenRecord")) == ["accepted"]
-    assert record_of_head(site.store.heads([stream])[stream]).state == RecordState.OPENED
+    assert record_of_head(site.store.heads([stream])[stream]).state == RecordFlags.OPENED
 
 
 def test_an_erased_person_says_nothing_and_nothing_is_said_of_him(site: Site) -> None:

@@ -39,7 +39,7 @@ from ingest.read.arrivals import Arrival, source_of
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from schemas.codec.messages import decode_event
-from schemas.events import DOCUMENT_SUBMITTED, DocumentStatus, Flags
+from schemas.events import DOCUMENT_SUBMITTED, DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
 
 
@@ -61,8 +61,8 @@ def heads_are_folds(site: Site) -> None:
     for stream, state in folded.items():
         if isinstance(state, DocumentState):
             found = document_of_head(heads[stream])
-            assert found._replace(flags=found.flags & ~Flags.CONTENT) == state._replace(
-                flags=state.flags & ~Flags.CONTENT
+            assert found._replace(flags=found.flags & ~DocumentFlags.CONTENT) == state._replace(
+                flags=state.flags & ~DocumentFlags.CONTENT
             )
         else:
             assert record_of_head(heads[stream]) == state
@@ -122,7 +122,7 @@ def test_an_operation_before_its_deposit_in_one_batch(site: Site) -> None:
     assert site.write(mask(1), operation("ArchiveDocument", 1), deposit(1)) == ["accepted"] * 3
     head = site.store.heads([document_stream(unique_id(1))])[document_stream(unique_id(1))]
     assert head.status == DocumentStatus.ARCHIVED
-    assert head.flags & Flags.MASQUE_PS
+    assert head.flags & DocumentFlags.MASQUE_PS
     heads_are_folds(site)
 
 

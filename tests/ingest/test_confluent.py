@@ -16,22 +16,22 @@ from hypothesis import strategies as st
 from ingest.feed import FeedRecord
 from ingest.read.confluent import ConfluentHeaders, registry_fetch
 from ingest.read.interpret import Interpreted, interpret
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 
 @dataclass
-class Registry:
+class SchemaServer:
     url: str = ""
     asked: list[str] = field(default_factory=list)
     status: int = 200
 
 
 @pytest.fixture
-def served() -> Iterator[Registry]:
+def served() -> Iterator[SchemaServer]:
     """A registry that has the deposit under 7, nonsense under 8, nothing else."""
-    state = Registry()
+    state = SchemaServer()
     replies = {
-        "/schemas/ids/7": json.dumps({"schema": registry().newest("DepositDocument").text}),
+        "/schemas/ids/7": json.dumps({"schema": schema_catalogue().newest("DepositDocument").text}),
         "/schemas/ids/8": json.dumps({"schema": '{"type": "nonsense"}'}),
     }
 
@@ -61,7 +61,9 @@ def confluent(record: FeedRecord, number: int) -> FeedRecord:
     return replace(record, value=b"\0" + number.to_bytes(4, "big") + record.value[10:])
 
 
-def test_a_message_of_a_confluent_serialiser_is_read_and_stored_as_ours(served: Registry) -> None:
+def test_a_message_of_a_confluent_serialiser_is_read_and_stored_as_ours(
+    served: SchemaServer,
+) -> None:
     headers = ConfluentHeaders(registry_fetch(served.url))
     message = deposit(1)
     ours = feed_record(message)
@@ -73,13 +75,15 @@ def test_a_message_of_a_confluent_serialiser_is_read_and_stored_as_ours(served: 
 
 
 @pytest.mark.parametrize("number", [8, 9])
-def test_what_the_registry_does_not_know_stays_as_it_came(served: Registry, number: int) -> None:
+def test_what_the_schema_server_does_not_know_stays_as_it_came(
+    served: SchemaServer, number: int
+) -> None:
     headers = ConfluentHeaders(registry_fetch(served.url))
     record = confluent(feed_record(deposit(1)), number)
     assert headers.translate(record) is record
 
 
-def test_a_registry_that_is_away_is_no_reason_to_refuse(served: Registry) -> None:
+def test_a_schema_server_that_is_away_is_no_reason_to_refuse(served: SchemaServer) -> None:
     served.status = 503
     headers = ConfluentHeaders(registry_fetch(served.url))
     ours = feed_record(deposit(1))

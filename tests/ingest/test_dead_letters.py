@@ -17,7 +17,7 @@ from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from schemas.codec.messages import decode_event
 from schemas.rules.table.rejections import REJECTIONS
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 
 def retry(site: Site, *letters: int) -> list[str]:
@@ -186,7 +186,7 @@ def test_a_retry_ends_when_it_is_told_to_stop(site: Site) -> None:
 
 
 def test_letters_of_a_schema_that_is_in_the_folder_now_are_found(site: Site) -> None:
-    (known, *_) = registry().by_fingerprint
+    (known, *_) = schema_catalogue().by_fingerprint
     unknown = OutgoingRecord("documents", b"k", b"\xc3\x01" + b"\x07" * 8 + b"rest")
     site.publish_records(unknown, unknown)
     site.ingest()

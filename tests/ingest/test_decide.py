@@ -28,7 +28,7 @@ from feed_messages import (
     unique_id,
 )
 
-from schemas.events import DocumentStatus, Flags, RecordState
+from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
 
 SUBMITTED = "document_submitted"
 REPLACED = "document_replaced"
@@ -85,7 +85,7 @@ def test_other_content_under_a_known_unique_id_is_a_conflict_and_the_first_stays
 def test_a_deposit_is_compared_with_what_was_submitted_never_with_the_head() -> None:
     world = World().given(deposit(1), mask(1))
     assert world.when(deposit(1)) == ("duplicate", [])
-    assert world.state(1).flags == Flags.MASQUE_PS | Flags.MASQUE_PS_BY_PATIENT
+    assert world.state(1).flags == DocumentFlags.MASQUE_PS | DocumentFlags.MASQUE_PS_BY_PATIENT
 
 
 def test_bytes_for_a_document_known_without_them_are_added_once() -> None:
@@ -156,7 +156,7 @@ def test_a_late_copy_of_a_mask_leaves_the_document_unmasked() -> None:
     first = mask(1)
     world = World().given(deposit(1), first, mask(1, on=False))
     assert world.when(first) == ("duplicate", [])
-    assert not world.state(1).flags & Flags.MASQUE_PS
+    assert not world.state(1).flags & DocumentFlags.MASQUE_PS
 
 
 def test_the_same_message_id_with_other_bytes_is_a_conflict() -> None:
@@ -337,13 +337,13 @@ def test_the_patients_mask_passes_to_the_replacement() -> None:
     world = World().given(deposit(1), mask(1))
     assert world.when(deposit(2, replaces=unique_id(1)))[1] == [SUBMITTED, REPLACED, CHANGED]
     assert world.events[-1].datum["inheritedFrom"] == unique_id(1)
-    assert world.state(2).flags == Flags.MASQUE_PS | Flags.MASQUE_PS_BY_PATIENT
+    assert world.state(2).flags == DocumentFlags.MASQUE_PS | DocumentFlags.MASQUE_PS_BY_PATIENT
 
 
 def test_a_professionals_mask_and_other_flags_are_what_the_new_message_says() -> None:
     world = World().given(deposit(1, masquePs=True, invisiblePatient=True))
     assert world.when(deposit(2, replaces=unique_id(1)))[1] == [SUBMITTED, REPLACED]
-    assert world.state(2).flags == Flags(0)
+    assert world.state(2).flags == DocumentFlags(0)
 
 
 def test_a_later_mask_or_unmask_of_a_replaced_document_passes_to_all_its_successors() -> None:
@@ -354,7 +354,7 @@ def test_a_later_mask_or_unmask_of_a_replaced_document_passes_to_all_its_success
         deposit(4, replaces=unique_id(1)),
     )
     assert world.when(mask(1)) == ("accepted", [CHANGED] * 4)
-    assert all(world.state(n).flags & Flags.MASQUE_PS_BY_PATIENT for n in (1, 2, 3, 4))
+    assert all(world.state(n).flags & DocumentFlags.MASQUE_PS_BY_PATIENT for n in (1, 2, 3, 4))
     assert world.when(mask(1, on=False)) == ("accepted", [CHANGED] * 4)
     assert not any(world.state(n).flags for n in (1, 2, 3, 4))
 
@@ -376,7 +376,7 @@ def test_a_mask_in_the_patients_own_deposit_passes_to_a_version_that_came_first(
     world = World().given(deposit(2, by=patient(), replaces=unique_id(1), **own))
     first = deposit(1, by=patient(), masquePs=True, **own)
     assert world.when(first) == ("accepted", [SUBMITTED, REPLACED, CHANGED])
-    assert world.state(2).flags & Flags.MASQUE_PS_BY_PATIENT
+    assert world.state(2).flags & DocumentFlags.MASQUE_PS_BY_PATIENT
 
 
 # Records
@@ -404,7 +404,7 @@ def test_a_record_activated_before_its_first_document_is_activated_and_opened_by
     world = World()
     assert world.when(record_message("ActivateRecord")) == ("accepted", ["record_activated"])
     assert world.when(deposit(1)) == ("accepted", FIRST)
-    assert world.record(ANNA_INS) == RecordState.OPENED | RecordState.ACTIVATED
+    assert world.record(ANNA_INS) == RecordFlags.OPENED | RecordFlags.ACTIVATED
 
 
 RECORD_OPERATIONS = (
@@ -421,7 +421,7 @@ def test_a_message_on_a_record_leaves_it_the_same_before_or_after_a_first_docume
     first, message = deposit(1), record_message(name)
     statuses = {before.when(message)[0], after.given(first).when(message)[0]}
     before.when(first)
-    opened = ~RecordState.OPENED.value
+    opened = ~RecordFlags.OPENED.value
     assert before.record(ANNA_INS) & opened == after.record(ANNA_INS) & opened
     assert statuses <= {"accepted", "unchanged"}
 
@@ -443,7 +443,7 @@ def test_declaring_the_identity_clears_the_revocation() -> None:
     assert world.when(deposit(2)) == ("identity_revoked", [])
     assert world.when(record_message("DeclareIdentity", insiRequestedAt=1))[0] == "accepted"
     assert world.when(deposit(2)) == ("accepted", [SUBMITTED])
-    assert world.record(ANNA_INS) == RecordState.OPENED
+    assert world.record(ANNA_INS) == RecordFlags.OPENED
 
 
 def test_withdrawing_what_was_not_said() -> None:

@@ -21,7 +21,7 @@ from ingest.facts.evolve import _RECORD, evolve_record
 from ingest.facts.identity import may_be_declared
 from ingest.facts.view import Decision, Event, Known, RecordHead
 from ingest.runtime.lifecycle import SystemClock
-from schemas.events import IDENTITY_DECLARED, RecordState
+from schemas.events import IDENTITY_DECLARED, RecordFlags
 from schemas.forms.identity import matricule_key
 from schemas.rules.table.severities import Severities
 
@@ -185,9 +185,9 @@ def test_a_record_with_a_declaration_is_always_looked_at(names: list[str]) -> No
 
 
 def test_a_record_that_a_document_opened_is_not_looked_at() -> None:
-    opened = RecordState.OPENED | RecordState.ACTIVATED
+    opened = RecordFlags.OPENED | RecordFlags.ACTIVATED
     assert not may_be_declared(0, 0)
-    assert not may_be_declared(1, RecordState.OPENED)
+    assert not may_be_declared(1, RecordFlags.OPENED)
     assert not may_be_declared(2, opened)
     assert may_be_declared(3, opened)
 

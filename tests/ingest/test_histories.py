@@ -59,7 +59,7 @@ from ingest.runtime.lifecycle import SystemClock
 from projections.opened import open_events
 from projections.timeline.fold import PersonFold
 from projections.timeline.query import record_facts
-from schemas.events import DOCUMENT_REPLACED, DocumentStatus, Flags
+from schemas.events import DOCUMENT_REPLACED, DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_do import DEFAULT_POLICY, Policy
 from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
@@ -68,9 +68,9 @@ MANY = int(os.environ.get("HISTORIES_TIMES", "1"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 READERS = ("patient", "representative", "professional", "dr a", "hospital")
 BITS = {
-    MASK: Flags.MASQUE_PS,
-    HIDDEN: Flags.INVISIBLE_PATIENT,
-    HIDDEN_FROM_PARENTS: Flags.INVISIBLE_REPRESENTANTS_LEGAUX,
+    MASK: DocumentFlags.MASQUE_PS,
+    HIDDEN: DocumentFlags.INVISIBLE_PATIENT,
+    HIDDEN_FROM_PARENTS: DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX,
 }
 
 
@@ -246,7 +246,7 @@ def shelf_of(system: System, state: DocumentState, successors: Iterable[Document
         return DELETED
     if any(successor.record in person for successor in successors):
         return "replaced"
-    return ARCHIVED if state.flags & Flags.ARCHIVED else CURRENT
+    return ARCHIVED if state.flags & DocumentFlags.ARCHIVED else CURRENT
 
 
 def ended_of_system(system: System) -> Ended:
@@ -266,8 +266,8 @@ def ended_of_system(system: System) -> Ended:
             found[number_of[stream]] = (
                 shelf_of(system, state, [documents[streams[by]] for by in successors[stream]]),
                 flags,
-                bool(state.flags & Flags.MASQUE_PS_BY_PATIENT),
-                bool(state.flags & Flags.CONTENT),
+                bool(state.flags & DocumentFlags.MASQUE_PS_BY_PATIENT),
+                bool(state.flags & DocumentFlags.CONTENT),
                 frozenset(successors[stream]),
             )
             last = None if state.replaced_by is None else number_of[state.replaced_by]

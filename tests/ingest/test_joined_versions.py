@@ -19,12 +19,12 @@ from feed_messages import (
 from ingest_site import Site, answers
 
 from ingest.facts.view import DocumentState
-from schemas.events import DocumentStatus, Flags
+from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
 
 SUBMITTED, REPLACED = "document_submitted", "document_replaced"
 CHANGED, LINKED = "document_visibility_changed", "record_linked"
-BY_PATIENT = Flags.MASQUE_PS | Flags.MASQUE_PS_BY_PATIENT
+BY_PATIENT = DocumentFlags.MASQUE_PS | DocumentFlags.MASQUE_PS_BY_PATIENT
 UNLINK = record_message("UnlinkIns")
 
 
@@ -107,7 +107,7 @@ def undone() -> World:
 def test_once_a_link_is_undone_a_mask_does_not_pass_to_the_other_person() -> None:
     world = undone()
     assert world.when(mask(1, by=patient(BRUNO), matricule=BRUNO)) == ("accepted", [CHANGED])
-    assert world.state(2).flags == Flags(0)
+    assert world.state(2).flags == DocumentFlags(0)
 
 
 def test_once_a_link_is_undone_what_was_replaced_is_current_and_can_be_archived() -> None:
@@ -177,7 +177,7 @@ def test_the_reader_brings_whose_the_successors_are(site: Site) -> None:
     assert site.write(archive, mask(1, by=patient(BRUNO), matricule=BRUNO)) == ["accepted"] * 2
     second = state(site, 2)
     assert second is not None
-    assert second.flags == Flags(0)
+    assert second.flags == DocumentFlags(0)
 
 
 def test_a_document_that_comes_while_its_link_is_written_is_seen(site: Site) -> None:

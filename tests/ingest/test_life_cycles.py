@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest_site import Site
 from test_batch import heads_are_folds
 
-from schemas.events import DocumentStatus, Flags
+from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.identity import matricule_key
 from schemas.forms.stream_ids import document_stream
 
@@ -149,8 +149,8 @@ def random_life_cycles(site: Site, history: Any) -> None:
     found = {
         n: (
             DocumentStatus(heads[stream].status).name,
-            bool(heads[stream].flags & Flags.MASQUE_PS),
-            bool(heads[stream].flags & Flags.MASQUE_PS_BY_PATIENT),
+            bool(heads[stream].flags & DocumentFlags.MASQUE_PS),
+            bool(heads[stream].flags & DocumentFlags.MASQUE_PS_BY_PATIENT),
         )
         for n, stream in streams.items()
         if stream in heads

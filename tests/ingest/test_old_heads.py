@@ -8,20 +8,20 @@ from access_given import doctor
 from feed_messages import ANNA, deposit, patient, record_message
 from ingest_site import Site
 
-from schemas.events import RecordState
+from schemas.events import RecordFlags
 
 
 @pytest.fixture
 def closed(site: Site, request: pytest.FixtureRequest) -> Site:
     """A record closed for this reason, whose head says only that it is closed."""
     assert site.write(deposit(1), record_message("CloseRecord", reasonCode=request.param))
-    why = (RecordState.DECEASED | RecordState.IDENTITY_ERROR).value
+    why = (RecordFlags.DECEASED | RecordFlags.IDENTITY_ERROR).value
     dsn = site.settings.database_dsn
     assert dsn is not None
     with psycopg.connect(dsn.get_secret_value(), autocommit=True) as conn:
         conn.execute(
             "update stream set flags = flags & ~%s::smallint where flags & %s <> 0",
-            (why, RecordState.CLOSED.value),
+            (why, RecordFlags.CLOSED.value),
         )
     return site
 

@@ -13,7 +13,7 @@ from feed_messages import deposit, mask, patient, record_message
 
 from ingest.decide.entitlement import ACCESS_MESSAGES
 from ingest.facts.view import RecordHead
-from schemas.events import RecordState
+from schemas.events import RecordFlags
 from schemas.feed.messages import PATIENTS, TOPIC_OF
 
 Message = tuple[str, dict[str, Any]]
@@ -37,11 +37,11 @@ class State(NamedTuple):
 
     @property
     def bits(self) -> int:
-        bits = self.opened * RecordState.OPENED | self.activated * RecordState.ACTIVATED
-        bits |= self.opposed * RecordState.OPPOSED | self.revoked * RecordState.REVOKED
-        bits |= self.closed * RecordState.CLOSED
+        bits = self.opened * RecordFlags.OPENED | self.activated * RecordFlags.ACTIVATED
+        bits |= self.opposed * RecordFlags.OPPOSED | self.revoked * RecordFlags.REVOKED
+        bits |= self.closed * RecordFlags.CLOSED
         if self.closure in ("DEATH", "IDENTITY_ERROR"):
-            bits |= {"DEATH": RecordState.DECEASED}.get(self.closure, RecordState.IDENTITY_ERROR)
+            bits |= {"DEATH": RecordFlags.DECEASED}.get(self.closure, RecordFlags.IDENTITY_ERROR)
         return int(bits)
 
 
@@ -235,7 +235,7 @@ def test_every_state(row: str) -> None:
 def test_a_mask_is_set_whatever_the_record_says() -> None:
     for state, world in worlds():
         before = world.known.records[1]
-        world.known.records[1] = RecordHead(1, RecordState.OPENED)
+        world.known.records[1] = RecordHead(1, RecordFlags.OPENED)
         world.given(deposit(1))
         world.known.records[1] = before
         assert world.when(mask(1)) == ("accepted", ["document_visibility_changed"]), state

@@ -25,7 +25,7 @@ from ingest.runtime.metrics import Metrics
 from schemas.codec.messages import MARKER, decode_event
 from schemas.rules.table.rejections import REJECTIONS, Rejection
 from schemas.rules.table.severities import Severities
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 RESTRICTED: dict[str, Any] = {"confidentialityCode": "R"}
 """Breaks MET-18, whose severity may be changed, and nothing else."""
@@ -95,7 +95,7 @@ def test_warnings_are_counted_by_rule(site: Site) -> None:
     IngestionMetrics(metrics, site.store, SystemClock()).stored(written, 0.1)
     labels = {"topic": "documents", "rule": REJECTIONS[CODE].rule_id}
     name = "histoire_rule_warnings_total"
-    assert metrics.registry.get_sample_value(name, labels) == 2
+    assert metrics.schema_catalogue.get_sample_value(name, labels) == 2
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def plain() -> dict[str, Any]:
 
 
 def first_version(outcomes: list[dict[str, Any]]) -> bytes:
-    schema = registry().get("OutcomeBatch", 1)
+    schema = schema_catalogue().get("OutcomeBatch", 1)
     out = BytesIO()
     schemaless_writer(out, schema.parsed, {"outcomes": outcomes})
     return MARKER + schema.fingerprint + out.getvalue()

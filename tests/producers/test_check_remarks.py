@@ -15,11 +15,11 @@ from producers.check.files.places import PLACES
 from producers.check.remarks.page import page
 from producers.check.remarks.remarks import _REFUSALS, REMARKS, findings_of
 from producers.check.rules.valid_values import SOUND
-from schemas.cda import Problem, RefusalCode
-from schemas.forms.health_identifiers import OrganisationFault, PersonFault
-from schemas.forms.times import TimeFault
+from schemas.cda import CdaRemark, UnreadableCode
+from schemas.forms.health_identifiers import OrganisationIdFlaw, PersonIdFlaw
+from schemas.forms.times import TimeFlaw
 from schemas.rules.table.rejections import REMARKS_PAGE, RULES_PAGE
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(schemas.cda.__file__).parent
@@ -27,7 +27,7 @@ OF_TIMES = {"malformed": "time_malformed", "offset_missing": "time_offset_missin
 
 
 def codes_in(path: Path) -> set[str]:
-    """The codes written out in `Problem("code", ...)`."""
+    """The codes written out in `CdaRemark("code", ...)`."""
     calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
     named = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "Problem"]
     first = [call.args[0] for call in named]
@@ -42,8 +42,8 @@ def test_every_problem_has_a_row() -> None:
         for name in ("practice_setting", "facility_type", "sex")
         for end in ("unknown", "not_in_dmp")
     }
-    times = {OF_TIMES.get(fault, f"time_{fault}") for fault in get_args(TimeFault)}
-    identifiers = {*get_args(PersonFault), *get_args(OrganisationFault)}
+    times = {OF_TIMES.get(fault, f"time_{fault}") for fault in get_args(TimeFlaw)}
+    identifiers = {*get_args(PersonIdFlaw), *get_args(OrganisationIdFlaw)}
     assert written | made | times | identifiers <= set(REMARKS)
 
 
@@ -66,13 +66,13 @@ def test_the_page_is_what_the_table_makes_and_explains_each_remark() -> None:
 
 def test_a_remark_links_to_what_explains_it() -> None:
     document = etree.fromstring(b'<ClinicalDocument xmlns="urn:hl7-org:v3"/>')
-    problem = Problem("item_missing", "setId is missing.")
+    problem = CdaRemark("item_missing", "setId is missing.")
     (finding,) = findings_of(document, [problem], (), "https://rules.example/remarks")
     assert finding.documentation == f"https://rules.example/remarks#{REMARKS[problem.code].rule}"
 
 
 def test_every_refusal_is_said_in_french() -> None:
-    assert set(_REFUSALS) == set(get_args(RefusalCode))
+    assert set(_REFUSALS) == set(get_args(UnreadableCode))
 
 
 @pytest.mark.parametrize("path", sorted(set(PLACES) - {"ins", "content"}))
@@ -83,7 +83,7 @@ def test_every_field_with_a_place_is_a_field_of_a_deposit(path: str) -> None:
 
 
 def test_sound_values_are_of_the_fields_there_are() -> None:
-    deposit = registry().tree(registry().newest("DepositDocument"))
+    deposit = schema_catalogue().tree(schema_catalogue().newest("DepositDocument"))
     types = {field.name: field.type for field in deposit.fields}
     document = types["document"]
     assert {field.name for field in document.fields} == set(SOUND["document"])  # type: ignore[union-attr]

@@ -24,14 +24,14 @@ from producers.check.finding import FileReport
 from producers.check.rules.of_message import Judge
 from producers.check.rules.valid_values import SOUND, sound_value
 from producers.simulator.cda.document import CdaWriter
-from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Record, Union
+from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, RecordType, Union
 from schemas.codec.messages import CONTENT_BYTES_MAX, encode
 from schemas.feed.keys import feed_key
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
 from schemas.forms.identity import Environment, accepted_oids
 from schemas.rules.table.rejections import RULES_PAGE
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
 JUDGE = Judge("test", AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)
@@ -247,7 +247,7 @@ def values(kind: AvroType, steps: tuple[str, ...]) -> st.SearchStrategy[Any]:
     """Of a field of a message: sound, or such as no rule may stumble over."""
     sound = sound_value(steps)
     match kind:
-        case Record():
+        case RecordType():
             return st.fixed_dictionaries(
                 {field.name: values(field.type, (*steps, field.name)) for field in kind.fields}
             )
@@ -275,7 +275,7 @@ def values(kind: AvroType, steps: tuple[str, ...]) -> st.SearchStrategy[Any]:
 @settings(max_examples=15)
 def test_any_message_of_a_schema_gets_a_report(name: str, data: st.DataObject) -> None:
     """Rules behind a broken one are looked at with what stands in for it, and never stumble."""
-    tree = registry().tree(registry().newest(name))
+    tree = schema_catalogue().tree(schema_catalogue().newest(name))
     datum = data.draw(values(tree, ()))
     report = CHECKER.check("m", encode(name, datum))
     answer = answer_of_ingestion(datum, name)

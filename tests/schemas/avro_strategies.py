@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, Record, Union
+from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, RecordType, Union
 
 _DATUMS: dict[str, st.SearchStrategy[Any]] = {
     "null": st.none(),
@@ -33,7 +33,7 @@ def datums(node: AvroType) -> st.SearchStrategy[Any]:
         return st.lists(datums(node.items), max_size=3)
     if isinstance(node, Map):
         return st.dictionaries(_DATUMS["string"], datums(node.values), max_size=3)
-    assert isinstance(node, Record)
+    assert isinstance(node, RecordType)
     return st.fixed_dictionaries({field.name: datums(field.type) for field in node.fields})
 
 

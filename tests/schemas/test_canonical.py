@@ -11,10 +11,10 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from schemas.codec.avro_types import Record, tree_of
+from schemas.codec.avro_types import RecordType, tree_of
 from schemas.codec.canonical import UNLIMITED, Unreadable, read, reader_of
-from schemas.codec.encoding import fault_of
-from schemas.versions.catalogue import registry
+from schemas.codec.encoding import flaw_of
+from schemas.versions.catalogue import schema_catalogue
 
 _REFUSALS = (EOFError, IndexError, OverflowError, UnicodeDecodeError, ValueError, struct.error)
 SLOW_TO_DRAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -26,7 +26,7 @@ def written(schema: Any, datum: Any) -> bytes:
     return out.getvalue()
 
 
-def read_here(tree: Record, data: bytes) -> Any:
+def read_here(tree: RecordType, data: bytes) -> Any:
     """The datum, or the code of the refusal."""
     try:
         return read(reader_of(tree), data, 0, UNLIMITED, UNLIMITED)[0]
@@ -34,14 +34,14 @@ def read_here(tree: Record, data: bytes) -> Any:
         return error.code
 
 
-def read_by_fastavro(schema: Any, tree: Record, data: bytes) -> Any:
+def read_by_fastavro(schema: Any, tree: RecordType, data: bytes) -> Any:
     """The datum if it can be read, is valid, and is written as the same bytes; else None."""
     try:
         datum = schemaless_reader(BytesIO(data), schema, None)
         same = written(schema, datum) == data
     except _REFUSALS:
         return None
-    return datum if same and fault_of(tree, datum) is None else None
+    return datum if same and flaw_of(tree, datum) is None else None
 
 
 def has_nan(value: Any) -> bool:
@@ -56,7 +56,7 @@ def has_nan(value: Any) -> bool:
 @given(st.data(), bounded_schemas())
 def test_any_schema_any_bytes(data: st.DataObject, raw: dict[str, Any]) -> None:
     tree = tree_of(raw, "test")
-    assert isinstance(tree, Record)
+    assert isinstance(tree, RecordType)
     schema = parse_schema(raw)
     datum = data.draw(datums(tree))
     message = written(schema, datum)
@@ -68,11 +68,11 @@ def test_any_schema_any_bytes(data: st.DataObject, raw: dict[str, Any]) -> None:
         assert (ours if isinstance(ours, dict) else None) == theirs
 
 
-@pytest.mark.parametrize("schema", registry().all(), ids=lambda s: s.file)
+@pytest.mark.parametrize("schema", schema_catalogue().all(), ids=lambda s: s.file)
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_own_schemas_any_bytes(schema: Any, data: st.DataObject) -> None:
-    tree = registry().tree(schema)
+    tree = schema_catalogue().tree(schema)
     message = written(schema.parsed, data.draw(datums(tree)))
     bytes_ = data.draw(damaged(message))
     ours = read_here(tree, bytes_)
@@ -80,11 +80,11 @@ def test_own_schemas_any_bytes(schema: Any, data: st.DataObject) -> None:
     assert (ours if isinstance(ours, dict) else None) == theirs
 
 
-def optional_string() -> Record:
+def optional_string() -> RecordType:
     node = ["null", "string"]
     fields = [{"name": "a", "type": node}, {"name": "b", "type": "boolean"}]
     tree = tree_of({"type": "record", "name": "R", "fields": fields}, "test")
-    assert isinstance(tree, Record)
+    assert isinstance(tree, RecordType)
     return tree
 
 
@@ -113,9 +113,9 @@ def test_refusals_have_their_reason(hexadecimal: str, code: str | None) -> None:
     assert found == ({"a": "ab", "b": True} if code is None else code)
 
 
-def of_type(kind: Any) -> Record:
+def of_type(kind: Any) -> RecordType:
     tree = tree_of({"type": "record", "name": "R", "fields": [{"name": "a", "type": kind}]}, "test")
-    assert isinstance(tree, Record)
+    assert isinstance(tree, RecordType)
     return tree
 
 

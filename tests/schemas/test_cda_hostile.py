@@ -11,7 +11,7 @@ from schemas.cda import (
     MAX_BYTES,
     MAX_MARKUP,
     CdaDocument,
-    CdaRefusal,
+    CdaUnreadable,
     Subject,
     read_cda,
     read_subject,
@@ -29,8 +29,8 @@ DOCUMENT = (
 def refusal(data: bytes) -> str:
     """The code of the refusal, after checking that both readings refuse alike."""
     found = read_cda(data)
-    assert isinstance(found, CdaRefusal), found
-    assert isinstance(read_subject(data), CdaRefusal)
+    assert isinstance(found, CdaUnreadable), found
+    assert isinstance(read_subject(data), CdaUnreadable)
     assert MATRICULE not in found.detail
     return found.code
 
@@ -171,15 +171,15 @@ def test_the_quick_reading_agrees_with_the_whole_one(fragments: list[bytes]) -> 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_end_as_document_or_refusal(data: bytes) -> None:
-    assert isinstance(read_cda(data), CdaDocument | CdaRefusal)
-    assert isinstance(read_subject(data), Subject | CdaRefusal)
+    assert isinstance(read_cda(data), CdaDocument | CdaUnreadable)
+    assert isinstance(read_subject(data), Subject | CdaUnreadable)
 
 
 @given(st.integers(0, len(DOCUMENT)), st.binary(max_size=12), st.integers(0, 12))
 def test_damaged_documents_end_as_document_or_refusal(at: int, put: bytes, cut: int) -> None:
     data = DOCUMENT[:at] + put + DOCUMENT[at + cut :]
     whole, quick = read_cda(data), read_subject(data)
-    assert isinstance(whole, CdaDocument | CdaRefusal)
+    assert isinstance(whole, CdaDocument | CdaUnreadable)
     if isinstance(whole, CdaDocument):
         assert quick == Subject(whole.unique_id, whole.ins)
 

@@ -21,14 +21,14 @@ from schemas.codec.messages import (
     without_content,
 )
 from schemas.rules.table.rejections import Rejection
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
-NAMES = sorted({schema.name for schema in registry().all()})
+NAMES = sorted({schema.name for schema in schema_catalogue().all()})
 FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 
 
 def datums_of(name: str) -> st.SearchStrategy[Any]:
-    return datums(registry().tree(registry().newest(name)))
+    return datums(schema_catalogue().tree(schema_catalogue().newest(name)))
 
 
 def deposit(content: bytes | None = None, **document: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def deposit(content: bytes | None = None, **document: Any) -> dict[str, Any]:
 
 
 def _document() -> Any:
-    tree = registry().tree(registry().newest("DepositDocument"))
+    tree = schema_catalogue().tree(schema_catalogue().newest("DepositDocument"))
     return next(f.type for f in tree.fields if f.name == "document")
 
 
@@ -84,10 +84,10 @@ def code_of(found: Decoded | Rejection) -> str | None:
 def test_what_is_written_is_read(name: str, data: st.DataObject) -> None:
     datum = data.draw(datums_of(name))
     message = encode(name, datum)
-    assert message[:10] == MARKER + registry().newest(name).fingerprint
+    assert message[:10] == MARKER + schema_catalogue().newest(name).fingerprint
     found = decode(message)
     assert isinstance(found, Decoded)
-    assert (found.name, found.datum, found.schema) == (name, datum, registry().newest(name))
+    assert (found.name, found.datum, found.schema) == (name, datum, schema_catalogue().newest(name))
     assert decode_event(name, message) == datum
 
 
@@ -112,7 +112,7 @@ def test_without_content_leaves_messages_that_have_none() -> None:
     assert without_content(message, found) == message
 
 
-@given(st.binary(max_size=60), st.sampled_from(registry().all()))
+@given(st.binary(max_size=60), st.sampled_from(schema_catalogue().all()))
 def test_any_bytes_are_answered(body: bytes, schema: Any) -> None:
     for data in (body, MARKER + body, MARKER + schema.fingerprint + body):
         assert isinstance(decode(data), Decoded | Rejection)
@@ -148,7 +148,7 @@ def test_nothing_of_a_message_is_shown_by_repr() -> None:
     assert isinstance(found, Decoded)
     assert "SECRET" not in repr(found)
     assert "DepositDocument" in repr(found)
-    assert {found.schema: 1}[registry().newest("DepositDocument")] == 1
+    assert {found.schema: 1}[schema_catalogue().newest("DepositDocument")] == 1
 
 
 def test_sizes_are_bounded_at_their_limits() -> None:

@@ -159,7 +159,7 @@ def test_any_text_is_an_ins_or_an_error_that_does_not_repeat_it(text: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "flaw"),
     [
         ("279035121518989", "shape"),
         (f"{INS_NIR_TEST}|279035121518989|1", "shape"),
@@ -170,10 +170,10 @@ def test_any_text_is_an_ins_or_an_error_that_does_not_repeat_it(text: str) -> No
         (f"{INS_NIR_TEST}|279035121518988", "key"),
     ],
 )
-def test_each_fault_has_its_name(text: str, fault: str) -> None:
+def test_each_flaw_has_its_name(text: str, flaw: str) -> None:
     with pytest.raises(InsError) as caught:
         parse_ins(text)
-    assert caught.value.fault == fault
+    assert caught.value.flaw == flaw
 
 
 def test_an_environment_accepts_its_own_oids_only() -> None:

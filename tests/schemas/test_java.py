@@ -25,7 +25,7 @@ from test_codec import datums_of
 import schemas
 from ingest.feed.partitioning import partition_of
 from schemas.codec.messages import Decoded, decode, encode
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 pytestmark = pytest.mark.java
 
@@ -177,7 +177,7 @@ def deposits(count: int) -> list[dict[str, Any]]:
 
 def test_fingerprints_of_every_schema(java: Java) -> None:
     files = {path.name: str(path) for path in AVRO.rglob("*.avsc")}
-    ours = [schema for schema in registry().all() if schema.file in files]
+    ours = [schema for schema in schema_catalogue().all() if schema.file in files]
     assert len(ours) == len(files)
     theirs = java.run("fingerprints", *(files[schema.file] for schema in ours))
     assert theirs == [schema.fingerprint.hex() for schema in ours]

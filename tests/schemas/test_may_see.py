@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from schemas.events import DocumentStatus, Flags
+from schemas.events import DocumentFlags, DocumentStatus
 from schemas.policy.may_see import (
     WITHOUT_END,
     DocumentFacts,
@@ -63,16 +63,16 @@ def line(reader: Reader, record: RecordFacts, mine: bool) -> str:
     return "professional" if reader.authorised_until == LATER else "nobody"
 
 
-def expected(row: str, status: DocumentStatus, flags: Flags, closed: bool) -> bool:
+def expected(row: str, status: DocumentStatus, flags: DocumentFlags, closed: bool) -> bool:
     approved, masked, hidden, hidden_rep, archived, when_closed = EXPECTED[row]
     if status in (DocumentStatus.DEPRECATED, DocumentStatus.DELETED) or not approved:
         return False
     answers = [approved]
-    if flags & Flags.MASQUE_PS:
+    if flags & DocumentFlags.MASQUE_PS:
         answers.append(masked)
-    if flags & Flags.INVISIBLE_PATIENT:
+    if flags & DocumentFlags.INVISIBLE_PATIENT:
         answers.append(hidden)
-    if flags & Flags.INVISIBLE_REPRESENTANTS_LEGAUX:
+    if flags & DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX:
         answers.append(hidden_rep)
     if status is DocumentStatus.ARCHIVED:
         answers.append(archived)
@@ -97,7 +97,7 @@ RECORDS = [
     for facts in product((False, True), (CHILD, ADULT, None), (False, True), (False, True))
 ]
 PAPERS = [
-    (status, Flags(bits), mine)
+    (status, DocumentFlags(bits), mine)
     for status, bits, mine in product(DocumentStatus, range(8), (False, True))
 ]
 
@@ -121,9 +121,9 @@ def test_every_input_against_the_table(kind: ReaderKind) -> None:
         assert [may_see(reader, record, d, NOW) for d in documents] == wanted, (reader, record)
 
 
-@pytest.mark.parametrize("bits", [Flags.CONTENT, Flags.MASQUE_PS_BY_PATIENT])
+@pytest.mark.parametrize("bits", [DocumentFlags.CONTENT, DocumentFlags.MASQUE_PS_BY_PATIENT])
 @pytest.mark.parametrize("kind", ReaderKind)
-def test_other_bits_hide_nothing(kind: ReaderKind, bits: Flags) -> None:
+def test_other_bits_hide_nothing(kind: ReaderKind, bits: DocumentFlags) -> None:
     reader = Reader(kind, authorised_until=LATER, motive="unconscious")
     document = DocumentFacts("11502-2", DocumentStatus.APPROVED, bits)
     assert may_see(reader, RecordFacts(False, CHILD), document, NOW)
@@ -131,7 +131,7 @@ def test_other_bits_hide_nothing(kind: ReaderKind, bits: Flags) -> None:
 
 def test_an_authorisation_ends_at_its_moment_without_an_event() -> None:
     reader = Reader(ReaderKind.PROFESSIONAL, authorised_until=NOW)
-    document = DocumentFacts("11502-2", DocumentStatus.APPROVED, Flags(0))
+    document = DocumentFacts("11502-2", DocumentStatus.APPROVED, DocumentFlags(0))
     assert may_see(reader, RecordFacts(), document, NOW - timedelta(microseconds=1))
     assert not may_see(reader, RecordFacts(), document, NOW)
     for_ever = Reader(ReaderKind.PROFESSIONAL, authorised_until=WITHOUT_END)
@@ -139,14 +139,14 @@ def test_an_authorisation_ends_at_its_moment_without_an_event() -> None:
 
 
 def test_a_blank_motive_breaks_no_glass() -> None:
-    document = DocumentFacts("11502-2", DocumentStatus.APPROVED, Flags(0))
+    document = DocumentFacts("11502-2", DocumentStatus.APPROVED, DocumentFlags(0))
     assert not may_see(Reader(ReaderKind.BREAK_GLASS, motive=" \t"), RecordFacts(), document, NOW)
 
 
 @pytest.mark.parametrize("type_code", ["E1762", "IMG-KOS"])
 @pytest.mark.parametrize("kind", ReaderKind)
 def test_technical_documents_are_seen_by_nobody(type_code: str, kind: ReaderKind) -> None:
-    document = DocumentFacts(type_code, DocumentStatus.APPROVED, Flags(0), frozenset({ME}))
+    document = DocumentFacts(type_code, DocumentStatus.APPROVED, DocumentFlags(0), frozenset({ME}))
     reader = Reader(
         kind,
         frozenset({ME}),

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from schemas.versions import command as schema_commands
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 AVRO = Path(schema_commands.__file__).parent / "avro"
 
@@ -30,7 +30,9 @@ def test_list_has_a_line_for_every_schema(app: typer.Typer) -> None:
     code, out, _ = run(app, "list", "--json")
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == 0
-    assert [row["fingerprint"] for row in rows] == [s.fingerprint.hex() for s in registry().all()]
+    assert [row["fingerprint"] for row in rows] == [
+        s.fingerprint.hex() for s in schema_catalogue().all()
+    ]
     topics = {row["name"]: row["topic"] for row in rows}
     assert topics["DepositDocument"] == "documents"
     assert topics["LinkIns"] == "patients"
@@ -58,7 +60,8 @@ def test_show_prints_the_file(app: typer.Typer) -> None:
 def test_check_of_the_schemas_in_use(app: typer.Typer) -> None:
     assert run(app, "check")[:2] == (
         0,
-        f"{len(registry().all())} schemas fit: each can be read by every newer version of it.\n",
+        f"{len(schema_catalogue().all())} schemas fit:"
+        " each can be read by every newer version of it.\n",
     )
     assert run(app, "check", "--json")[:2] == (0, "")
 

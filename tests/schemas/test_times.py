@@ -16,7 +16,7 @@ from schemas.forms.times import (
     local_day,
     parse_time,
     time_exists,
-    time_fault,
+    time_flaw,
 )
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -182,7 +182,7 @@ def test_what_is_no_time(literal: str) -> None:
     ],
 )
 def test_what_the_texts_object_to(literal: str, fault: str | None) -> None:
-    assert time_fault(literal) == fault
+    assert time_flaw(literal) == fault
 
 
 def test_an_offset_never_moves_the_local_day() -> None:

@@ -6,10 +6,19 @@ from typing import Any, Literal, get_type_hints, is_typeddict
 import pytest
 
 from schemas import events
-from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
+from schemas.codec.avro_types import (
+    Array,
+    AvroType,
+    Enum,
+    Fixed,
+    Primitive,
+    RecordType,
+    Union,
+    short,
+)
 from schemas.feed import access_messages, messages, outcomes
 from schemas.feed import registry as registry_shapes
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 _PYTHON = {
     "string": str,
@@ -27,9 +36,9 @@ SHAPES = {
 }
 
 
-def records(node: AvroType) -> list[Record]:
+def records(node: AvroType) -> list[RecordType]:
     """The record and every record in it."""
-    if isinstance(node, Record):
+    if isinstance(node, RecordType):
         return [node, *(r for field in node.fields for r in records(field.type))]
     if isinstance(node, Union):
         return [r for branch in node.branches for r in records(branch)]
@@ -48,16 +57,16 @@ def python_of(node: AvroType) -> Any:
     if isinstance(node, Union):
         first, second = map(python_of, node.branches)
         return first | second
-    assert isinstance(node, Record)
+    assert isinstance(node, RecordType)
     return SHAPES[short(node.name)]
 
 
-NEWEST = [s for s in registry().all() if registry().newest(s.name) is s]
-RECORDS = [record for schema in NEWEST for record in records(registry().tree(schema))]
+NEWEST = [s for s in schema_catalogue().all() if schema_catalogue().newest(s.name) is s]
+RECORDS = [record for schema in NEWEST for record in records(schema_catalogue().tree(schema))]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.name)
-def test_shape_is_that_of_the_schema(record: Record) -> None:
+def test_shape_is_that_of_the_schema(record: RecordType) -> None:
     hints = get_type_hints(SHAPES[short(record.name)])
     assert hints == {field.name: python_of(field.type) for field in record.fields}
     assert list(hints) == [field.name for field in record.fields]

@@ -37,7 +37,7 @@ def masks_for_one_reader() -> None:
     policy = module("schemas.policy.may_see")
     professional = policy._Standing.PROFESSIONAL
     right = policy._RIGHTS[professional]
-    free = policy._Right(policy.Flags(0), right.statuses)
+    free = policy._Right(policy.DocumentFlags(0), right.statuses)
     policy._RIGHTS = {**policy._RIGHTS, professional: free}
 
 

@@ -36,7 +36,7 @@ from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
 from projections.access.view import accesses_of
-from schemas.cda import CdaDocument, CdaRefusal, read_cda
+from schemas.cda import CdaDocument, CdaUnreadable, read_cda
 from schemas.events import DocumentStatus
 from schemas.policy.may_do import Policy
 from schemas.policy.may_see import Reader, ReaderKind
@@ -256,7 +256,7 @@ class TestTrap24:
     def test_a_dtd_is_refused_whole(self) -> None:
         content = with_prolog('<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]>')
         found = read_cda(content)
-        assert isinstance(found, CdaRefusal)
+        assert isinstance(found, CdaUnreadable)
         assert found.code == "doctype"
         assert Space().say(deposit(1, content=content, mimeType="text/xml")) == ["content_refused"]
 

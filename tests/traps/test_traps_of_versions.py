@@ -24,7 +24,7 @@ from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
 from projections.timeline.display import as_json
 from projections.timeline.query import timeline_of
-from schemas.events import DocumentStatus, Flags
+from schemas.events import DocumentFlags, DocumentStatus
 from tests.projections.stores import project
 
 
@@ -167,7 +167,7 @@ class TestTrap16:
         everything = {"masquePs": True, "invisiblePatient": True}
         space.say(deposit(1, **everything, invisibleRepresentantsLegaux=True))
         assert space.say(mask(1, on=False)) == ["accepted"]
-        left = Flags.INVISIBLE_PATIENT | Flags.INVISIBLE_REPRESENTANTS_LEGAUX
+        left = DocumentFlags.INVISIBLE_PATIENT | DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX
         assert space.row(1).flags == left
         assert space.row(1).confidentiality == "N"
         assert space.sees() == []

@@ -46,8 +46,8 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a stream, as read. Document streams: `Flags`, `DocumentStatus`; record streams:
-    `RecordState` in `flags`. `authors`: keyed hashes of every author and organisation.
+    """The head of a stream, as read. Document streams: `DocumentFlags`, `DocumentStatus`; record
+    streams: `RecordFlags` in `flags`. `authors`: keyed hashes of every author and organisation.
     """
 
     stream: bytes

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from ingest.eventstore.sessions import Session
 from schemas.events import SCHEMA_OF
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 from .batch import StoreError
 
@@ -45,7 +45,7 @@ class EventNames:
         """
         known = self._by_state.get((name, header))
         if known is None:
-            schema = registry().by_fingerprint.get(header[2:])
+            schema = schema_catalogue().by_fingerprint.get(header[2:])
             if header[:2] != MARKER or schema is None or SCHEMA_OF.get(name) != schema.name:
                 raise StoreError(f"the state of a {name} is not written with a schema of it")
             known = self.id_of(EventName(name, schema.version)), name.encode()

@@ -16,7 +16,7 @@ from producers.check.rules.valid_values import SOUND
 from producers.send.provenance import provenance_of
 from schemas import valuesets
 from schemas.cda import Author as CdaAuthor
-from schemas.cda import CdaDocument, CdaRefusal, Coded, LegalAuthenticator, PatientIns, read_cda
+from schemas.cda import CdaDocument, CdaUnreadable, Coded, LegalAuthenticator, PatientIns, read_cda
 from schemas.cda.elements import CLINICAL_DOCUMENT, Element
 from schemas.cda.hardened import hardened_tree
 from schemas.feed.messages import Provenance
@@ -50,8 +50,8 @@ def check_cda(
     """
     found = read_cda(data)
     document = clinical_document(data)
-    if isinstance(found, CdaRefusal) or document is None:
-        refusal = found if isinstance(found, CdaRefusal) else _UNREAD
+    if isinstance(found, CdaUnreadable) or document is None:
+        refusal = found if isinstance(found, CdaUnreadable) else _UNREAD
         return CheckedCda([remarks.refusal(refusal, judge.page)], [], False)
     findings = judge.findings(_size_right(data, judge))
     unlooked: list[str] = []
@@ -73,7 +73,7 @@ def check_cda(
     return CheckedCda(placed, unlooked, True)
 
 
-_UNREAD: Final = CdaRefusal("no_clinical_document", "The file holds no ClinicalDocument.")
+_UNREAD: Final = CdaUnreadable("no_clinical_document", "The file holds no ClinicalDocument.")
 
 
 def remarks_on(data: bytes, named: Iterable[Finding], page: str) -> list[Finding]:
@@ -82,7 +82,7 @@ def remarks_on(data: bytes, named: Iterable[Finding], page: str) -> list[Finding
     `page`: address of the documentation of the remarks.
     """
     found, document = read_cda(data), clinical_document(data)
-    if isinstance(found, CdaRefusal) or document is None:
+    if isinstance(found, CdaUnreadable) or document is None:
         return []
     return remarks.findings_of(document, found.problems, named, page)
 
@@ -93,7 +93,7 @@ def clinical_document(data: bytes) -> Element | None:
     Also where the file holds it inside a stylesheet; None when it can't be read.
     """
     root = hardened_tree(data)
-    if isinstance(root, CdaRefusal):
+    if isinstance(root, CdaUnreadable):
         return None
     if root.tag == CLINICAL_DOCUMENT:
         return root

@@ -17,12 +17,12 @@ import orjson
 
 from producers.check.finding import FileReport, Finding, of_rule
 from producers.check.rules.of_message import UNLOOKED, Judge
-from schemas.codec.avro_types import Array, AvroType, Fixed, Primitive, Record, Union
+from schemas.codec.avro_types import Array, AvroType, Fixed, Primitive, RecordType, Union
 from schemas.codec.messages import MARKER, Decoded, EncodeError, decode, encode
 from schemas.feed.messages import TOPIC_OF
 from schemas.rules.document.technical import DICOM_MIME_TYPE
 from schemas.rules.table.rejections import Rejection
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 _BOM: Final = b"\xef\xbb\xbf"
 _DEPTH_MAX: Final = 32
@@ -93,7 +93,7 @@ def _encoded(data: bytes) -> bytes:
             f"Ce n'est pas du JSON, ligne {error.lineno}, colonne {error.colno}.",
         ) from None
     name, datum = _named(said)
-    tree = registry().tree(registry().newest(name))
+    tree = schema_catalogue().tree(schema_catalogue().newest(name))
     try:
         return encode(name, _typed(tree, datum, "", 0))
     except EncodeError as error:
@@ -126,7 +126,7 @@ def _named(said: Any) -> tuple[str, Any]:
 
 
 def _fields(name: str) -> set[str]:
-    tree = registry().tree(registry().newest(name))
+    tree = schema_catalogue().tree(schema_catalogue().newest(name))
     return {field.name for field in tree.fields}
 
 
@@ -135,7 +135,7 @@ def _typed(kind: AvroType, value: Any, at: str, depth: int) -> Any:
     if depth > _DEPTH_MAX:
         return value
     match kind:
-        case Record() if isinstance(value, Mapping):
+        case RecordType() if isinstance(value, Mapping):
             types = {field.name: field.type for field in kind.fields}
             return {
                 name: _typed(types[name], inner, name, depth + 1) if name in types else inner

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Final, cast
 
 from producers.check.finding import Finding, Severity, of_rule
-from schemas.cda import CdaRefusal, Problem, RefusalCode
+from schemas.cda import CdaRemark, CdaUnreadable, UnreadableCode
 from schemas.cda.elements import Element, line_at
 from schemas.rules.table.rejections import Rejection
 
@@ -51,11 +51,11 @@ def _load() -> Mapping[str, Remark]:
 
 
 REMARKS: Final = _load()
-"""Every code a `Problem` may have."""
+"""Every code a `CdaRemark` may have."""
 
 _BETWEEN: Final = re.compile(r", | and ")
 _UNEXPLAINED: Final = Remark("", "", "warn", "Le document appelle une remarque.", "", "")
-_REFUSALS: Final[Mapping[RefusalCode, str]] = {
+_REFUSALS: Final[Mapping[UnreadableCode, str]] = {
     "unreadable": "Le fichier ne peut pas être lu.",
     "empty": "Le fichier est vide.",
     "too_large": "Le fichier est trop grand.",
@@ -71,7 +71,7 @@ _REFUSALS: Final[Mapping[RefusalCode, str]] = {
 
 
 def findings_of(
-    document: Element, problems: Iterable[Problem], named: Iterable[Finding], page: str
+    document: Element, problems: Iterable[CdaRemark], named: Iterable[Finding], page: str
 ) -> list[Finding]:
     """A finding for each problem, but for those that `named`, of broken rules, say already.
 
@@ -88,13 +88,13 @@ def findings_of(
     ]
 
 
-def _places(problem: Problem) -> set[str | None]:
+def _places(problem: CdaRemark) -> set[str | None]:
     """Where the problem is, as its sentence says: `... at a, b and c.`"""
     _, separator, said = problem.detail.rpartition(" at ")
     return set(_BETWEEN.split(said.removesuffix("."))) if separator and "/" in said else set()
 
 
-def _finding(document: Element, problem: Problem, page: str) -> Finding:
+def _finding(document: Element, problem: CdaRemark, page: str) -> Finding:
     remark = REMARKS.get(problem.code, _UNEXPLAINED)
     return Finding(
         source="cda",
@@ -110,7 +110,7 @@ def _finding(document: Element, problem: Problem, page: str) -> Finding:
     )
 
 
-def refusal(found: CdaRefusal, page: str) -> Finding:
+def refusal(found: CdaUnreadable, page: str) -> Finding:
     """The finding for bytes that are no CDA that can be read."""
     refused = of_rule(Rejection("content_refused", "content"), "reject", page)
     return replace(

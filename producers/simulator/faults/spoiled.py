@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from producers.simulator.randomness import pick
 from schemas.forms.identity import matricule_key
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 _MESSAGE_ID_END: Final = 26
 """Marker 2, fingerprint 8, messageId 16: then the length of the software's id."""
@@ -25,7 +25,7 @@ def unknown_fingerprint(value: bytes, rng: Random) -> bytes:
     """The same bytes under a fingerprint that no schema has."""
     while True:
         fingerprint = rng.getrandbits(64).to_bytes(8)
-        if fingerprint not in registry().by_fingerprint:
+        if fingerprint not in schema_catalogue().by_fingerprint:
             return value[:2] + fingerprint + value[10:]
 
 

@@ -9,9 +9,18 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Primitive, Record, Union, short
+from schemas.codec.avro_types import (
+    Array,
+    AvroType,
+    Enum,
+    Fixed,
+    Primitive,
+    RecordType,
+    Union,
+    short,
+)
 from schemas.codec.messages import MARKER
-from schemas.versions.catalogue import registry
+from schemas.versions.catalogue import schema_catalogue
 
 Write = Callable[[Any], bytes]
 
@@ -30,8 +39,8 @@ def encode_repeating(name: str, datum: Mapping[str, Any]) -> bytes:
 
 @cache
 def _message(name: str) -> tuple[bytes, Write]:
-    schema = registry().newest(name)
-    return MARKER + schema.fingerprint, _writer(registry().tree(schema))
+    schema = schema_catalogue().newest(name)
+    return MARKER + schema.fingerprint, _writer(schema_catalogue().tree(schema))
 
 
 def _number(value: int) -> bytes:
@@ -75,7 +84,7 @@ def _writer(node: AvroType) -> Write:
         case Enum(symbols=symbols):
             indexes = {symbol: _number(place) for place, symbol in enumerate(symbols)}
             return indexes.__getitem__
-        case Record():
+        case RecordType():
             return _record(node)
         case Array(items=items):
             return _array(_writer(items))
@@ -98,7 +107,7 @@ def _array(write: Write) -> Write:
     return items
 
 
-def _record(node: Record) -> Write:
+def _record(node: RecordType) -> Write:
     fields = tuple((field.name, _writer(field.type)) for field in node.fields)
 
     def record(datum: Mapping[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ from typing import Final
 
 from lxml import etree
 
-from schemas.cda import CdaRefusal
+from schemas.cda import CdaUnreadable
 from schemas.cda.hardened import hardened_tree
 from schemas.cda.identification import Identification, read_identification
 from schemas.feed.messages import Document, Ins
@@ -59,7 +59,7 @@ def content_findings(content: bytes, document: Document, ins: Ins, bytes_max: in
     if document["typeCode"] == SIGNATURE_TYPE:
         return _alone(signature_content_right(content))
     found = read_identification(content)
-    if isinstance(found, CdaRefusal):
+    if isinstance(found, CdaUnreadable):
         return (Rejection("content_refused", "content"),)
     return _agreement(found, document, ins)
 

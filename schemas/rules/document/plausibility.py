@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from schemas.feed.messages import Document
 from schemas.forms.time_order import is_before, is_earlier_day
-from schemas.forms.times import time_fault
+from schemas.forms.times import time_flaw
 from schemas.rules.table.rejections import Rejection, SoftRule
 
 _MS_PER_DAY: Final = 86_400_000
@@ -27,7 +27,7 @@ _SIGN_AT: Final = {19: slice(14, 15), 17: slice(12, 13), 8: slice(8, 9)}
 """
 _AT_NO_SIGN: Final = slice(0, 1)
 _SIGNS: Final = frozenset({"+", "-", ""})
-_FAULTS: Final = {
+_FLAWS: Final = {
     "offset_missing": "time_offset_missing",
     "offset_malformed": "time_offset_malformed",
     "malformed": "time_malformed",
@@ -41,9 +41,9 @@ def offsets_written(datum: Mapping[str, Any]) -> Rejection | None:
         literal = document[field]
         if literal is None or literal[_SIGN_AT.get(len(literal), _AT_NO_SIGN)] in _SIGNS:
             continue
-        fault = time_fault(literal)
-        if fault is not None:
-            return Rejection(_FAULTS[fault], f"document.{field}")
+        flaw = time_flaw(literal)
+        if flaw is not None:
+            return Rejection(_FLAWS[flaw], f"document.{field}")
     return None
 
 

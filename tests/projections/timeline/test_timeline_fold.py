@@ -12,7 +12,7 @@ from ingest.eventstore.log.batch import RecordedEvent
 from projections.opened import EventRefused, open_events
 from projections.timeline.fold import fold, fold_person
 from projections.timeline.row import TimelineRow
-from schemas.events import DocumentStatus, Flags, RecordState
+from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
 from schemas.forms.stream_ids import document_stream
 from tests.projections.given import Log, traits
 from tests.projections.histories import histories
@@ -33,7 +33,7 @@ def test_a_row_says_what_the_deposit_said() -> None:
     row = rows(log)["1.1"]
     assert row.stream == event.stream
     assert (row.record, row.position, row.changed) == (1, event.position, event.position)
-    assert row.flags == Flags.MASQUE_PS | Flags.INVISIBLE_REPRESENTANTS_LEGAUX
+    assert row.flags == DocumentFlags.MASQUE_PS | DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX
     assert row.title == "a\ufffdb", "PostgreSQL keeps no NUL"
     assert (row.act, row.act_key) == ("20251230083000+0100", 1_767_079_800_000_000)
     assert row.submitted_at == row.visible_since == event.recorded_at
@@ -113,16 +113,16 @@ def test_flags_are_independent_and_the_patients_mask_is_his() -> None:
     log.flag("1.1", "MASQUE_PS", True, by_patient=True)
     log.flag("1.1", "INVISIBLE_REPRESENTANTS_LEGAUX", True)
     assert rows(log)["1.1"].flags == (
-        Flags.MASQUE_PS
-        | Flags.MASQUE_PS_BY_PATIENT
-        | Flags.INVISIBLE_PATIENT
-        | Flags.INVISIBLE_REPRESENTANTS_LEGAUX
+        DocumentFlags.MASQUE_PS
+        | DocumentFlags.MASQUE_PS_BY_PATIENT
+        | DocumentFlags.INVISIBLE_PATIENT
+        | DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX
     )
     assert rows(log)["1.1"].visible_since is None
     log.flag("1.1", "MASQUE_PS", False)
     log.flag("1.1", "INVISIBLE_PATIENT", False)
     row = rows(log)["1.1"]
-    assert row.flags == Flags.INVISIBLE_REPRESENTANTS_LEGAUX
+    assert row.flags == DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX
     assert row.visible_since == log.events[-1].recorded_at
 
 
@@ -134,7 +134,7 @@ def test_a_record_says_its_state_and_the_birth_dates_known() -> None:
     log.activated()
     log.closed(1, "DEATH")
     record = fold_person(open_events(log.events)).records[1]
-    assert record.state == RecordState.OPENED | RecordState.ACTIVATED | RecordState.CLOSED
+    assert record.state == RecordFlags.OPENED | RecordFlags.ACTIVATED | RecordFlags.CLOSED
     assert record.closure == "DEATH"
     assert record.birth_date is None
     assert str(record.claimed_birth_date) == "1980-01-01"

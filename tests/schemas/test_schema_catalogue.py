@@ -10,7 +10,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from schemas.codec.messages import Codec, Decoded
 from schemas.events import SCHEMA_OF
 from schemas.feed.messages import TOPIC_OF
-from schemas.versions.catalogue import Registry, SchemaError, registry
+from schemas.versions.catalogue import SchemaCatalogue, SchemaError, schema_catalogue
 from schemas.versions.upcasters import Step, Upcaster
 
 A = {"name": "a", "doc": "x", "type": "string"}
@@ -38,8 +38,8 @@ def as_is(*versions: int) -> frozenset[Step]:
 
 
 def test_package_schemas_load_and_are_found() -> None:
-    schemas = registry()
-    assert registry() is schemas
+    schemas = schema_catalogue()
+    assert schema_catalogue() is schemas
     for schema in schemas.all():
         canonical = to_parsing_canonical_form(schema.parsed)
         assert schema.fingerprint.hex() == fingerprint(canonical, "CRC-64-AVRO")
@@ -73,11 +73,13 @@ def test_old_versions_are_read_as_the_newest(
     plain: tuple[int, ...],
     expected: list[tuple[str, int, str | None]],
 ) -> None:
-    newest = Codec(Registry.load(folder(tmp_path, 4), upcasters, as_is(*plain)))
+    newest = Codec(SchemaCatalogue.load(folder(tmp_path, 4), upcasters, as_is(*plain)))
     for version, (a, b, c) in enumerate(expected, 1):
         old_folder = tmp_path / f"old{version}"
         old_folder.mkdir()
-        old = Codec(Registry.load(folder(old_folder, version), {}, as_is(*range(1, version))))
+        old = Codec(
+            SchemaCatalogue.load(folder(old_folder, version), {}, as_is(*range(1, version)))
+        )
         message = old.encode("Thing", {"a": "x", "b": 1} if version > 1 else {"a": "x"})
         found = newest.decode(message)
         assert isinstance(found, Decoded)
@@ -89,22 +91,22 @@ def test_old_versions_are_read_as_the_newest(
 def test_every_step_between_versions_must_be_accounted_for(tmp_path: Path) -> None:
     folder(tmp_path, 3)
     with pytest.raises(SchemaError, match=r"Thing.2.avsc: .* does not say how version 3 reads it"):
-        Registry.load(tmp_path, {}, as_is(1))
+        SchemaCatalogue.load(tmp_path, {}, as_is(1))
     with pytest.raises(SchemaError, match=r"Thing.1.avsc: .* an entry too many"):
-        Registry.load(tmp_path, {("Thing", 1): fill_c}, as_is(1, 2))
+        SchemaCatalogue.load(tmp_path, {("Thing", 1): fill_c}, as_is(1, 2))
     with pytest.raises(SchemaError, match=r"Thing.3.avsc: .* an entry too many"):
-        Registry.load(tmp_path, {}, as_is(1, 2, 3))
+        SchemaCatalogue.load(tmp_path, {}, as_is(1, 2, 3))
     with pytest.raises(SchemaError, match=r"Other.1.avsc: .* it is not there"):
-        Registry.load(tmp_path, {}, as_is(1, 2) | {("Other", 1)})
+        SchemaCatalogue.load(tmp_path, {}, as_is(1, 2) | {("Other", 1)})
 
 
 def test_unfit_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="no schema in this folder"):
-        Registry.load(tmp_path, {}, frozenset())
+        SchemaCatalogue.load(tmp_path, {}, frozenset())
     loop = {"name": "a", "doc": "x", "type": ["null", "Thing"]}
     schema = {"type": "record", "name": "Thing", "namespace": "n", "doc": "x", "fields": [loop]}
     (tmp_path / "Thing.1.avsc").write_text(json.dumps(schema))
     with pytest.raises(SchemaError) as caught:
-        Registry.load(tmp_path, {}, frozenset())
+        SchemaCatalogue.load(tmp_path, {}, frozenset())
     assert (caught.value.file, caught.value.field) == ("Thing.1.avsc", "a")
     assert caught.value.reason == "Thing contains itself"
