@@ -27,7 +27,7 @@ from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.postgres.embedded import stop_embedded
 from ingest.runtime.settings import Settings, child_environment, variable
 from producers.simulator.population.patients import Population
-from projections.readers import reader_named, reading_rules
+from projections.commands.reader_option import reader_named, reading_rules
 from projections.timeline.query import timeline_of
 
 from .broker import start_broker, stop_broker

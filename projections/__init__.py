@@ -1,12 +1,12 @@
 """Projections: read models folded from the log (decision 0024)."""
 
+from .all_projections import PROJECTIONS, migrate_projections, remove_erased_from_projections
 from .audit import ProjectionCheck, timeline_audit
-from .registry import PROJECTIONS, forget_in_projections, migrate_projections
 
 __all__ = [
     "PROJECTIONS",
     "ProjectionCheck",
-    "forget_in_projections",
     "migrate_projections",
+    "remove_erased_from_projections",
     "timeline_audit",
 ]

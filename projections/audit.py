@@ -18,7 +18,7 @@ from projections.timeline.tables import TimelineTables
 from schemas.events import DOCUMENT_SUBMITTED, RECORD_ACCESSED
 from schemas.policy.may_see import NEVER_LISTED
 
-from .registry import PROJECTIONS
+from .all_projections import PROJECTIONS
 
 Cursor = psycopg.Cursor[Any]
 

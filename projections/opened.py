@@ -13,7 +13,7 @@ from schemas.events import SCHEMA_OF
 LIBRARY_RECORD: Final = 0
 
 
-class EventRefused(Exception):
+class EventNotApplicable(Exception):
     """An event that cannot be applied: `position`, and a reason that names no person."""
 
     def __init__(self, position: int, reason: str) -> None:
@@ -70,11 +70,11 @@ def open_events(events: Iterable[RecordedEvent]) -> list[OpenedEvent]:
     return [OpenedEvent(event) for event in events if event.record != LIBRARY_RECORD]
 
 
-def refuse_unknown(events: Iterable[OpenedEvent]) -> None:
-    """Raises EventRefused for the first event whose name this program does not know.
+def check_known(events: Iterable[OpenedEvent]) -> None:
+    """Raises EventNotApplicable for the first event whose name this program does not know.
 
     It was written by a newer program: to pass it over would be to say less than the log.
     """
     for event in events:
         if event.name not in SCHEMA_OF:
-            raise EventRefused(event.position, "a newer version of this program wrote it")
+            raise EventNotApplicable(event.position, "a newer version of this program wrote it")

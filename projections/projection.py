@@ -77,7 +77,7 @@ class Projection(Protocol):
         """The rows are those after these events (in order of position, names among `takes`).
 
         Applied again, the same events change nothing. `log`: for what is folded again. Raises
-        EventRefused or StoredEventError when an event cannot be applied.
+        EventNotApplicable or StoredEventError when an event cannot be applied.
         """
 
     def forget(

@@ -27,7 +27,7 @@ from ingest.read.arrivals import Arrival, ReadPartition, partition_of_source
 from ingest.read.patience import Patience
 from ingest.read.positions import hole_sentence
 from ingest.read.site import Context
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock
 from schemas.feed.messages import REGISTRY
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
@@ -124,7 +124,7 @@ class BatchWriter:
         batch.advances = [_advance(part) for part in written.parts]
         written.seconds["read"] = read - started
         written.seconds["decide"] = self._clock.monotonic() - read
-        passes("batch_decided")
+        crash_point("batch_decided")
         return decided
 
     def _answer(

@@ -24,7 +24,7 @@ from ingest.feed import (
 )
 from ingest.read.arrivals import ReadPartition, read_partition
 from ingest.read.site import Context
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.logs import get_logger
 
@@ -145,7 +145,7 @@ class Consumer:
             return []
         started = self._clock.monotonic()
         if polled:
-            passes("batch_polled")
+            crash_point("batch_polled")
         parts = [self._read(part) for part in polled]
         if self._report is not None:
             if parts:
@@ -198,7 +198,7 @@ class Consumer:
         if written.halted:
             self._poller.set_aside(sorted(written.halted))
             self._halted.add(written.halted, self._stored())
-        passes("courtesy_due")
+        crash_point("courtesy_due")
         self._poller.commit_courtesy({part.partition: part.next_offset for part in written.parts})
         self._log(written, self._clock.monotonic() - started)
         if self._report is not None:

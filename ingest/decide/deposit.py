@@ -147,7 +147,7 @@ def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejectio
     assert stream is not None
     warnings = list[Rejection]()
     other = traits_differ(known.declared.get(record), datum["document"]["sourcePatientInfo"])
-    if other is not None and known.severities.judge(other, warnings) is not None:
+    if other is not None and known.severities.apply(other, warnings) is not None:
         return other
     events = [Event(stream, record, DOCUMENT_SUBMITTED, datum, message.submitted)]
     if not known.record_head(record).state & _OPENED:

@@ -191,7 +191,7 @@ def may_feed(known: Known, message: Interpreted, warnings: list[Rejection]) -> R
         state = entry.state_at(message.received_ms)
         if state != "valid":
             broken = Rejection(_OF_SOFTWARE[state], "provenance.software.id")
-            if known.severities.judge(broken, warnings) is not None:
+            if known.severities.apply(broken, warnings) is not None:
                 return broken
     if asked or _COMPANIES in known.registry:
         return _company_may_feed(known, message, warnings)
@@ -209,4 +209,4 @@ def _company_may_feed(
     if state == "valid":
         return None
     broken = Rejection(_OF_COMPANY[state], "provenance.actor.organisationId")
-    return known.severities.judge(broken, warnings)
+    return known.severities.apply(broken, warnings)

@@ -57,7 +57,7 @@ from ingest.eventstore.tables.letters import (
 from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
 from ingest.eventstore.tables.outcomes import Outcomes, UnpublishedOutcomes, write_outcomes
 from ingest.eventstore.tables.positions import Positions
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres import database
 from ingest.runtime.postgres.database import (
     TRANSACTION_SHARE,
@@ -176,7 +176,7 @@ class EventStore:
         )
         self.contents.put(batch.contents)
         if batch.contents:
-            passes("contents_written")
+            crash_point("contents_written")
         with self.writer.lock:
             self.room.ensure(len(batch.events))
             return self._commit(batch, ready)
@@ -187,7 +187,7 @@ class EventStore:
         try:
             with transaction(conn), conn.cursor(binary=True) as cursor:
                 transaction_timeouts(conn, self._session_timeout)
-                passes("lock_wanted")
+                crash_point("lock_wanted")
                 lock_writers(cursor)
                 move_sources(cursor, batch.advances)
                 check_still_true(cursor, batch, self.erased)
@@ -204,13 +204,13 @@ class EventStore:
                 write_outcomes(cursor, batch.outcomes, answer.recorded_at)
                 write_links(cursor, batch)
                 write_references(cursor, batch, self.secrets.reference)
-                passes("batch_written")
+                crash_point("batch_written")
         except database.UnknownCommit as error:
             raise UnknownCommit(str(error)) from error
         except psycopg.errors.LockNotAvailable:
             end_stuck_writer(conn, self._session_timeout * TRANSACTION_SHARE)
             raise
-        passes("batch_committed")
+        crash_point("batch_committed")
         self.room.given(before + count)
         return answer
 

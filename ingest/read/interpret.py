@@ -118,7 +118,7 @@ def bytes_rules(
         return None
     document, most = datum["document"], context.content_bytes_max
     for broken in content_findings(content, document, datum["ins"], most):
-        if context.severities.judge(broken, warnings) is not None:
+        if context.severities.apply(broken, warnings) is not None:
             return broken
     return None
 
@@ -132,7 +132,7 @@ def soft_rules(
             continue
         for rule in group.rules:
             broken = rule(datum)
-            if broken is not None and severities.judge(broken, warnings) is not None:
+            if broken is not None and severities.apply(broken, warnings) is not None:
                 return broken
     return None
 

@@ -1,9 +1,9 @@
 """Names for the moments between two lasting steps: a test can end the process exactly there.
 
-Every arrow of a message's way has one: what lies before a point is durable, what comes after it is
-not. The tests replace `passes` from outside and end the process with kill -9 (tests/system); here
-it does nothing, and there is no setting that makes it do anything. It stands at most a few times in
-a batch, never in a loop over messages.
+Every step of a message has one: what lies before a point is durable, what comes after the point is
+not. The tests replace `crash_point` from outside and end the process with kill -9 (tests/system).
+Here the function does nothing, and no setting makes it do anything. It is called a few times in a
+batch at most, never in a loop over messages.
 """
 
 from typing import Final, Literal, get_args
@@ -55,5 +55,5 @@ CrashPoint = Literal[
 CRASH_POINTS: Final[tuple[CrashPoint, ...]] = get_args(CrashPoint)
 
 
-def passes(point: CrashPoint) -> None:
+def crash_point(point: CrashPoint) -> None:
     """The process has come to this point. Nothing happens."""

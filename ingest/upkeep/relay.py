@@ -15,7 +15,7 @@ from ingest.feed import (
 )
 from ingest.feed.cloud_events import TRACEPARENT, time_header
 from ingest.read.patience import patience
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.metrics import Metrics
 from schemas.codec.messages import decode_event, encode
@@ -60,7 +60,7 @@ class Relay:
             metrics.relay_oldest.labels(OUTCOMES).set(oldest)
         if outcomes:
             self._publish(outcomes)
-            passes("outcomes_published")
+            crash_point("outcomes_published")
         if rows:
             self._store.mark_outcomes_published(row.id for row in rows)
         return len(outcomes)

@@ -18,7 +18,7 @@ import structlog
 
 from ingest.feed import open_publisher
 from ingest.feed.types import Acknowledgement, FeedError, OutgoingRecord, Publisher, PublishFailure
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
@@ -307,7 +307,7 @@ class DocumentPublisher:
             if not (isinstance(answer, PublishFailure) and answer.code == "closed")
         ]
         if final:
-            passes("documents_acknowledged")
+            crash_point("documents_acknowledged")
             self._queue.settle(final)
             self._report_answers(answer for _, answer in final)
             with self._changed:

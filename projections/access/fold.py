@@ -84,17 +84,17 @@ def _word(event: OpenedEvent) -> Permission | None:
 
 
 def _trace(event: OpenedEvent) -> Trace:
-    said = event.said
-    actor, software = said["provenance"]["actor"], said["provenance"]["software"]
+    datum = event.said
+    actor, software = datum["provenance"]["actor"], datum["provenance"]["software"]
     return Trace(
         event.position,
         event.record,
         event.recorded_at,
-        moment(said["accessedAt"]),
-        said["mode"],
-        said["action"],
-        said["outcome"],
-        _text(said["motive"]),
+        moment(datum["accessedAt"]),
+        datum["mode"],
+        datum["action"],
+        datum["outcome"],
+        _text(datum["motive"]),
         _text(actor["id"]) or NOBODY,
         _text(actor["name"]),
         _text(actor["roleCode"]),
@@ -102,7 +102,7 @@ def _trace(event: OpenedEvent) -> Trace:
         _text(actor["organisationName"]),
         _text(actor["sectorCode"]),
         _text(f"{software['name']} {software['version']}") or NOBODY,
-        tuple(_text(unique_id) or NOBODY for unique_id in said["documentIds"]),
+        tuple(_text(unique_id) or NOBODY for unique_id in datum["documentIds"]),
     )
 
 

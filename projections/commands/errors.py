@@ -9,20 +9,20 @@ from ingest.eventstore import StoreError
 from ingest.eventstore.tables.migrations import MigrationError
 from ingest.runtime.console import CommandError, Exit
 from projections.live.runner import NotOwner, OtherVersion
-from projections.opened import EventRefused
+from projections.opened import EventNotApplicable
 from projections.rebuild.builds import NotMigrated
-from projections.rebuild.replay import ReplayRefused
+from projections.rebuild.replay import ReplayImpossible
 
 
 @contextmanager
-def clear_errors() -> Iterator[None]:
+def as_command_errors() -> Iterator[None]:
     """What is raised inside becomes a CommandError with a sentence and its exit code."""
     try:
         yield
     except (NotMigrated, MigrationError) as error:
         # Not FAILED: started again, a command that lacks its tables would only fail again.
         raise CommandError(str(error), code=Exit.USAGE) from None
-    except (NotOwner, OtherVersion, ReplayRefused) as error:
+    except (NotOwner, OtherVersion, ReplayImpossible) as error:
         raise CommandError(str(error)) from None
-    except (StoreError, EventRefused) as error:
+    except (StoreError, EventNotApplicable) as error:
         raise CommandError(str(error), code=Exit.HALTED) from None

@@ -12,7 +12,7 @@ from ingest.runtime.options import Json, JsonLines, Limit, Since
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from ingest.runtime.since import since_given
-from projections.notifications.relay import Notice, newest_notices
+from projections.notifications.relay import OutboxRow, newest_outbox_rows
 from projections.statistics.figures import (
     Figure,
     Figures,
@@ -23,7 +23,7 @@ from projections.statistics.figures import (
 )
 from schemas.valuesets import FACILITIES, type_label
 
-from .errors import clear_errors
+from .errors import as_command_errors
 
 
 def register_listing(app: typer.Typer) -> None:
@@ -47,24 +47,24 @@ def notifications(
     settings = Settings.load()
     moment = since_given(since)
     with (
-        clear_errors(),
+        as_command_errors(),
         connect(store_dsn(settings), application_name="histoire-notifications") as conn,
     ):
-        found = newest_notices(conn, due=due, limit=limit, since=moment)
+        found = newest_outbox_rows(conn, due=due, limit=limit, since=moment)
     if json:
-        for notice in found:
-            print_json(_notice(notice))
+        for row in found:
+            print_json(_as_json(row))
         return
     table = Table("record", "person", "rule", "audience", "type", "position", "published")
-    for notice in found:
+    for row in found:
         table.add_row(
-            str(notice.record),
-            str(notice.person),
-            f"{notice.rule} {notice.rule_version}",
-            notice.audience,
-            type_label(notice.type_code) or notice.type_code or "-",
-            str(notice.position),
-            "due" if notice.published_at is None else f"{notice.published_at:%Y-%m-%d %H:%M:%S}",
+            str(row.record),
+            str(row.person),
+            f"{row.rule} {row.rule_version}",
+            row.audience,
+            type_label(row.type_code) or row.type_code or "-",
+            str(row.position),
+            "due" if row.published_at is None else f"{row.published_at:%Y-%m-%d %H:%M:%S}",
         )
     out().print(table)
     note(f"{len(found)} notifications")
@@ -93,7 +93,7 @@ def statistics(
     """
     settings = Settings.load()
     with (
-        clear_errors(),
+        as_command_errors(),
         connect(store_dsn(settings), application_name="histoire-statistics") as conn,
     ):
         figures = national_figures(conn)
@@ -126,11 +126,11 @@ def _cell(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _notice(notice: Notice) -> dict[str, Any]:
+def _as_json(row: OutboxRow) -> dict[str, Any]:
     return {
-        **notice.as_told(),
-        "recordedAt": notice.recorded_at,
-        "publishedAt": notice.published_at,
+        **row.as_told(),
+        "recordedAt": row.recorded_at,
+        "publishedAt": row.published_at,
     }
 
 

@@ -14,11 +14,11 @@ from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
+from projections.all_projections import PROJECTIONS, projection_named
 from projections.live.loop import ProjectionLoop
 from projections.rebuild.replay import Replay, ReplayResult
-from projections.registry import PROJECTIONS, projection_named
 
-from .errors import clear_errors
+from .errors import as_command_errors
 from .habilitation import register_habilitation
 from .listing import register_listing
 from .reading import register_reading
@@ -70,7 +70,7 @@ def project(
         with (
             StopSignal().installed() as stop,
             progress("projecting", show=until_idle) as bar,
-            clear_errors(),
+            as_command_errors(),
         ):
             loop = ProjectionLoop(
                 settings,
@@ -125,7 +125,7 @@ def replay(
     """
     settings = Settings.load()
     chosen = projection_named(projection)
-    with clear_errors(), progress(f"{projection}: starting") as bar:
+    with as_command_errors(), progress(f"{projection}: starting") as bar:
         work = Replay(settings, chosen, _BarReport(bar))
         if back:
             build = work.back()

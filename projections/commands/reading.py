@@ -19,13 +19,13 @@ from ingest.runtime.settings import Settings
 from projections.access.display import as_json as access_as_json
 from projections.access.display import print_accesses
 from projections.access.view import accesses_of
-from projections.readers import named_reader, reader_named, reading_rules
+from projections.commands.reader_option import named_reader, reader_named, reading_rules
 from projections.timeline.display import as_json, print_timeline
 from projections.timeline.query import timeline_of
 from schemas.forms.identity import ins_key
 from schemas.policy.may_see import Reader
 
-from .errors import clear_errors
+from .errors import as_command_errors
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ def _of_record(
     read: Callable[[psycopg.Connection[tuple[object, ...]], int], T],
 ) -> T:
     identity = ins_key(*read_ins(ins))
-    with clear_errors():
+    with as_command_errors():
         record = find_record(settings, identity)
         if record is None:
             raise CommandError("there is no record for this INS", code=Exit.NOT_FOUND)

@@ -17,7 +17,7 @@ from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.database import UnknownCommit, connect, is_transient, store_dsn
 from ingest.runtime.settings import Settings
-from projections.notifications.relay import NotificationRelay, notices
+from projections.notifications.relay import NotificationRelay, outbox_rows
 from projections.projection import Projection
 
 from .metrics import LoopMetrics
@@ -33,7 +33,7 @@ RELAY_SECONDS: Final = 0.5
 
 OWN_SECONDS: Final = 5.0
 TURNS_PER_COLLECTION: Final = 500
-FAULTS_UNTIL_IDLE: Final = 4
+FAILURES_UNTIL_IDLE: Final = 4
 """A run that should end gives up after so many passing faults in a row; a service never does."""
 
 OpenPublisher = Callable[[], Publisher]
@@ -81,7 +81,7 @@ class ProjectionLoop:
 
     def run(self, *, until_idle: bool = False) -> Progress:
         """See the class. Raises NotOwner, NotMigrated, OtherVersion and the store's errors."""
-        waits, faults = delays(), 0
+        waits, failures = delays(), 0
         gc.collect()
         gc.freeze()
         gc.disable()  # the collector walks the pages at every batch (decision 0039)
@@ -90,11 +90,11 @@ class ProjectionLoop:
                 try:
                     if self._run_session(until_idle):
                         break
-                    waits, faults = delays(), 0
+                    waits, failures = delays(), 0
                 except (psycopg.Error, UnknownCommit) as error:
-                    faults += 1
+                    failures += 1
                     passing = isinstance(error, UnknownCommit) or is_transient(error)
-                    if not passing or (until_idle and faults > FAULTS_UNTIL_IDLE):
+                    if not passing or (until_idle and failures > FAILURES_UNTIL_IDLE):
                         raise
                     get_logger().warning("projection_waits", error=type(error).__name__)
                     self._stop.wait(next(waits))
@@ -193,7 +193,7 @@ class ProjectionLoop:
             return 0
         try:
             if self._relay is None:
-                first = notices(conn, due=True, limit=1)
+                first = outbox_rows(conn, due=True, limit=1)
                 self._report.notifications_wait(len(first), first[0].recorded_at if first else None)
                 if not first:
                     return 0

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.arrays import Int8Array
 from ingest.runtime.postgres.database import transaction, transaction_timeouts
-from projections.opened import EventRefused, OpenedEvent, refuse_unknown
+from projections.opened import EventNotApplicable, OpenedEvent, check_known
 from projections.projection import EventLog, Projection
 from projections.rebuild.builds import OWNER_LOCKS, Build, advance, hold_live, live_build
 from schemas.codec.messages import StoredEventError
@@ -27,7 +27,7 @@ BATCH_SECONDS: Final = 60.0
 """`transaction_timeouts` of a batch: a frozen process blocks no replay, erasure or owner longer."""
 
 _OF_THE_EVENT: Final = (
-    EventRefused,
+    EventNotApplicable,
     StoredEventError,
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -145,7 +145,7 @@ class Runner:
         return self._subscription.page_after(build.position)
 
     def _apply(self, build: Build, page: Page) -> None:
-        refuse_unknown(page.events)
+        check_known(page.events)
         events = [event for event in page.events if event.name in self.projection.takes]
         moved = None
         with transaction(self._conn), self._conn.cursor(binary=True) as cursor:
@@ -157,13 +157,13 @@ class Runner:
                 self._build = None
                 moved = "another process moved the checkpoint"
             else:
-                passes("rows_due")
+                crash_point("rows_due")
                 withhold_forgotten(cursor, events)
                 self.projection.apply(cursor, build.number, self._log, events)
-                passes("rows_written")
+                crash_point("rows_written")
         if moved is not None:
             raise CheckpointMoved(f"projection {build.projection}: {moved}")
-        passes("checkpoint_committed")
+        crash_point("checkpoint_committed")
         self._build = replace(build, position=page.last, recorded_at=page.recorded_at)
 
     def _read_build(self) -> Build:
@@ -216,7 +216,7 @@ def withhold_forgotten(cursor: psycopg.Cursor[Any], events: Sequence[OpenedEvent
 
 def _reason(error: Exception) -> str:
     """Never the server's detail or a value: they may name a person."""
-    if isinstance(error, EventRefused):
+    if isinstance(error, EventNotApplicable):
         return error.reason
     if isinstance(error, StoredEventError):
         return str(error)

@@ -79,23 +79,23 @@ def _apply(cursor: Cursor, tables: NotificationTables, events: Sequence[OpenedEv
     records = {event.record for event in events}
     person_of = tables.persons.persons(cursor, records)
     members = tables.persons.members(cursor, person_of.values()) if person_of else {}
-    states = {
+    persons = {
         person: PersonRule(person)
         for person in {person_of.get(record, record) for record in records}
     }
-    _load(cursor, tables, events, states, members)
+    _load(cursor, tables, events, persons, members)
     for record in tables.closed_records(cursor, records):
-        states[person_of.get(record, record)].closed.add(record)
+        persons[person_of.get(record, record)].closed.add(record)
     for event in events:
-        states[person_of.get(event.record, event.record)].apply(event)
-    _store(cursor, tables, list(states.values()), events)
+        persons[person_of.get(event.record, event.record)].apply(event)
+    _store(cursor, tables, list(persons.values()), events)
 
 
 def _load(
     cursor: Cursor,
     tables: NotificationTables,
     events: Sequence[OpenedEvent],
-    states: dict[int, PersonRule],
+    persons: dict[int, PersonRule],
     members: dict[int, int],
 ) -> None:
     streams, new = set(), set()
@@ -112,28 +112,28 @@ def _load(
     lineages |= {access_lineage(e) for e in events if e.name == names.RECORD_ACCESSED}
     announced = tables.announced(cursor, lineages)
     for candidate in candidates:
-        state = states.get(members.get(candidate.record, candidate.record))
-        if state is not None:
-            state.hold(candidate)
-    for state in states.values():
-        state.announced = announced  # one set: a lineage may reach over two persons unlinked again
+        person = persons.get(members.get(candidate.record, candidate.record))
+        if person is not None:
+            person.hold(candidate)
+    for person in persons.values():
+        person.announced = announced  # one set: a lineage may reach over two persons unlinked again
 
 
 def _store(
     cursor: Cursor,
     tables: NotificationTables,
-    states: Sequence[PersonRule],
+    persons: Sequence[PersonRule],
     events: Sequence[OpenedEvent],
 ) -> None:
-    tables.write(cursor, [s.candidates[stream] for s in states for stream in s.changed])
-    tables.write_keys(cursor, (key for state in states for key in state.new_keys))
-    triggers = [trigger for state in states for trigger in state.triggers]
+    tables.write(cursor, [s.candidates[stream] for s in persons for stream in s.changed])
+    tables.write_keys(cursor, (key for person in persons for key in person.new_keys))
+    triggers = [trigger for person in persons for trigger in person.triggers]
     if triggers:
         after = tables.applies_after(cursor, events[0].position - 1)
         tables.write_due(cursor, _active(triggers, after))
     moved = {e.record for e in events if e.name in (names.RECORD_OPENED, names.RECORD_CLOSED)}
     if moved:
-        closed = {record for state in states for record in state.closed}
+        closed = {record for person in persons for record in person.closed}
         tables.set_closed(cursor, sorted(moved), sorted(closed & moved))
 
 

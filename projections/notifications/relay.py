@@ -20,7 +20,7 @@ from ingest.feed.types import (
     Publisher,
     PublishFailure,
 )
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.arrays import UuidArray
 from projections.rebuild.builds import live_build
 from schemas.codec.messages import encode
@@ -42,7 +42,7 @@ class NotificationRefused(FeedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class OutboxRow:
     """A row of the outbox. `lineage`: 16 bytes, hexadecimal on the feed. `type_code`: empty when it
     is about no document.
     """
@@ -74,7 +74,7 @@ class Notice:
         }
 
 
-def notices(conn: Connection, *, due: bool, limit: int | None = None) -> list[Notice]:
+def outbox_rows(conn: Connection, *, due: bool, limit: int | None = None) -> list[OutboxRow]:
     """Notifications in the order of their events; `due`: only those not published yet."""
     with conn.cursor() as cursor:
         tables = NotificationTables(live_build(cursor, "notifications").number)
@@ -83,12 +83,12 @@ def notices(conn: Connection, *, due: bool, limit: int | None = None) -> list[No
             f"select {_COLUMNS} from {tables.outbox} {where}"
             " order by position, notification_id limit %s"
         )
-        return [Notice(*row) for row in cursor.execute(query.encode(), (limit,)).fetchall()]
+        return [OutboxRow(*row) for row in cursor.execute(query.encode(), (limit,)).fetchall()]
 
 
-def newest_notices(
+def newest_outbox_rows(
     conn: Connection, *, due: bool, limit: int | None = None, since: datetime | None = None
-) -> list[Notice]:
+) -> list[OutboxRow]:
     """The newest `limit` notifications (None: all) whose event was recorded at `since` or later, in
     the order of their events.
     """
@@ -100,7 +100,7 @@ def newest_notices(
             " order by position desc, notification_id desc limit %s".encode(),
             (due, since, since, limit),
         ).fetchall()
-    return [Notice(*row) for row in reversed(rows)]
+    return [OutboxRow(*row) for row in reversed(rows)]
 
 
 class NotificationRelay:
@@ -125,21 +125,21 @@ class NotificationRelay:
         Raises NotificationRefused when the feed refuses one for itself.
         """
         if not self._in_flight:
-            page = notices(conn, due=True, limit=PAGE)
+            page = outbox_rows(conn, due=True, limit=PAGE)
             if not page:
                 return 0
-            self._in_flight = {notice.notification_id for notice in page}
+            self._in_flight = {row.notification_id for row in page}
             self._oldest_in_flight = page[0].recorded_at
             self._newest_in_flight = page[-1].recorded_at
-            for notice in page:
-                self._publisher.publish(_outgoing(notice), self._done(notice.notification_id))
+            for row in page:
+                self._publisher.publish(_outgoing(row), self._done(row.notification_id))
         self._publisher.flush(timeout_seconds)
         with self._lock:
             acknowledged, self._acknowledged = self._acknowledged, []
             refused, self._refused = self._refused, []
         self._in_flight -= {*acknowledged, *(notification_id for notification_id, _ in refused)}
         if acknowledged:
-            passes("notifications_published")
+            crash_point("notifications_published")
         _mark(conn, acknowledged)
         if not self._in_flight:
             self.newest = self._newest_in_flight
@@ -168,11 +168,11 @@ class NotificationRelay:
         return done
 
 
-def _outgoing(notice: Notice) -> OutgoingRecord:
-    moment = int(notice.recorded_at.timestamp() * 1000)
-    value = encode("Notification", {**notice.as_told(), "recordedAt": moment})
+def _outgoing(row: OutboxRow) -> OutgoingRecord:
+    moment = int(row.recorded_at.timestamp() * 1000)
+    value = encode("Notification", {**row.as_told(), "recordedAt": moment})
     return OutgoingRecord(
-        NOTIFICATIONS, str(notice.record).encode(), value, _headers(notice.notification_id, moment)
+        NOTIFICATIONS, str(row.record).encode(), value, _headers(row.notification_id, moment)
     )
 
 

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
-from projections.opened import EventRefused, OpenedEvent
+from projections.opened import EventNotApplicable, OpenedEvent
 from schemas import events as names
 from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
@@ -113,7 +113,7 @@ class PersonRule:
 
     def apply(self, event: OpenedEvent) -> None:
         """One more event, in order of position. Those it has seen change nothing. Raises
-        EventRefused, and StoredEventError for unreadable bytes.
+        EventNotApplicable, and StoredEventError for unreadable bytes.
         """
         if event.name == names.RECORD_CLOSED:
             self.closed.add(event.record)
@@ -155,7 +155,7 @@ class PersonRule:
     def _changed(self, event: OpenedEvent) -> None:
         candidate = self.candidates.get(event.stream)
         if candidate is None:
-            raise EventRefused(event.position, "its document was never submitted")
+            raise EventNotApplicable(event.position, "its document was never submitted")
         if event.position <= candidate.changed:
             return
         candidate.changed = event.position
@@ -209,15 +209,15 @@ def access_lineage(event: OpenedEvent) -> bytes:
 
 def new_candidate(event: OpenedEvent) -> Candidate:
     """A document just submitted, as if it replaced nothing that is known."""
-    said = event.said
-    document = said["document"]
+    datum = event.said
+    document = datum["document"]
     target = None if document["replaces"] is None else document_stream(document["replaces"])
     return Candidate(
         event.stream,
         event.record,
         event.position,
         event.stream,
-        said["visibilityOnly"],
+        datum["visibilityOnly"],
         int(DocumentStatus.APPROVED),
         document["invisiblePatient"],
         document["typeCode"],

@@ -16,12 +16,12 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from ingest.eventstore import EventStore
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
 from projections.live.runner import withhold_forgotten
 from projections.notifications.live import NEVER_REBUILT
-from projections.opened import open_events, refuse_unknown
+from projections.opened import check_known, open_events
 from projections.projection import Comparison, Projection
 from projections.timeline.rebuild import rebuild_timeline
 
@@ -44,7 +44,7 @@ NEARLY: Final = 2000
 """So near to the live build the replay stops it for the rest of the way."""
 
 
-class ReplayRefused(Exception):
+class ReplayImpossible(Exception):
     """The projection cannot be replayed or switched so; the sentence says why."""
 
 
@@ -76,9 +76,9 @@ class Replay:
     """One replay of one projection. Use it once."""
 
     def __init__(self, settings: Settings, projection: Projection, report: Report) -> None:
-        """Raises ReplayRefused for a projection that is never rebuilt."""
+        """Raises ReplayImpossible for a projection that is never rebuilt."""
         if not projection.rebuildable:
-            raise ReplayRefused(NEVER_REBUILT)
+            raise ReplayImpossible(NEVER_REBUILT)
         self._settings: Final = settings
         self._projection: Final = projection
         self._report: Final = report
@@ -91,7 +91,7 @@ class Replay:
         """Build, catch up, compare; switch when nothing differs (or differences are accepted).
 
         Otherwise the new build is dropped, or kept for a look with `keep`, which also keeps builds
-        older than the one replaced. Raises ReplayRefused, NotMigrated, the store's errors.
+        older than the one replaced. Raises ReplayImpossible, NotMigrated, the store's errors.
         """
         with (
             EventStore.open(self._settings) as store,
@@ -108,7 +108,7 @@ class Replay:
                 comparing.execute("select")  # the snapshot: both builds at the same position
             seconds = time.monotonic() - begin
             comparison = self._compare(comparing, old.number, build.number)
-            passes("replay_compared")
+            crash_point("replay_compared")
             good = comparison.differing == 0 or accept_differences
             if good:
                 build = self._switch(conn, building, store, build, old.number)
@@ -121,7 +121,7 @@ class Replay:
     def back(self) -> Build:
         """The build that served before serves again, caught up first; that build.
 
-        Raises ReplayRefused when there is none.
+        Raises ReplayImpossible when there is none.
         """
         with (
             EventStore.open(self._settings) as store,
@@ -136,9 +136,9 @@ class Replay:
             builds = {build.number: build for build in all_builds(conn.cursor(), name)}
             build = None if row is None else builds.get(row[1])
             if row is None or build is None:
-                raise ReplayRefused(f"projection {name} has no earlier build to go back to")
+                raise ReplayImpossible(f"projection {name} has no earlier build to go back to")
             if build.version != self._projection.version:
-                raise ReplayRefused(
+                raise ReplayImpossible(
                     f"the earlier build of projection {name} was made by another version of this"
                     " program, which alone can bring it up to date"
                 )
@@ -155,7 +155,7 @@ class Replay:
             "select pg_try_advisory_lock(%s, hashtext(%s))", (REPLAY_LOCKS, self._projection.name)
         ).fetchone()
         if row is None or not row[0]:
-            raise ReplayRefused(
+            raise ReplayImpossible(
                 f"projection {self._projection.name} is being replayed by another process"
             )
 
@@ -207,12 +207,12 @@ class Replay:
             if not page:
                 break
             opened = open_events(page)
-            refuse_unknown(opened)
+            check_known(opened)
             events = [event for event in opened if event.name in takes]
             last = page[-1]
             with transaction(conn), conn.cursor(binary=True) as cursor:
                 if not advance(cursor, build, last.position, last.recorded_at):
-                    raise ReplayRefused("another process works on the build being made")
+                    raise ReplayImpossible("another process works on the build being made")
                 withhold_forgotten(cursor, events)
                 self._projection.apply(cursor, build.number, store, events)
             build = replace(build, position=last.position, recorded_at=last.recorded_at)
@@ -269,9 +269,9 @@ class Replay:
                 (build.projection, build.number),
             )
             if not switch(cursor, build.projection, old, build.number):
-                raise ReplayRefused(f"another build of projection {build.projection} serves now")
-            passes("replay_switching")
-        passes("replay_switched")
+                raise ReplayImpossible(f"another build of projection {build.projection} serves now")
+            crash_point("replay_switching")
+        crash_point("replay_switched")
         return build
 
     def _tidy(self, conn: Connection, needed: set[int], keep: bool) -> None:

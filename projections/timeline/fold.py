@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from projections.opened import EventRefused, OpenedEvent
+from projections.opened import EventNotApplicable, OpenedEvent
 from schemas import events as names
 from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
 from schemas.forms.stream_ids import document_stream
@@ -54,7 +54,7 @@ class PersonFold:
 
     def apply(self, event: OpenedEvent) -> None:
         """One more event, at a higher position than those before. Erased ones change nothing, nor
-        do those it has seen. Raises EventRefused, and StoredEventError for unreadable bytes.
+        do those it has seen. Raises EventNotApplicable, and StoredEventError for unreadable bytes.
         """
         if event.state is None:
             return
@@ -64,7 +64,7 @@ class PersonFold:
         elif name in _OF_DOCUMENTS:
             row = self.rows.get(event.stream)
             if row is None:
-                raise EventRefused(event.position, "its document was never submitted")
+                raise EventNotApplicable(event.position, "its document was never submitted")
             if event.position > row.changed:
                 _OF_DOCUMENTS[name](self, row, event)
                 row.changed = event.position
@@ -87,9 +87,9 @@ class PersonFold:
         stream = event.stream
         if stream in self.rows:
             return
-        said = event.said
-        row = new_row(event, said)
-        self._claim_birth_date(event.record, said["document"]["sourcePatientInfo"])
+        datum = event.said
+        row = new_row(event, datum)
+        self._claim_birth_date(event.record, datum["document"]["sourcePatientInfo"])
         target = None if row.target is None else self.rows.get(row.target)
         if target is not None:
             row.lineage = target.lineage
@@ -145,15 +145,15 @@ def fold(events: Iterable[OpenedEvent]) -> list[TimelineRow]:
 
 def fold_person(events: Iterable[OpenedEvent]) -> PersonFold:
     """The same, with the facts of the person's records."""
-    state = PersonFold()
+    person = PersonFold()
     for event in events:
-        state.apply(event)
-    return state
+        person.apply(event)
+    return person
 
 
-def new_row(event: OpenedEvent, said: Mapping[str, Any]) -> TimelineRow:
+def new_row(event: OpenedEvent, datum: Mapping[str, Any]) -> TimelineRow:
     """The row of a document just submitted, as if it replaced nothing that is known."""
-    document = said["document"]
+    document = datum["document"]
     stream, position, recorded_at = event.stream, event.position, event.recorded_at
     replaces = document["replaces"]
     target = None if replaces is None else document_stream(replaces)
@@ -169,7 +169,7 @@ def new_row(event: OpenedEvent, said: Mapping[str, Any]) -> TimelineRow:
         position,
         stream,
         stream,
-        said["visibilityOnly"],
+        datum["visibilityOnly"],
         APPROVED,
         False,
         flags,
@@ -200,39 +200,39 @@ def _act_key(literal: str, recorded_at: datetime) -> int:
     return int(recorded_at.timestamp() * 1_000_000) if time is None else time.sort_key
 
 
-def _visibility_changed(state: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
-    said = event.said
-    bit = int(DocumentFlags[said["flag"]])
+def _visibility_changed(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
+    datum = event.said
+    bit = int(DocumentFlags[datum["flag"]])
     if bit == DocumentFlags.MASQUE_PS:
         row.flags &= ~MASKED_BITS
-        if said["on"]:
-            row.flags |= MASKED_BITS if said["byPatient"] else bit
+        if datum["on"]:
+            row.flags |= MASKED_BITS if datum["byPatient"] else bit
         return
-    row.flags = row.flags | bit if said["on"] else row.flags & ~bit
+    row.flags = row.flags | bit if datum["on"] else row.flags & ~bit
     if bit == HIDDEN:
-        if said["on"]:
+        if datum["on"]:
             row.visible_since = None
         elif row.visible_since is None:
             row.visible_since = event.recorded_at
 
 
-def _archived(state: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
+def _archived(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
     row.archived = True
     if row.status == APPROVED:
         row.status = ARCHIVED
 
 
-def _unarchived(state: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
+def _unarchived(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
     row.archived = False
     if row.status == ARCHIVED:
         row.status = APPROVED
 
 
-def _deleted(state: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
+def _deleted(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
     row.status = DELETED
 
 
-def _content_added(state: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
+def _content_added(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
     """The bytes are those whose hash the row has; only `changed` moves."""
 
 
@@ -246,24 +246,24 @@ _OF_DOCUMENTS: Final[Mapping[str, Callable[[PersonFold, TimelineRow, OpenedEvent
 }
 
 
-def _opened(record: RecordRow, said: Mapping[str, Any]) -> None:
+def _opened(record: RecordRow, datum: Mapping[str, Any]) -> None:
     record.state = (record.state | RecordFlags.OPENED) & ~RecordFlags.CLOSED
     record.closure = None
 
 
-def _closed(record: RecordRow, said: Mapping[str, Any]) -> None:
+def _closed(record: RecordRow, datum: Mapping[str, Any]) -> None:
     record.state |= RecordFlags.CLOSED
-    record.closure = said["reasonCode"]
+    record.closure = datum["reasonCode"]
 
 
-def _declared(record: RecordRow, said: Mapping[str, Any]) -> None:
+def _declared(record: RecordRow, datum: Mapping[str, Any]) -> None:
     record.state &= ~RecordFlags.REVOKED
-    birth_date: date | None = earliest_birth_date(said["traits"]["birthDate"])
+    birth_date: date | None = earliest_birth_date(datum["traits"]["birthDate"])
     record.birth_date = birth_date or record.birth_date
 
 
 def _turn(bit: RecordFlags, on: bool) -> Callable[[RecordRow, Mapping[str, Any]], None]:
-    def change(record: RecordRow, said: Mapping[str, Any]) -> None:
+    def change(record: RecordRow, datum: Mapping[str, Any]) -> None:
         record.state = record.state | bit if on else record.state & ~bit
 
     return change

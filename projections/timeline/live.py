@@ -85,9 +85,9 @@ def _fold_again(
         by_person[members.get(record, record)].append(record)
     tables.delete_documents_of(cursor, concerned)
     for person_records in by_person.values():
-        state = fold_person(events_of(log, person_records, upto))
-        tables.write(cursor, state.rows.values())
-        tables.write_records(cursor, state.records.values())
+        person = fold_person(events_of(log, person_records, upto))
+        tables.write(cursor, person.rows.values())
+        tables.write_records(cursor, person.records.values())
     return set(concerned)
 
 
@@ -108,32 +108,32 @@ def _apply_incrementally(
     records = {event.record for event in events}
     person_of = tables.persons.persons(cursor, records)
     members = tables.persons.members(cursor, person_of.values()) if person_of else {}
-    states: dict[int, PersonFold] = {
+    persons: dict[int, PersonFold] = {
         person_of.get(record, record): PersonFold() for record in records
     }
-    known = _load(cursor, tables, events, states, members)
+    known = _load(cursor, tables, events, persons, members)
     for event in events:
-        states[person_of.get(event.record, event.record)].apply(event)
-    _store(cursor, tables, states.values(), known)
+        persons[person_of.get(event.record, event.record)].apply(event)
+    _store(cursor, tables, persons.values(), known)
 
 
 def _load(
     cursor: Cursor,
     tables: TimelineTables,
     events: Sequence[OpenedEvent],
-    states: Mapping[int, PersonFold],
+    persons: Mapping[int, PersonFold],
     members: Mapping[int, int],
 ) -> set[bytes]:
-    """All rows that these events may touch are in the state of their person; their streams."""
+    """All rows that these events may touch are in the person of their person; their streams."""
     streams, targets = streams_touched(events)
     known = set()
     for row in tables.load(cursor, streams, targets):
-        state = states.get(members.get(row.record, row.record))
-        if state is not None:  # else the target is another person's: unknown to this one
-            state.hold(row)
+        person = persons.get(members.get(row.record, row.record))
+        if person is not None:  # else the target is another person's: unknown to this one
+            person.hold(row)
             known.add(row.stream)
     for facts in tables.load_records(cursor, {event.record for event in events}):
-        states[members.get(facts.record, facts.record)].records[facts.record] = facts
+        persons[members.get(facts.record, facts.record)].records[facts.record] = facts
     return known
 
 
@@ -158,11 +158,11 @@ def streams_touched(events: Sequence[OpenedEvent]) -> tuple[set[bytes], set[byte
 
 
 def _store(
-    cursor: Cursor, tables: TimelineTables, states: Iterable[PersonFold], known: set[bytes]
+    cursor: Cursor, tables: TimelineTables, persons: Iterable[PersonFold], known: set[bytes]
 ) -> None:
-    rows = [state.rows[stream] for state in states for stream in state.changed_rows]
+    rows = [person.rows[stream] for person in persons for stream in person.changed_rows]
     tables.delete(cursor, (row.stream for row in rows if row.stream in known))
     tables.write(cursor, rows)
-    records = [state.records[record] for state in states for record in state.changed_records]
+    records = [person.records[record] for person in persons for record in person.changed_records]
     tables.delete_records(cursor, [facts.record for facts in records])
     tables.write_records(cursor, records)

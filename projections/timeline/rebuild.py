@@ -21,7 +21,7 @@ import psycopg
 from ingest.eventstore import EventStore, RecordedEvent
 from ingest.runtime.postgres.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
-from projections.opened import open_events, refuse_unknown
+from projections.opened import check_known, open_events
 from projections.persons import LINK_EVENTS, apply_link_events, persons_of
 from projections.projection import EventLog
 
@@ -120,10 +120,10 @@ class Writer:
         self._rows: list[bytes] = []
         self._records: list[bytes] = []
 
-    def write(self, state: PersonFold) -> None:
+    def write(self, person: PersonFold) -> None:
         """A person's rows will be in the tables."""
-        self._rows.extend(encoded(state.rows.values()))
-        self._records.extend(map(encoded_record, state.records.values()))
+        self._rows.extend(encoded(person.rows.values()))
+        self._records.extend(map(encoded_record, person.records.values()))
         if len(self._rows) >= ROWS_PER_COPY:
             self.flush()
 
@@ -163,12 +163,12 @@ def fold_page(page: Sequence[RecordedEvent], writer: Writer, done: RangeDone) ->
             done.linked.add(record)
             done.links += [event for event in page[begin:at] if event.name in LINK_EVENTS]
             continue
-        state = PersonFold()
+        person = PersonFold()
         events = open_events(page[begin:at])
-        refuse_unknown(events)
+        check_known(events)
         for event in events:
-            state.apply(event)
-        writer.write(state)
+            person.apply(event)
+        writer.write(person)
 
 
 def fold_linked(
@@ -189,10 +189,10 @@ def fold_linked(
     for record in sorted(done.linked):
         by_person[person_of.get(record, record)].append(record)
     for records in by_person.values():
-        state = PersonFold()
+        person = PersonFold()
         for event in events_of(log, records, upto):
-            state.apply(event)
-        writer.write(state)
+            person.apply(event)
+        writer.write(person)
 
 
 def _jobs(

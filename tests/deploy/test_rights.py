@@ -24,7 +24,7 @@ from ingest.eventstore.library.recorder import HistoireRecorder
 from ingest.eventstore.tables.rights import ROLES
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
 from ingest.runtime.settings import Settings
-from projections.registry import PROJECTIONS, forget_in_projections
+from projections.all_projections import PROJECTIONS, remove_erased_from_projections
 
 pytestmark = pytest.mark.system
 FORBIDDEN = {
@@ -232,7 +232,7 @@ def test_erasure_is_its_role_alone_and_needs_no_other(site: RoleSite) -> None:
     with EventStore.open(settings("eraser")) as store:
         record = store.max_record()
         assert store.erase(record)
-        forget_in_projections(site.dsn_of("eraser"), store, [record])
+        remove_erased_from_projections(site.dsn_of("eraser"), store, [record])
     with site.connect("reader") as conn:
         query = "select count(*) from projection.live l join projection.forgotten on true"
         assert conn.execute(query).fetchone() == (len(PROJECTIONS),)

@@ -17,11 +17,11 @@ from hypothesis import settings as hypothesis_settings
 from ingest.eventstore import EventStore, RecordedEvent
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings, variable
-from projections import PROJECTIONS, forget_in_projections
+from projections import PROJECTIONS, remove_erased_from_projections
 from projections.notifications.live import Notifications
 from projections.persons import PersonTables
 from projections.rebuild.builds import REPLAY_LOCKS, all_builds, live_build
-from projections.rebuild.replay import Replay, ReplayRefused
+from projections.rebuild.replay import Replay, ReplayImpossible
 from projections.statistics.live import Statistics
 from projections.timeline import rebuild
 from projections.timeline.live import Timeline
@@ -104,12 +104,12 @@ def test_the_figures_are_proven_equal(filled: Settings) -> None:
 
 
 def test_notifications_are_never_rebuilt(filled: Settings) -> None:
-    with pytest.raises(ReplayRefused, match="nobody is told twice"):
+    with pytest.raises(ReplayImpossible, match="nobody is told twice"):
         Replay(filled, Notifications(), Quiet())
 
 
 def test_there_is_no_way_back_before_a_replay(filled: Settings) -> None:
-    with pytest.raises(ReplayRefused, match="no earlier build"):
+    with pytest.raises(ReplayImpossible, match="no earlier build"):
         Replay(filled, Timeline(), Quiet()).back()
 
 
@@ -162,7 +162,7 @@ def test_whoever_is_erased_meanwhile_is_not_brought_back(
         def stage(self, description: str, total: int | None) -> None:
             if description.endswith("indexes"):
                 store.erase(8)
-                forget_in_projections(store_dsn(filled), store, [8])
+                remove_erased_from_projections(store_dsn(filled), store, [8])
 
     for projection in (Timeline(), Statistics()):
         result = Replay(filled, projection, Erasing()).run(workers=1)
@@ -175,7 +175,7 @@ def test_whoever_is_erased_meanwhile_is_not_brought_back(
 def test_one_replay_at_a_time(filled: Settings) -> None:
     with connect(store_dsn(filled), application_name="test") as conn:
         conn.execute("select pg_advisory_lock(%s, hashtext('timeline'))", (REPLAY_LOCKS,))
-        with pytest.raises(ReplayRefused, match="another process"):
+        with pytest.raises(ReplayImpossible, match="another process"):
             Replay(filled, Timeline(), Quiet()).run()
 
 
@@ -221,7 +221,7 @@ def _run_when_the_dead_are_gone(settings: Settings) -> Any:
     for _ in range(100):
         try:
             return Replay(settings, Timeline(), Quiet()).run(workers=1)
-        except ReplayRefused:  # the server has not noticed yet
+        except ReplayImpossible:  # the server has not noticed yet
             time.sleep(0.05)
     return pytest.fail("the lock of the killed replay was never freed")
 

@@ -12,7 +12,7 @@ from ingest.eventstore import EventStore
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
-from projections import ProjectionCheck, forget_in_projections, timeline_audit
+from projections import ProjectionCheck, remove_erased_from_projections, timeline_audit
 from projections.live.loop import ProjectionLoop
 from projections.live.runner import CheckpointMoved, Halted, NotOwner, Runner
 from projections.live.subscription import Subscription
@@ -192,7 +192,7 @@ def test_an_erasure_between_reading_and_writing_leaves_nothing(
         assert not page.events[0].erased
         late._subscription._limit = page.count  # a full page is not read again
         store.erase(3)
-        forget_in_projections(store_dsn(settings), store, [3])
+        remove_erased_from_projections(store_dsn(settings), store, [3])
         while late.step():
             pass
         assert rows(conn) == 20
@@ -207,8 +207,8 @@ def test_forgetting_takes_a_person_out_of_every_projection(
     append_all(store, history().events)
     project(settings)
     store.erase(2)
-    forget_in_projections(store_dsn(settings), store, [2])
-    forget_in_projections(store_dsn(settings), store, [2])
+    remove_erased_from_projections(store_dsn(settings), store, [2])
+    remove_erased_from_projections(store_dsn(settings), store, [2])
     assert all(check.holds for check in audited(settings))
     with connect(store_dsn(settings), application_name="test") as conn:
         assert rows(conn) == 20

@@ -76,9 +76,9 @@ def test_a_rule_is_found_by_id_or_code_in_either_case() -> None:
 def test_a_broken_rule_refuses_warns_or_is_nothing() -> None:
     code = CHANGEABLE[0]
     broken, warnings = Rejection(code, "a.b"), list[Rejection]()
-    assert parse_severities(f"{code}=off").judge(broken, warnings) is None
+    assert parse_severities(f"{code}=off").apply(broken, warnings) is None
     assert warnings == []
-    assert parse_severities(f"{code}=warn").judge(broken, warnings) is None
+    assert parse_severities(f"{code}=warn").apply(broken, warnings) is None
     assert warnings == [broken]
-    assert parse_severities(f"{code}=reject").judge(broken, warnings) is broken
+    assert parse_severities(f"{code}=reject").apply(broken, warnings) is broken
     assert warnings == [broken]

@@ -109,7 +109,7 @@ def outcomes_marked_first() -> None:
         rows = self._store.unpublished_outcomes(relay.ROWS)
         self._store.mark_outcomes_published(row.id for row in rows)
         if rows:
-            relay.passes("outcomes_published")
+            relay.crash_point("outcomes_published")
         read = (relay.decode_event("OutcomeBatch", row.payload)["outcomes"] for row in rows)
         outcomes = [outcome for batch in read for outcome in batch]
         original(self, outcomes)

@@ -124,7 +124,7 @@ def _append_of_library() -> bool:
 def a_kill_among_documents() -> None:
     """Projecting dies once the timeline has rows of documents that are not committed."""
     projections = module("projections.live.runner")
-    apply, passes = projections.Runner._apply, projections.passes
+    apply, crash_point = projections.Runner._apply, projections.crash_point
     among_documents = False
 
     def apply_page(self: Any, build: Any, page: Any) -> None:
@@ -134,11 +134,11 @@ def a_kill_among_documents() -> None:
         apply(self, build, page)
 
     def dies(point: str) -> None:
-        passes(point)
+        crash_point(point)
         if among_documents and point == "rows_written":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    projections.Runner._apply, projections.passes = apply_page, dies
+    projections.Runner._apply, projections.crash_point = apply_page, dies
 
 
 CIRCUMSTANCES: Final[Mapping[str, Callable[[], None]]] = {

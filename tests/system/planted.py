@@ -36,7 +36,7 @@ def met(point: str) -> str:
 
 def plant_points(names: Iterable[str]) -> None:
     """Those of these names that are crash points; before any part of the product is imported, which
-    would take `passes` as it is.
+    would take `crash_point` as it is.
     """
     assert "ingest.consume.consumer" not in sys.modules, "the product is loaded already"
     for name in names:
@@ -58,9 +58,9 @@ def plant_others(names: Iterable[str]) -> None:
 
 def _plant_point(name: str, count: int) -> None:
     crash_points = importlib.import_module("ingest.runtime.crash_points")
-    before, left = crash_points.passes, count
+    before, left = crash_points.crash_point, count
 
-    def passes(point: str) -> None:
+    def crash_point(point: str) -> None:
         nonlocal left
         before(point)
         if point == name:
@@ -68,7 +68,7 @@ def _plant_point(name: str, count: int) -> None:
             if left == 0:
                 _die(name)
 
-    crash_points.passes = passes  # type: ignore[attr-defined]
+    crash_points.crash_point = crash_point  # type: ignore[attr-defined]
 
 
 def _die(point: str) -> NoReturn:

@@ -131,7 +131,8 @@ def write_ledger(world: World, acknowledged: set[tuple[str, int, int]]) -> int:
 def test_every_point_stands_at_one_place_of_the_product() -> None:
     names = ("ingest", "projections", "producers")
     sources = [file.read_text() for name in names for file in (ROOT / name).rglob("*.py")]
-    found = Counter(point for text in sources for point in re.findall(r'passes\("(\w+)"\)', text))
+    named = re.compile(r'crash_point\("(\w+)"\)')
+    found = Counter(point for text in sources for point in named.findall(text))
     assert found == dict.fromkeys(CRASH_POINTS, 1)
     assert set(POINTS) == {*OF_REST, *OF_REPLAY, SENT}, "each is met below"
 

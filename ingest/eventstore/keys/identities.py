@@ -10,7 +10,7 @@ from typing import Final
 
 from ingest.eventstore.log.batch import RecordRef
 from ingest.eventstore.sessions import Session
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.arrays import Int8Array, UuidArray
 
 from .key_ring import KeyRing
@@ -63,10 +63,10 @@ class Identities:
     def _create(self, tokens: Sequence[bytes]) -> None:
         numbers = [number for (number,) in self._session.rows(_RESERVE, (len(tokens),))]
         self._ring.create(numbers)
-        passes("keys_committed")
+        crash_point("keys_committed")
         with self._session.writing() as cursor:
             cursor.execute(_CREATE, (UuidArray.of(tokens), Int8Array.of(numbers)), prepare=True)
-        passes("identities_committed")
+        crash_point("identities_committed")
 
     def _find(self, tokens: set[bytes]) -> dict[bytes, int]:
         cache = self._cache

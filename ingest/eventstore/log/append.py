@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.runtime.crash_points import passes
+from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
 
 from .batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
@@ -247,7 +247,7 @@ def copy_events(cursor: Cursor, ends: Sequence[bytes], before: int, microseconds
     parts.append(COPY_END)
     with cursor.copy(_COPY) as copy:
         copy.write(b"".join(parts))
-        passes("events_copied")
+        crash_point("events_copied")
 
 
 def appended(before: int, count: int, microseconds: int) -> Appended:

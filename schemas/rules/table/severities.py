@@ -54,7 +54,7 @@ class Severities:
         """What breaking the rule with this code comes to."""
         return self._effects[code]
 
-    def judge(self, broken: Rejection, warnings: list[Rejection]) -> Rejection | None:
+    def apply(self, broken: Rejection, warnings: list[Rejection]) -> Rejection | None:
         """The refusal, when this broken rule refuses; a warning is added to `warnings`."""
         effect = self._effects[broken.code]
         if effect == "reject":

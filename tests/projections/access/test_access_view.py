@@ -15,7 +15,7 @@ from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.access.display import as_json, print_accesses
 from projections.access.view import SeenAccess, accesses_of
-from projections.readers import ReadingRules, reader_named
+from projections.commands.reader_option import ReadingRules, reader_named
 from projections.timeline.query import timeline_of
 from schemas.policy.may_see import Reader, ReaderKind
 from tests.projections.given import Log, author, milliseconds, provenance

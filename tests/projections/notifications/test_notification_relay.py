@@ -9,7 +9,7 @@ from ingest.eventstore import EventStore
 from ingest.feed.types import Acknowledgement, Done, OutgoingRecord, Partition
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
-from projections.notifications.relay import NotificationRelay, notices
+from projections.notifications.relay import NotificationRelay, outbox_rows
 from schemas.codec.messages import decode_event
 from tests.projections.given import Log
 from tests.projections.stores import append_all, make_records, project
@@ -63,10 +63,10 @@ def test_while_the_feed_is_away_they_stay_due_and_are_handed_over_once(
         relay = NotificationRelay(feed)
         assert [relay.step(conn, 0.0) for _ in range(3)] == [0, 0, 0]
         assert feed.unacknowledged() == 3
-        assert len(notices(conn, due=True)) == 3
+        assert len(outbox_rows(conn, due=True)) == 3
         feed.answering = True
         assert relay.step(conn, 0.0) == 3
-        assert notices(conn, due=True) == []
+        assert outbox_rows(conn, due=True) == []
         assert relay.step(conn, 0.0) == 0
 
 
@@ -96,7 +96,7 @@ def test_the_headers_say_what_it_is_and_when_its_event_was_recorded(
     feed = LateFeed()
     with connect(store_dsn(settings), application_name="test") as conn:
         NotificationRelay(feed).step(conn, 0.0)
-        first = notices(conn, due=True)[0]
+        first = outbox_rows(conn, due=True)[0]
     headers = dict(feed.records[0][0].headers)
     assert headers["ce_id"] == str(first.notification_id).encode()
     assert headers["ce_type"] == b"Notification"

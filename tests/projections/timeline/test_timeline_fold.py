@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from ingest.eventstore.log.batch import RecordedEvent
-from projections.opened import EventRefused, open_events
+from projections.opened import EventNotApplicable, open_events
 from projections.timeline.fold import fold, fold_person
 from projections.timeline.row import TimelineRow
 from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
@@ -150,7 +150,7 @@ def test_an_event_of_a_document_never_submitted_is_refused_by_position() -> None
     log = Log()
     log.opened()
     log.archived("1.1")
-    with pytest.raises(EventRefused) as refused:
+    with pytest.raises(EventNotApplicable) as refused:
         fold(open_events(log.events))
     assert refused.value.position == log.events[-1].position
 

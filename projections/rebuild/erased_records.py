@@ -11,7 +11,7 @@ from projections.projection import EventLog, Projection
 from .builds import all_builds, hold_live
 
 
-def forget_records(
+def remove_erased_records(
     dsn: str, log: EventLog, projections: Sequence[Projection], records: Iterable[int]
 ) -> None:
     """Nothing is left of these records in any build, now or later. Call it after

@@ -11,7 +11,7 @@ from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import Settings, SettingsError
 from projections.access.person import PersonAccess, person_access
 from projections.access.row import Matter, Permission
-from projections.readers import (
+from projections.commands.reader_option import (
     NamedReader,
     ReadingRules,
     named_reader,

@@ -9,7 +9,7 @@ from ingest.runtime.console import CommandError, Exit
 from projections.access.live import Access
 from projections.notifications.live import Notifications
 from projections.rebuild.builds import migrate
-from projections.rebuild.forgetting import forget_records
+from projections.rebuild.erased_records import remove_erased_records
 from projections.statistics.live import Statistics
 from projections.timeline.live import Timeline
 
@@ -28,9 +28,9 @@ def migrate_projections(dsn: str) -> list[str]:
     return migrate(dsn, PROJECTIONS)
 
 
-def forget_in_projections(dsn: str, store: EventStore, records: list[int]) -> None:
+def remove_erased_from_projections(dsn: str, store: EventStore, records: list[int]) -> None:
     """Nothing is left of these erased records in any projection; call it after the erasure."""
-    forget_records(dsn, store, PROJECTIONS, records)
+    remove_erased_records(dsn, store, PROJECTIONS, records)
 
 
 def projection_named(name: str) -> Projection:
