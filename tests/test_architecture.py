@@ -112,9 +112,3 @@ def test_no_path_of_a_machine_and_no_registry_host() -> None:
         if name and path.is_file() and path != Path(__file__) and hosts.search(path.read_bytes()):
             offenders.append(name.decode())
     assert not offenders
-
-
-def test_names_of_test_modules_are_unique() -> None:
-    """Folders of tests are no packages: two modules of one name cannot be collected together."""
-    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
-    assert len(names) == len(set(names))

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import prometheus
 import pytest
 import typer
 import yaml
 
 from deploy.cli import make_app
 from ingest.runtime.settings import Settings
+from tests.deploy import prometheus
 
 GROUP = {"job": "histoire", "instance": "h:9464"}
 

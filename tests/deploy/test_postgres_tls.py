@@ -17,12 +17,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import conninfo
-from site_of_roles import MAKER, USERS, RoleSite, make_database, make_user, whole_path
 
 from deploy.broker.certificates import ensure_authority, ensure_server
 from ingest.runtime.console import Exit
 from ingest.runtime.postgres.account import Account, server_account
 from ingest.runtime.postgres.embedded import programs
+from tests.deploy.site_of_roles import MAKER, USERS, RoleSite, make_database, make_user, whole_path
 
 pytestmark = pytest.mark.system
 PASSWORD = "a password of {}, 'quoted' \\ and with spaces"

@@ -17,7 +17,6 @@ import pytest
 from eventsourcing.persistence import StoredEvent, Tracking
 from psycopg import conninfo, errors
 from pydantic import SecretStr
-from site_of_roles import MAKER, RoleSite, make_database, make_user, whole_path
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.library.recorder import HistoireRecorder
@@ -25,6 +24,7 @@ from ingest.eventstore.tables.rights import ROLES
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
 from ingest.runtime.settings import Settings
 from projections.all_projections import PROJECTIONS, remove_erased_from_projections
+from tests.deploy.site_of_roles import MAKER, RoleSite, make_database, make_user, whole_path
 
 pytestmark = pytest.mark.system
 FORBIDDEN = {

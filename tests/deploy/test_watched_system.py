@@ -7,13 +7,13 @@ import re
 import signal
 from collections.abc import Iterator
 
-import prometheus
 import pytest
-from test_dashboards import panels
-from watched_system import Prometheus, Watched, eventually, free_ports
 
 from deploy.grafana.__main__ import DASHBOARDS
 from ingest.runtime.postgres.embedded import stop_embedded
+from tests.deploy import prometheus
+from tests.deploy.test_dashboards import panels
+from tests.deploy.watched_system import Prometheus, Watched, eventually, free_ports
 
 pytestmark = pytest.mark.system
 SELECTOR = re.compile(r"\b((?:histoire_|process_)\w+|up)\b(\{[^}]*\})?")

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import prometheus
+
+from tests.deploy import prometheus
 
 INTERVAL_SECONDS = 3
 """More than a frozen process may keep the group's endpoint waiting."""

@@ -5,9 +5,19 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from feed_messages import ANNA, DR_A, DR_B, HOSPITAL, LAB, TRAITS, actor, ins, patient, provenance
-
 from schemas.policy.access_term import default_until
+from tests.ingest.feed_messages import (
+    ANNA,
+    DR_A,
+    DR_B,
+    HOSPITAL,
+    LAB,
+    TRAITS,
+    actor,
+    ins,
+    patient,
+    provenance,
+)
 
 SAID_AT: int = provenance()["occurredAt"]
 SIX_MONTHS = default_until(SAID_AT)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from feed_messages import PARTITIONS
-from ingest_site import Site
 from psycopg import conninfo
 from pydantic import SecretStr
 
 from ingest.eventstore import EventStore, migrate_store
 from ingest.feed import ensure_topics
 from ingest.runtime.settings import Settings
+from tests.ingest.feed_messages import PARTITIONS
+from tests.ingest.ingest_site import Site
 
 
 @pytest.fixture(scope="session")

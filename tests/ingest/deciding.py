@@ -6,14 +6,13 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from feed_messages import CONTEXT, feed_record, partition_for, unique_id
-
 from ingest.decide.decide import apply_decision, decide
 from ingest.eventstore.log.batch import RecordRef
 from ingest.facts.view import DocumentState, Event, Known
 from ingest.read.interpret import Interpreted, interpret
 from schemas.forms.stream_ids import document_stream
 from schemas.rules.table.rejections import Rejection
+from tests.ingest.feed_messages import CONTEXT, feed_record, partition_for, unique_id
 
 
 def author_hash(text: str) -> int:

@@ -8,9 +8,12 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
-import feed_messages as feed
 from hypothesis import strategies as st
-from naive_model import (
+
+from schemas.forms.identity import matricule_key
+from schemas.policy.may_do import Policy
+from tests.ingest import feed_messages as feed
+from tests.ingest.naive_model import (
     FLAGS,
     HIDDEN,
     HIDDEN_FROM_PARENTS,
@@ -28,9 +31,6 @@ from naive_model import (
     Shelve,
     Speaker,
 )
-
-from schemas.forms.identity import matricule_key
-from schemas.policy.may_do import Policy
 
 PERSONS = ("anna", "bruno", "clara")
 MINORS = frozenset({"clara"})

@@ -6,8 +6,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from feed_messages import CONTEXT, PARTITIONS, feed_record, key_of, partition_for
-
 from ingest.batch.write import BatchWriter, Written
 from ingest.consume.consumer import Consumer, Limits
 from ingest.consume.rejection_limit import RejectionLimit
@@ -32,6 +30,7 @@ from ingest.runtime.settings import Settings
 from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
 from schemas.feed.messages import FEED_TOPICS
+from tests.ingest.feed_messages import CONTEXT, PARTITIONS, feed_record, key_of, partition_for
 
 CLUSTER = "test"
 Message = tuple[str, dict[str, Any]]

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from feed_messages import SOFTWARE, actor, provenance
+from tests.ingest.feed_messages import SOFTWARE, actor, provenance
 
 OPERATOR = "1.2.250.1.71.4.2.2^1999999999"
 COMPANY = "1.2.250.1.71.4.2.2^1990000001"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from access_given import SAID_AT, access_message, doctor
-from deciding import World
-from feed_messages import ANNA, BRUNO, DR_A, DR_B, HOSPITAL, LAB, record_message
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_site import Site
+
+from tests.ingest.access_given import SAID_AT, access_message, doctor
+from tests.ingest.deciding import World
+from tests.ingest.feed_messages import ANNA, BRUNO, DR_A, DR_B, HOSPITAL, LAB, record_message
+from tests.ingest.ingest_site import Site
 
 Message = tuple[str, dict[str, Any]]
 

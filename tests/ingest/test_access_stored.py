@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from access_given import CHILD, DR_B, SAID_AT, access_message, doctor, representative
-from feed_messages import BRUNO, HOSPITAL, deposit, mask, record_message
-from ingest_site import Site, answers
-
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import AppendBatch, Appended
 from ingest.facts.view import record_of_head
 from schemas.events import RecordFlags
 from schemas.forms.stream_ids import record_stream
+from tests.ingest.access_given import CHILD, DR_B, SAID_AT, access_message, doctor, representative
+from tests.ingest.feed_messages import BRUNO, HOSPITAL, deposit, mask, record_message
+from tests.ingest.ingest_site import Site, answers
 
 
 def test_what_was_said_in_an_earlier_batch_counts(site: Site) -> None:

@@ -9,8 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from feed_messages import BRUNO, deposit, dicom, mask, operation, record_message, unique_id
-from ingest_site import Site
 
 from ingest.batch.retry import Retry, waiting
 from ingest.consume.startup import context_of, feed_facts
@@ -19,6 +17,16 @@ from ingest.feed import OutgoingRecord, open_publisher, topic_facts
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.upkeep.audit import balance_checks
 from ingest.upkeep.relay import Relay
+from tests.ingest.feed_messages import (
+    BRUNO,
+    deposit,
+    dicom,
+    mask,
+    operation,
+    record_message,
+    unique_id,
+)
+from tests.ingest.ingest_site import Site
 
 
 def failed(site: Site, *, at_end: bool = True) -> list[str]:

@@ -7,20 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
-from feed_messages import (
-    ANNA,
-    BRUNO,
-    CLARA,
-    CONTEXT,
-    deposit,
-    dicom,
-    mask,
-    operation,
-    record_message,
-    stranger,
-    unique_id,
-)
-from ingest_site import CLUSTER, Message, Site, answers
 
 from ingest.batch.write import BatchWriter, Contention
 from ingest.eventstore import EventStore, UnknownCommit
@@ -41,6 +27,20 @@ from ingest.runtime.lifecycle import SystemClock
 from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_SUBMITTED, DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
+from tests.ingest.feed_messages import (
+    ANNA,
+    BRUNO,
+    CLARA,
+    CONTEXT,
+    deposit,
+    dicom,
+    mask,
+    operation,
+    record_message,
+    stranger,
+    unique_id,
+)
+from tests.ingest.ingest_site import CLUSTER, Message, Site, answers
 
 
 def heads_are_folds(site: Site) -> None:

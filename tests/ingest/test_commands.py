@@ -16,8 +16,6 @@ from typing import Any
 import orjson
 import pytest
 import typer
-from feed_messages import ANNA, deposit, dicom, mask, unique_id
-from ingest_site import Site
 from pydantic import SecretStr
 from rich.console import Console
 from typer.testing import CliRunner, Result
@@ -27,6 +25,8 @@ from ingest.commands.dead_letters import table_of
 from ingest.commands.ingest import register
 from ingest.feed import OutgoingRecord
 from ingest.runtime.console import CommandError, Exit
+from tests.ingest.feed_messages import ANNA, deposit, dicom, mask, unique_id
+from tests.ingest.ingest_site import Site
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import itertools
 from typing import Any
 
 import pytest
-from deciding import World
-from feed_messages import (
+
+from schemas.events import DocumentStatus
+from schemas.forms.stream_ids import document_stream
+from tests.ingest.deciding import World
+from tests.ingest.feed_messages import (
     BRUNO,
     DR_A,
     KOS,
@@ -17,10 +20,7 @@ from feed_messages import (
     record_message,
     unique_id,
 )
-from ingest_site import Message, Site
-
-from schemas.events import DocumentStatus
-from schemas.forms.stream_ids import document_stream
+from tests.ingest.ingest_site import Message, Site
 
 SUBMITTED, DELETED, ARCHIVED = "document_submitted", "document_deleted", "document_archived"
 REPORT, IMAGES = 1, 2

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from feed_messages import CONTEXT, deposit, feed_record, partition_for
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from ingest.feed import FeedRecord
 from ingest.read.confluent import ConfluentHeaders, registry_fetch
 from ingest.read.interpret import Interpreted, interpret
 from schemas.versions.catalogue import schema_catalogue
+from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, partition_for
 
 
 @dataclass

@@ -9,19 +9,6 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from feed_messages import (
-    ANNA,
-    BRUNO,
-    CONTEXT,
-    deposit,
-    dicom,
-    feed_record,
-    key_of,
-    mask,
-    record_message,
-    unique_id,
-)
-from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
 from ingest.batch.write import BatchWriter
@@ -53,6 +40,19 @@ from ingest.read.positions import (
 )
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
+from tests.ingest.feed_messages import (
+    ANNA,
+    BRUNO,
+    CONTEXT,
+    deposit,
+    dicom,
+    feed_record,
+    key_of,
+    mask,
+    record_message,
+    unique_id,
+)
+from tests.ingest.ingest_site import Site
 
 
 def garbage(count: int, key: bytes = b"k") -> list[OutgoingRecord]:

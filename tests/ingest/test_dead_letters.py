@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import psycopg
-from feed_messages import BRUNO, CONTEXT, deposit, mask, record_message, unique_id
-from ingest_site import Site
 
 from ingest.batch.outcomes import answer_of
 from ingest.batch.retry import Retry, of_schemas_known_now, waiting
@@ -18,6 +16,8 @@ from ingest.runtime.lifecycle import StopSignal, SystemClock
 from schemas.codec.messages import decode_event
 from schemas.rules.table.rejections import REJECTIONS
 from schemas.versions.catalogue import schema_catalogue
+from tests.ingest.feed_messages import BRUNO, CONTEXT, deposit, mask, record_message, unique_id
+from tests.ingest.ingest_site import Site
 
 
 def retry(site: Site, *letters: int) -> list[str]:

@@ -7,8 +7,10 @@ import itertools
 import uuid
 
 import pytest
-from deciding import World
-from feed_messages import (
+
+from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
+from tests.ingest.deciding import World
+from tests.ingest.feed_messages import (
     ANNA,
     BRUNO,
     DR_A,
@@ -27,8 +29,6 @@ from feed_messages import (
     stranger,
     unique_id,
 )
-
-from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
 
 SUBMITTED = "document_submitted"
 REPLACED = "document_replaced"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from access_given import (
+
+from schemas.policy.may_do import Policy
+from tests.ingest.access_given import (
     CHILD,
     SAID_AT,
     SIX_MONTHS,
@@ -12,8 +14,8 @@ from access_given import (
     machine,
     representative,
 )
-from deciding import World
-from feed_messages import (
+from tests.ingest.deciding import World
+from tests.ingest.feed_messages import (
     ANNA,
     BRUNO,
     DR_A,
@@ -26,8 +28,6 @@ from feed_messages import (
     patient,
     record_message,
 )
-
-from schemas.policy.may_do import Policy
 
 YEAR = 365 * 24 * 3600 * 1000
 SECRET = Policy(secret_access=True)

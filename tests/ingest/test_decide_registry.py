@@ -7,8 +7,17 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from deciding import World
-from feed_messages import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.decide.decide import decide
+from ingest.facts.registry import NO_ENTRY, Kind, RegistryEntry, entry_stream, evolve_entry
+from ingest.facts.view import Decision
+from ingest.read.interpret import Refused, interpret
+from schemas.forms.paris_days import begin_ms, day_exists, end_ms, last_day_of_years
+from schemas.rules.table.severities import Severities
+from tests.ingest.deciding import World
+from tests.ingest.feed_messages import (
     CONTEXT,
     HOSPITAL,
     actor,
@@ -19,9 +28,7 @@ from feed_messages import (
     partition_for,
     record_message,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from registry_messages import (
+from tests.ingest.registry_messages import (
     COMPANY,
     RECEIVED_DAY,
     SERVICE,
@@ -33,13 +40,6 @@ from registry_messages import (
     service,
     withdraw,
 )
-
-from ingest.decide.decide import decide
-from ingest.facts.registry import NO_ENTRY, Kind, RegistryEntry, entry_stream, evolve_entry
-from ingest.facts.view import Decision
-from ingest.read.interpret import Refused, interpret
-from schemas.forms.paris_days import begin_ms, day_exists, end_ms, last_day_of_years
-from schemas.rules.table.severities import Severities
 
 OTHER = "test-autre-logiciel"
 BYTES = bytes(128) + b"DICM"

@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from deciding import World, author_hash
-from feed_messages import ANNA, BRUNO, CONTEXT, OID, TRAITS, deposit, record_message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_site import Message, Site, answers
 
 from ingest.batch.outcomes import answer_of
 from ingest.batch.retry import Retry, waiting
@@ -24,6 +21,9 @@ from ingest.runtime.lifecycle import SystemClock
 from schemas.events import IDENTITY_DECLARED, RecordFlags
 from schemas.forms.identity import matricule_key
 from schemas.rules.table.severities import Severities
+from tests.ingest.deciding import World, author_hash
+from tests.ingest.feed_messages import ANNA, BRUNO, CONTEXT, OID, TRAITS, deposit, record_message
+from tests.ingest.ingest_site import Message, Site, answers
 
 OPENED, SUBMITTED = "record_opened", "document_submitted"
 DECLARED, REVOKED = "identity_declared", "identity_revoked"

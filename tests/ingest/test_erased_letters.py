@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from feed_messages import BRUNO, deposit, key_of, mask
-from ingest_site import Site
 
 from ingest.feed import OutgoingRecord
+from tests.ingest.feed_messages import BRUNO, deposit, key_of, mask
+from tests.ingest.ingest_site import Site
 
 
 def test_what_was_refused_before_the_person_was_known_is_found_by_his_key(site: Site) -> None:

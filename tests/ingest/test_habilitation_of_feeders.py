@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from feed_messages import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.read.interpret import Interpreted, Refused, interpret
+from schemas.policy.habilitation import COLUMNS, parse_matrix
+from schemas.rules.profession import profession_may_feed
+from tests.ingest.feed_messages import (
     ANNA,
     CONTEXT,
     OID,
@@ -19,12 +25,6 @@ from feed_messages import (
     patient,
     provenance,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
-from ingest.read.interpret import Interpreted, Refused, interpret
-from schemas.policy.habilitation import COLUMNS, parse_matrix
-from schemas.rules.profession import profession_may_feed
 
 MATRIX = parse_matrix(
     "\t".join(COLUMNS)

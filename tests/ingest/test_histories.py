@@ -12,39 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import feed_messages as feed
-from deciding import World, author_hash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_histories import (
-    IMAGED,
-    LINKED,
-    MASKS,
-    MINORS,
-    NUMBERS,
-    PERSONS,
-    Names,
-    cut,
-    fresh_names,
-    histories,
-    houses,
-    policy_of_house,
-    versions,
-)
-from ingest_site import CLUSTER, Site
-from naive_model import (
-    ARCHIVED,
-    CURRENT,
-    DELETED,
-    HIDDEN,
-    HIDDEN_FROM_PARENTS,
-    MASK,
-    Deposit,
-    House,
-    Message,
-    Naive,
-    OnRecord,
-)
 
 from ingest.basis.prefetch import Basis
 from ingest.batch.assemble import assemble
@@ -63,6 +32,37 @@ from schemas.events import DOCUMENT_REPLACED, DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_do import DEFAULT_POLICY, Policy
 from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
+from tests.ingest import feed_messages as feed
+from tests.ingest.deciding import World, author_hash
+from tests.ingest.ingest_histories import (
+    IMAGED,
+    LINKED,
+    MASKS,
+    MINORS,
+    NUMBERS,
+    PERSONS,
+    Names,
+    cut,
+    fresh_names,
+    histories,
+    houses,
+    policy_of_house,
+    versions,
+)
+from tests.ingest.ingest_site import CLUSTER, Site
+from tests.ingest.naive_model import (
+    ARCHIVED,
+    CURRENT,
+    DELETED,
+    HIDDEN,
+    HIDDEN_FROM_PARENTS,
+    MASK,
+    Deposit,
+    House,
+    Message,
+    Naive,
+    OnRecord,
+)
 
 MANY = int(os.environ.get("HISTORIES_TIMES", "1"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

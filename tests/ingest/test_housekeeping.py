@@ -15,8 +15,6 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from feed_messages import deposit, dicom, feed_record, key_of, mask, partition_for
-from ingest_site import Message, Site
 from pydantic import SecretStr
 
 from deploy.cli import run
@@ -26,6 +24,8 @@ from ingest.runtime.console import Exit
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.upkeep.relay import Relay
 from ingest.upkeep.sweep import DAY, HOUR
+from tests.ingest.feed_messages import deposit, dicom, feed_record, key_of, mask, partition_for
+from tests.ingest.ingest_site import Message, Site
 
 OLD_MS = int((time.time() - 40 * DAY) * 1000)
 Commands = Callable[..., list[dict[str, Any]]]

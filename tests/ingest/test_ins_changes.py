@@ -14,7 +14,19 @@ from typing import Any
 
 import psycopg
 import pytest
-from feed_messages import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.read.interpret import Interpreted, Refused, interpret
+from ingest.runtime.lifecycle import StopSignal
+from ingest.runtime.postgres.database import connect, store_dsn
+from projections import migrate_projections
+from projections.live.loop import ProjectionLoop
+from projections.timeline.live import Timeline
+from projections.timeline.query import timeline_of
+from schemas.forms.identity import INS_NIA, INS_NIR, accepted_oids, ins_key, matricule_key
+from schemas.policy.may_see import Reader, ReaderKind
+from tests.ingest.feed_messages import (
     ANNA,
     BRUNO,
     CLARA,
@@ -27,19 +39,7 @@ from feed_messages import (
     record_message,
     unique_id,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from ingest_site import Message, Site
-
-from ingest.read.interpret import Interpreted, Refused, interpret
-from ingest.runtime.lifecycle import StopSignal
-from ingest.runtime.postgres.database import connect, store_dsn
-from projections import migrate_projections
-from projections.live.loop import ProjectionLoop
-from projections.timeline.live import Timeline
-from projections.timeline.query import timeline_of
-from schemas.forms.identity import INS_NIA, INS_NIR, accepted_oids, ins_key, matricule_key
-from schemas.policy.may_see import Reader, ReaderKind
+from tests.ingest.ingest_site import Message, Site
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 PATIENT = Reader(ReaderKind.PATIENT)

@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from feed_messages import (
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ingest.feed import FeedRecord, Partition
+from ingest.read.interpret import Interpreted, Refused, interpret
+from schemas.codec.messages import decode_event, encode
+from schemas.forms.stream_ids import document_stream
+from schemas.forms.texts import software_id_is_fit
+from schemas.rules.table.rejections import REJECTIONS
+from tests.ingest.feed_messages import (
     ANNA,
     BRUNO,
     CONTEXT,
@@ -26,15 +35,6 @@ from feed_messages import (
     record_message,
     unique_id,
 )
-from hypothesis import example, given
-from hypothesis import strategies as st
-
-from ingest.feed import FeedRecord, Partition
-from ingest.read.interpret import Interpreted, Refused, interpret
-from schemas.codec.messages import decode_event, encode
-from schemas.forms.stream_ids import document_stream
-from schemas.forms.texts import software_id_is_fit
-from schemas.rules.table.rejections import REJECTIONS
 
 Message = tuple[str, dict[str, Any]]
 

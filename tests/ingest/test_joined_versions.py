@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from deciding import World
-from feed_messages import (
+from ingest.facts.view import DocumentState
+from schemas.events import DocumentFlags, DocumentStatus
+from schemas.forms.stream_ids import document_stream
+from tests.ingest.deciding import World
+from tests.ingest.feed_messages import (
     BRUNO,
     CLARA,
     deposit,
@@ -16,11 +19,7 @@ from feed_messages import (
     stranger,
     unique_id,
 )
-from ingest_site import Site, answers
-
-from ingest.facts.view import DocumentState
-from schemas.events import DocumentFlags, DocumentStatus
-from schemas.forms.stream_ids import document_stream
+from tests.ingest.ingest_site import Site, answers
 
 SUBMITTED, REPLACED = "document_submitted", "document_replaced"
 CHANGED, LINKED = "document_visibility_changed", "record_linked"

@@ -7,15 +7,15 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from feed_messages import deposit, mask, operation, patient, stranger, unique_id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_site import Site
-from test_batch import heads_are_folds
 
 from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.identity import matricule_key
 from schemas.forms.stream_ids import document_stream
+from tests.ingest.feed_messages import deposit, mask, operation, patient, stranger, unique_id
+from tests.ingest.ingest_site import Site
+from tests.ingest.test_batch import heads_are_folds
 
 Message = tuple[str, dict[str, Any]]
 DOCUMENTS = 4

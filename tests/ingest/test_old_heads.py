@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from access_given import doctor
-from feed_messages import ANNA, deposit, patient, record_message
-from ingest_site import Site
 
 from schemas.events import RecordFlags
+from tests.ingest.access_given import doctor
+from tests.ingest.feed_messages import ANNA, deposit, patient, record_message
+from tests.ingest.ingest_site import Site
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from feed_messages import CONTEXT, deposit, feed_record, partition_for
-
 from ingest.batch.outcomes import outcome_of
 from ingest.feed import FeedRecord, PolledPartition
 from ingest.read.arrivals import Answer, Arrival, read_partition
 from schemas.feed.outcomes import ACCEPTED
+from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, partition_for
 
 
 def decided(record: FeedRecord) -> Arrival:

@@ -6,8 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from deciding import World, author_hash
-from feed_messages import (
+
+from ingest.batch.write import BatchWriter
+from ingest.consume.startup import policy_of
+from ingest.facts.view import Known
+from ingest.read.patience import at_once
+from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.settings import Settings
+from schemas.policy.may_do import DEFAULT_POLICY, Policy
+from tests.ingest.deciding import World, author_hash
+from tests.ingest.feed_messages import (
     ANNA,
     CONTEXT,
     DR_A,
@@ -23,15 +31,7 @@ from feed_messages import (
     stranger,
     unique_id,
 )
-from ingest_site import Site, answers
-
-from ingest.batch.write import BatchWriter
-from ingest.consume.startup import policy_of
-from ingest.facts.view import Known
-from ingest.read.patience import at_once
-from ingest.runtime.lifecycle import SystemClock
-from ingest.runtime.settings import Settings
-from schemas.policy.may_do import DEFAULT_POLICY, Policy
+from tests.ingest.ingest_site import Site, answers
 
 AUTHOR_ONLY = Policy(organisation_replaces=False)
 ACTORS = {

@@ -10,10 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from feed_messages import OID, deposit, feed_record, ins, key_of, mask, patient, record_message
-from ingest_site import Site
 from prometheus_client import CollectorRegistry, generate_latest
-from test_interpret import cda
 
 from ingest.commands.dead_letters import described
 from ingest.consume.metrics import IngestionMetrics
@@ -22,6 +19,18 @@ from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.metrics import Metrics
 from ingest.upkeep.relay import Relay
+from tests.ingest.feed_messages import (
+    OID,
+    deposit,
+    feed_record,
+    ins,
+    key_of,
+    mask,
+    patient,
+    record_message,
+)
+from tests.ingest.ingest_site import Site
+from tests.ingest.test_interpret import cda
 
 MATRICULE = "270112B03304275"
 NAME = "QWERTZUIOPNAME"

@@ -7,14 +7,14 @@ from itertools import product
 from typing import Any, Final, NamedTuple
 
 import pytest
-from access_given import access_message, machine
-from deciding import World
-from feed_messages import deposit, mask, patient, record_message
 
 from ingest.decide.entitlement import ACCESS_MESSAGES
 from ingest.facts.view import RecordHead
 from schemas.events import RecordFlags
 from schemas.feed.messages import PATIENTS, TOPIC_OF
+from tests.ingest.access_given import access_message, machine
+from tests.ingest.deciding import World
+from tests.ingest.feed_messages import deposit, mask, patient, record_message
 
 Message = tuple[str, dict[str, Any]]
 CLOSURES: Final = ("", "ASKED", "DEATH", "IDENTITY_ERROR")

@@ -6,23 +6,8 @@ import random
 
 import psycopg
 import pytest
-from catalogue import Catalogue, write_to
-from deciding import World
 from eventsourcing.persistence import IntegrityError
-from feed_messages import CONTEXT, SOFTWARE, deposit, feed_record, partition_for
-from ingest_site import Site, answers
 from prometheus_client import CollectorRegistry
-from registry_messages import (
-    COMPANY,
-    SERVICE,
-    Message,
-    certify,
-    evaluate,
-    moment,
-    reference,
-    service,
-    withdraw,
-)
 
 from ingest.basis.prefetch import BasisReader
 from ingest.batch.assemble import assemble
@@ -38,6 +23,21 @@ from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.upkeep.audit import balance_checks
 from ingest.upkeep.registry_listing import RegistryListing
+from tests.ingest.catalogue import Catalogue, write_to
+from tests.ingest.deciding import World
+from tests.ingest.feed_messages import CONTEXT, SOFTWARE, deposit, feed_record, partition_for
+from tests.ingest.ingest_site import Site, answers
+from tests.ingest.registry_messages import (
+    COMPANY,
+    SERVICE,
+    Message,
+    certify,
+    evaluate,
+    moment,
+    reference,
+    service,
+    withdraw,
+)
 
 OTHER = "test-autre-logiciel"
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from feed_messages import SOFTWARE, deposit, mask
-from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
 from ingest.eventstore import EventStore
@@ -17,6 +15,8 @@ from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.upkeep.relay import Relay, RelayRefused
 from schemas.codec.messages import Decoded, decode
+from tests.ingest.feed_messages import SOFTWARE, deposit, mask
+from tests.ingest.ingest_site import Site
 
 
 def outcomes(site: Site) -> list[FeedRecord]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from feed_messages import CONTEXT, deposit, feed_record, partition_for
 from prometheus_client import CollectorRegistry
 
 from ingest.consume.freshness import SourceFreshness
 from ingest.feed import Partition, PolledPartition
 from ingest.read.arrivals import ReadPartition, read_partition
 from ingest.runtime.metrics import Metrics
+from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, partition_for
 
 
 class Hand:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from access_given import access_message
-from feed_messages import ANNA, BRUNO, CLARA, deposit, record_message, unique_id
-from ingest_site import Message, Site, answers
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import AppendBatch, Appended
 from ingest.read.arrivals import ReadPartition
+from tests.ingest.access_given import access_message
+from tests.ingest.feed_messages import ANNA, BRUNO, CLARA, deposit, record_message, unique_id
+from tests.ingest.ingest_site import Message, Site, answers
 
 
 class Raced(EventStore):

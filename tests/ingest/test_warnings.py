@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from fastavro import schemaless_writer
-from feed_messages import CONTEXT, deposit, feed_record, mask, partition_for
-from ingest_site import Site
 from prometheus_client import CollectorRegistry
 
 from ingest.batch.outcome_bytes import encode_outcomes
@@ -26,6 +24,8 @@ from schemas.codec.messages import MARKER, decode_event
 from schemas.rules.table.rejections import REJECTIONS, Rejection
 from schemas.rules.table.severities import Severities
 from schemas.versions.catalogue import schema_catalogue
+from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, mask, partition_for
+from tests.ingest.ingest_site import Site
 
 RESTRICTED: dict[str, Any] = {"confidentialityCode": "R"}
 """Breaks MET-18, whose severity may be changed, and nothing else."""

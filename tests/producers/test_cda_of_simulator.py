@@ -7,9 +7,7 @@ from hashlib import sha1, sha256
 from pathlib import Path
 
 import pytest
-from cda_rules import NAMESPACES, broken, out_of_order
 from lxml import etree
-from samples_of_plan import documents_of, planned, planned_by_others, run_of, run_of_others
 
 from producers.cda.deposit import Flags
 from producers.cda.deposit import metadata as metadata_of_file
@@ -18,6 +16,14 @@ from producers.simulator.content.metadata import document_metadata
 from producers.simulator.plan.planned import PlannedDocument
 from schemas.cda import CdaDocument, read_cda
 from schemas.feed.messages import Document
+from tests.producers.cda_rules import NAMESPACES, broken, out_of_order
+from tests.producers.samples_of_plan import (
+    documents_of,
+    planned,
+    planned_by_others,
+    run_of,
+    run_of_others,
+)
 
 SEED = 7
 _COMPULSORY = (

@@ -11,11 +11,9 @@ from typing import Any
 import orjson
 import pytest
 import typer
-from check_schemas import schematron_in, xsd_in
 from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from samples_of_plan import documents_of, planned
 from typer.testing import CliRunner
 
 from ingest.runtime.console import CommandError, Exit
@@ -27,6 +25,8 @@ from producers.simulator.plan.planned import PlannedDocument
 from schemas.policy.habilitation import COLUMNS
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
 from schemas.valuesets import SUBJECT_ROLES
+from tests.producers.check_schemas import schematron_in, xsd_in
+from tests.producers.samples_of_plan import documents_of, planned
 
 SEED = 7
 MATRICULE_OF_NOBODY = b"279035121518988"

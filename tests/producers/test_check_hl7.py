@@ -7,10 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hl7_messages import Written
 from hypothesis import given
 from hypothesis import strategies as st
-from samples_of_plan import documents_of, planned
 
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
@@ -18,6 +16,8 @@ from producers.check.finding import FileReport
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
+from tests.producers.hl7_messages import Written
+from tests.producers.samples_of_plan import documents_of, planned
 
 CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_790_000_000.0))
 SAMPLES = Path(__file__).parents[3] / "shared" / "hl7v2"

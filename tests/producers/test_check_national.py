@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from samples_of_plan import documents_of, planned, planned_by_others
 
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.check.finding import Finding
 from producers.simulator.cda.document import CdaWriter
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
+from tests.producers.samples_of_plan import documents_of, planned, planned_by_others
 
 SEED = 7
 EACH = 150

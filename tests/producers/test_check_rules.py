@@ -10,7 +10,6 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples_of_plan import documents_of, planned
 
 from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.read.interpret import Refused, interpret
@@ -32,6 +31,7 @@ from schemas.forms.identity import Environment, accepted_oids
 from schemas.rules.table.rejections import RULES_PAGE
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
 from schemas.versions.catalogue import schema_catalogue
+from tests.producers.samples_of_plan import documents_of, planned
 
 CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
 JUDGE = Judge("test", AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from check_schemas import (
+from lxml import etree
+
+from producers.check.finding import Finding
+from producers.check.schematron.files import SchematronError
+from producers.check.schematron.transform import Saxon
+from producers.check.schematron.xml_schema import XmlSchema, XsdError
+from producers.simulator.cda.document import CdaWriter
+from schemas.cda.elements import Element
+from tests.producers.check_schemas import (
     LENGTH,
     MAIN,
     NAMESPACE,
@@ -14,15 +22,7 @@ from check_schemas import (
     write,
     xsd_in,
 )
-from lxml import etree
-from samples_of_plan import documents_of, planned
-
-from producers.check.finding import Finding
-from producers.check.schematron.files import SchematronError
-from producers.check.schematron.transform import Saxon
-from producers.check.schematron.xml_schema import XmlSchema, XsdError
-from producers.simulator.cda.document import CdaWriter
-from schemas.cda.elements import Element
+from tests.producers.samples_of_plan import documents_of, planned
 
 BODY = b"""<?xml version="1.0"?>
 <ClinicalDocument xmlns="urn:hl7-org:v3">

@@ -363,10 +363,10 @@ SUBMIT = """
 import sys
 from pathlib import Path
 from pydantic import SecretStr
-sys.path.insert(0, {tests!r})
-from test_document_publisher import archive
+sys.path.insert(0, {root!r})
+from tests.producers.test_document_publisher import archive
 from ingest.runtime.settings import Settings
-from producers.publisher import DocumentPublisher
+from producers.publish.publisher import DocumentPublisher
 settings = Settings(database_dsn=SecretStr({dsn!r}), topic_partitions=4)
 publisher = DocumentPublisher(settings, Path({queue!r}))
 n = 0
@@ -382,7 +382,7 @@ def test_kill_9_with_the_queue_half_sent_loses_nothing_and_keeps_ids_and_order(
     dsn = settings.database_dsn
     assert dsn is not None
     script = SUBMIT.format(
-        tests=str(Path(__file__).parent), dsn=dsn.get_secret_value(), queue=str(queue)
+        root=str(Path(__file__).parents[2]), dsn=dsn.get_secret_value(), queue=str(queue)
     )
     told: list[tuple[int, str]] = []
     for _ in range(2):

@@ -9,7 +9,6 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples_of_plan import run_of
 
 from producers.simulator.faults.rates import FAULTS, FaultError, parse_faults
 from producers.simulator.run.messages import Message
@@ -17,6 +16,7 @@ from producers.simulator.run.simulation import messages_of
 from schemas.codec.messages import CONTENT_BYTES_MAX, MESSAGE_BYTES_MAX, Decoded, decode
 from schemas.forms.identity import is_well_formed, key_is_valid
 from schemas.rules.table.rejections import REJECTIONS, Rejection
+from tests.producers.samples_of_plan import run_of
 
 
 @cache

@@ -22,8 +22,6 @@ from uuid import uuid4
 import orjson
 import pytest
 from hl7.mllp import open_hl7_connection
-from hl7_messages import Written, fields_of
-from samples_of_plan import documents_of, planned
 
 from deploy.broker.certificates import ensure_authority, ensure_server
 from ingest.runtime.lifecycle import SystemClock
@@ -34,6 +32,8 @@ from producers.send.files import Request
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
+from tests.producers.hl7_messages import Written, fields_of
+from tests.producers.samples_of_plan import documents_of, planned
 
 pytestmark = pytest.mark.timeout(120)
 

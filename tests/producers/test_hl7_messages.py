@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hl7_messages import ACTIONS, FLAGS, Written, fields_of
 from hypothesis import given
 from hypothesis import strategies as st
-from samples_of_plan import documents_of, planned
 
 from producers.cda.deposit import Refused
 from producers.hl7v2.acknowledgement import (
@@ -30,6 +28,8 @@ from schemas.cda import CdaDocument, read_cda
 from schemas.codec.messages import CONTENT_BYTES_MAX
 from schemas.forms.identity import Environment
 from schemas.rules.table.rejections import REJECTIONS
+from tests.producers.hl7_messages import ACTIONS, FLAGS, Written, fields_of
+from tests.producers.samples_of_plan import documents_of, planned
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "hl7v2"
 MESSAGE = Written("279035121518989", "11502-2", b"<x/>", unique_id="1.2.3", parent="1.2.2")

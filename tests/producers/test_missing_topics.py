@@ -8,13 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from pydantic import SecretStr
-from samples_of_plan import documents_of, planned
 
 from deploy.cli import run
 from ingest.feed import ensure_topics, topic_facts
 from ingest.runtime.console import Exit
 from ingest.runtime.settings import Settings
 from producers.simulator.cda.document import CdaWriter
+from tests.producers.samples_of_plan import documents_of, planned
 
 Commands = Callable[..., tuple[int, str]]
 

@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PrivateFormat,
 )
-from hl7_messages import Written, fields_of
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -33,6 +32,7 @@ from producers.hl7v2.listener import Door, MllpListener, tls_context
 from producers.hl7v2.sender import Hl7Sender
 from producers.publish.publisher import DocumentPublisher
 from producers.send.files import Request
+from tests.producers.hl7_messages import Written, fields_of
 
 pytestmark = pytest.mark.timeout(60)
 

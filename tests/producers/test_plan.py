@@ -12,7 +12,6 @@ from itertools import groupby, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples_of_plan import documents_of, planned, run_of
 
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.moments import literal, moment, zone_of
@@ -32,6 +31,7 @@ from producers.simulator.tables.tables import (
 )
 from schemas.codec.messages import encode
 from schemas.forms.identity import INS_NIR_TEST, key_is_valid
+from tests.producers.samples_of_plan import documents_of, planned, run_of
 
 _DIGEST = """
 import sys

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from samples_of_plan import run_of, run_of_others
 
 from ingest.feed import partition_of
 from ingest.feed.types import FeedRecord, Partition
@@ -18,6 +17,7 @@ from producers.simulator.run.simulation import messages_of
 from schemas.codec.messages import CONTENT_BYTES_MAX
 from schemas.feed.messages import FEED_TOPICS
 from schemas.forms.identity import accepted_oids
+from tests.producers.samples_of_plan import run_of, run_of_others
 
 PARTITIONS = 24
 CONTEXT = Context(accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX)

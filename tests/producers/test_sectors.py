@@ -6,9 +6,6 @@ from collections import Counter, defaultdict
 from hashlib import sha256
 from itertools import pairwise
 
-from dicom_reading import read_file
-from samples_of_plan import OTHERS, SECTORS, documents_of, planned_by_others, run_of, run_of_others
-
 from producers.simulator.content.content import ContentWriter, suffix_of
 from producers.simulator.content.metadata import document_metadata
 from producers.simulator.faults.rates import parse_faults
@@ -21,6 +18,15 @@ from producers.simulator.run.simulation import messages_of
 from producers.simulator.tables.tables import all_sectors, read_sector
 from schemas.codec.messages import encode
 from schemas.policy.may_do import ActorKind, actor_kind
+from tests.producers.dicom_reading import read_file
+from tests.producers.samples_of_plan import (
+    OTHERS,
+    SECTORS,
+    documents_of,
+    planned_by_others,
+    run_of,
+    run_of_others,
+)
 
 MADE = 2000
 FEED_OF_SEED_7 = "baec183e75090a5b10bb2fb3"

@@ -14,7 +14,6 @@ import orjson
 import pytest
 import typer
 from pydantic import SecretStr
-from samples_of_plan import documents_of, planned
 from typer.testing import CliRunner
 
 from ingest.feed import open_poller
@@ -29,6 +28,7 @@ from producers.publish.queues import open_document_publisher
 from producers.send.files import FileSender, Request, Sending, send_files
 from producers.simulator.cda.document import CdaWriter
 from schemas.codec.messages import CONTENT_BYTES_MAX, Decoded, decode
+from tests.producers.samples_of_plan import documents_of, planned
 
 SEED = 7
 SAMPLES = Path(__file__).parents[3] / "shared" / "cda"

@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from samples_of_plan import documents_of, planned
 
 from deploy.cli import run
 from ingest.feed import ensure_topics
@@ -23,6 +22,7 @@ from ingest.runtime.settings import Settings
 from producers.publish.queues import open_document_publisher
 from producers.send.files import FileSender, Request
 from producers.simulator.cda.document import CdaWriter
+from tests.producers.samples_of_plan import documents_of, planned
 
 SEED = 7
 AWAY = "host=127.0.0.1 port=1 dbname=none connect_timeout=1"

@@ -19,7 +19,6 @@ import psycopg
 import pytest
 import typer
 from pydantic import SecretStr
-from samples_of_plan import documents_of, planned, run_of
 from typer.testing import CliRunner
 
 from ingest.feed import (
@@ -42,6 +41,7 @@ from producers.simulator.run.pacing import FullSpeed
 from producers.simulator.run.simulation import Sender, messages_of, write_documents
 from producers.simulator.tables.tables import all_sectors
 from schemas.codec.messages import Decoded, decode
+from tests.producers.samples_of_plan import documents_of, planned, run_of
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

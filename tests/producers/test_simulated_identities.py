@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from samples_of_plan import planned, planned_by_others, run_of, run_of_others
 
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
@@ -15,6 +14,7 @@ from schemas.codec.messages import Decoded, decode
 from schemas.forms.identity import INS_NIR_TEST, is_well_formed, key_is_valid
 from schemas.rules.identity import traits_right
 from schemas.rules.of_messages import SOFT_RULES_OF
+from tests.producers.samples_of_plan import planned, planned_by_others, run_of, run_of_others
 
 INS_OID = re.compile(rb"1\.2\.250\.1\.213\.1\.4\.(\d+)(?![\d.])")
 

@@ -11,9 +11,8 @@ import time
 import tracemalloc
 from pathlib import Path
 
-from test_codec import deposit
-
 from schemas.codec.messages import Decoded, decode, encode
+from tests.schemas.test_codec import deposit
 
 MIB = 1 << 20
 ROOM = 64 * MIB

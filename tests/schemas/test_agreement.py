@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from deposited import ANNA, DOCTOR, author, cda, findings, refusal, with_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from schemas.cda import CdaDocument, read_cda
 from schemas.cda.identification import Identification, read_identification
 from schemas.rules.of_messages import content_right
 from schemas.rules.table.rejections import REJECTIONS
+from tests.schemas.deposited import ANNA, DOCTOR, author, cda, findings, refusal, with_bytes
 
 N1: dict[str, Any] = {
     "template": "1.3.6.1.4.1.19376.1.2.20",

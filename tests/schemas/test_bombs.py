@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 MILLISECONDS_MAX = 50
 MIB_MAX = 64
 
@@ -16,9 +16,9 @@ MIB_MAX = 64
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, str(HERE / "bombs.py")],
-        cwd=HERE.parent.parent,
-        env={"PYTHONPATH": f"{HERE.parent.parent}:{HERE}"},
+        [sys.executable, "-m", "tests.schemas.bombs"],
+        cwd=ROOT,
+        env={},
         capture_output=True,
         text=True,
         timeout=120,

@@ -6,7 +6,6 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from avro_strategies import bounded_schemas, damaged, datums
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from schemas.codec.avro_types import RecordType, tree_of
 from schemas.codec.canonical import UNLIMITED, Unreadable, read, reader_of
 from schemas.codec.encoding import flaw_of
 from schemas.versions.catalogue import schema_catalogue
+from tests.schemas.avro_strategies import bounded_schemas, damaged, datums
 
 _REFUSALS = (EOFError, IndexError, OverflowError, UnicodeDecodeError, ValueError, struct.error)
 SLOW_TO_DRAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from avro_strategies import damaged, datums
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from schemas.codec.messages import (
 )
 from schemas.rules.table.rejections import Rejection
 from schemas.versions.catalogue import schema_catalogue
+from tests.schemas.avro_strategies import damaged, datums
 
 NAMES = sorted({schema.name for schema in schema_catalogue().all()})
 FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])

@@ -20,12 +20,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
-from test_codec import datums_of
 
 import schemas
 from ingest.feed.partitioning import partition_of
 from schemas.codec.messages import Decoded, decode, encode
 from schemas.versions.catalogue import schema_catalogue
+from tests.schemas.test_codec import datums_of
 
 pytestmark = pytest.mark.java
 

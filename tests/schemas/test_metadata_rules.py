@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from deposited import deposit, refusal, remarks
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import valuesets
 from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF
+from tests.schemas.deposited import deposit, refusal, remarks
 
 
 def test_the_deposit_of_these_tests_breaks_no_rule() -> None:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from deposited import deposit, refusal, remarks, traits
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.rules.document.plausibility import SOFT_RULES_OF_TIMES
 from schemas.rules.table.rejections import REJECTIONS
+from tests.schemas.deposited import deposit, refusal, remarks, traits
 
 SENT = datetime(2024, 1, 4, 20, 26, tzinfo=UTC)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from deposited import KOS, SIGNATURE, deposit, findings, refusal, remarks, with_bytes
+
+from tests.schemas.deposited import KOS, SIGNATURE, deposit, findings, refusal, remarks, with_bytes
 
 XMLDSIG = (
     b'<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo/></ds:Signature>'

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
-from evidence import Evidence, Seen
-from planted import CRASHED
-from processes import ROOT, Ended, Installation
+
+from tests.system.evidence import Evidence, Seen
+from tests.system.planted import CRASHED
+from tests.system.processes import ROOT, Ended, Installation
 
 
 class Terminal:
@@ -56,7 +57,7 @@ def terminal(installation: Installation, *planted: str) -> Iterator[Terminal]:
     with (
         log.open("ab") as errors,
         subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("command_server.py")), *planted],
+            [sys.executable, "-m", "tests.system.command_server", *planted],
             cwd=ROOT,
             env={**installation.environ(), "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from planting import apart, module
+from tests.system.planting import apart, module
 
 
 def positions_first() -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
-from planting import apart, module
+from tests.system.planting import apart, module
 
 
 def checkpoint_first() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import cached_property
 
-from evidence import Answered, Evidence, Fed, Letter, Place, Stored
-from reference import Decided, Reference, stream_of
+from tests.system.evidence import Answered, Evidence, Fed, Letter, Place, Stored
+from tests.system.reference import Decided, Reference, stream_of
 
 
 class Case:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from case import Case
-from evidence import Answered, Evidence, Fed, Place, Sent, Stored
-from reference import act_day, act_moment, stream_of
+from tests.system.case import Case
+from tests.system.evidence import Answered, Evidence, Fed, Place, Sent, Stored
+from tests.system.reference import act_day, act_moment, stream_of
 
 STATUSES: Final = ("ACCEPTED", "DUPLICATE", "UNCHANGED", "REJECTED")
 NO_FLAGS: Final[frozenset[str]] = frozenset()

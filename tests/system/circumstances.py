@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
-from planting import module
+from tests.system.planting import module
 
 
 def a_zombie() -> None:

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 import orjson
 import typer
-from planted import plant_others, plant_points
+
+from tests.system.planted import plant_others, plant_points
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

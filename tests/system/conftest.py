@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-import fault_report
-import own_services
-import planted_report
 import pytest
-from feed_reading import EmbeddedFeed, KafkaFeed
-from processes import installed
-from system_under_load import SMALL, System, migrated
+
+from tests.system import fault_report, own_services, planted_report
+from tests.system.feed_reading import EmbeddedFeed, KafkaFeed
+from tests.system.processes import installed
+from tests.system.system_under_load import SMALL, System, migrated
 
 SEEDS: Final[tuple[int, ...]] = ()
 """Seeds of runs that failed once; each is run again for ever, beside a new one."""

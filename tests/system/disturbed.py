@@ -98,7 +98,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
 
 def program(*faults: str) -> tuple[str, ...]:
     """What stands before the arguments of a command."""
-    return (sys.executable, str(Path(__file__)), *faults, "--")
+    return (sys.executable, "-m", "tests.system.disturbed", *faults, "--")
 
 
 def main(arguments: list[str]) -> int:
@@ -113,5 +113,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, os.getcwd())
     sys.exit(main(sys.argv[1:]))

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from checker import Finding, check
-from evidence import Evidence, Place, Sent
-from processes import Running, wait_until
-from system_under_load import Member, System, examine
 
 from ingest.runtime.console import Exit
+from tests.system.checker import Finding, check
+from tests.system.evidence import Evidence, Place, Sent
+from tests.system.processes import Running, wait_until
+from tests.system.system_under_load import Member, System, examine
 
 told = logging.getLogger("system")
 

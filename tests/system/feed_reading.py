@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 import psycopg
-from avro_folder import AvroFolder, submitted_sha256
-from evidence import Answered, Fed, Notified, Place
+
+from tests.system.avro_folder import AvroFolder, submitted_sha256
+from tests.system.evidence import Answered, Fed, Notified, Place
 
 FEED: Final = ("documents", "patients", "registry")
 ANSWERS: Final = ("outcomes", "notifications")

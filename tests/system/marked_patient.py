@@ -13,7 +13,7 @@ from hashlib import sha1, sha256
 from typing import Any, Final
 from uuid import uuid4
 
-from avro_folder import AvroFolder
+from tests.system.avro_folder import AvroFolder
 
 OID: Final = "1.2.250.1.213.1.4.10"
 BODY: Final = "2770799987996"

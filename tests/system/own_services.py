@@ -15,14 +15,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from fault_trial import Trial
-from feed_reading import EmbeddedFeed, KafkaFeed
-from processes import installed, wait_until
 from psycopg import conninfo
-from system_under_load import SMALL, System, migrated
 
 from deploy.broker import BrokerHandle, start_broker, stop_broker
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
+from tests.system.fault_trial import Trial
+from tests.system.feed_reading import EmbeddedFeed, KafkaFeed
+from tests.system.processes import installed, wait_until
+from tests.system.system_under_load import SMALL, System, migrated
 
 
 @dataclass(slots=True)

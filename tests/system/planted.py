@@ -18,10 +18,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
-from circumstances import CIRCUMSTANCES
-from planted_bugs import BUGS
-
 from ingest.runtime.crash_points import CRASH_POINTS
+from tests.system.circumstances import CIRCUMSTANCES
+from tests.system.planted_bugs import BUGS
 
 CRASHED: Final = -signal.SIGKILL
 """Exit code of a process that met its crash point."""

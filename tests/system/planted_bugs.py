@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bugs_of_ingestion import (
+from tests.system.bugs_of_ingestion import (
     contents_unwritten,
     copies_applied,
     deposits_repeated,
@@ -27,7 +27,7 @@ from bugs_of_ingestion import (
     rejected_passed_over,
     unknown_retried,
 )
-from bugs_of_projections import (
+from tests.system.bugs_of_projections import (
     checkpoint_first,
     counted_twice,
     digits_sorted,

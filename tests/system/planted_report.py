@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from planted import POINTS
+
+from tests.system.planted import POINTS
 
 FEEDS: Final = ("embedded", "kafka")
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 from zoneinfo import ZoneInfo
 
-from evidence import Fed, Seen
+from tests.system.evidence import Fed, Seen
 
 PARIS: Final = ZoneInfo("Europe/Paris")
 TECHNICAL: Final = frozenset({"E1762", "IMG-KOS"})

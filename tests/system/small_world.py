@@ -6,8 +6,19 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from evidence import Answered, Counted, Evidence, Fed, Letter, Notified, Place, Seen, Sent, Stored
-from reference import stream_of
+from tests.system.evidence import (
+    Answered,
+    Counted,
+    Evidence,
+    Fed,
+    Letter,
+    Notified,
+    Place,
+    Seen,
+    Sent,
+    Stored,
+)
+from tests.system.reference import stream_of
 
 KEY = "1.2.250.1.213.1.4.10|279035121518989"
 D1, D2, D3, D4 = (f"1.2.250.1.999.{n}" for n in range(1, 5))

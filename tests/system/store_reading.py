@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from avro_folder import AvroFolder
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from evidence import Counted, Evidence, Letter, Place, Stored
+
+from tests.system.avro_folder import AvroFolder
+from tests.system.evidence import Counted, Evidence, Letter, Place, Stored
 
 _EVENTS: Final = """
 select e.position, e.record, e.stream, e.version, n.name, e.message_id, e.state

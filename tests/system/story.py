@@ -15,12 +15,12 @@ from unittest.mock import patch
 from uuid import UUID, uuid5
 
 import orjson
-from avro_folder import AvroFolder
-from system_under_load import System
 
 from ingest.feed import open_publisher
 from ingest.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
 from ingest.runtime.settings import Settings
+from tests.system.avro_folder import AvroFolder
+from tests.system.system_under_load import System
 
 Judgements = list[tuple[str, str | None]]
 NAMES: Final = UUID("5b0fb8a6-0d0c-4b0e-9a52-3f7b3a1c9f10")

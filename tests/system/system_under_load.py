@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
-from answers import (
+
+from tests.system.answers import (
     ask_audit,
     ask_documents,
     ask_replay,
@@ -21,11 +22,11 @@ from answers import (
     scrape,
     terminal,
 )
-from avro_folder import AvroFolder
-from evidence import Evidence, read_ledgers
-from feed_reading import FEED, Feed, read_answers, read_fed
-from processes import Installation, Running, wait_until
-from store_reading import read_store
+from tests.system.avro_folder import AvroFolder
+from tests.system.evidence import Evidence, read_ledgers
+from tests.system.feed_reading import FEED, Feed, read_answers, read_fed
+from tests.system.processes import Installation, Running, wait_until
+from tests.system.store_reading import read_store
 
 told = logging.getLogger("system")
 WRITES: Final = {

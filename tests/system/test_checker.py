@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from checker import Finding, check
-from evidence import Answered, Counted, Evidence, Letter, Notified, Seen, Stored
-from reference import stream_of
-from small_world import D1, D2, D3, D4, KEY, message_id, place, sound
+
+from tests.system.checker import Finding, check
+from tests.system.evidence import Answered, Counted, Evidence, Letter, Notified, Seen, Stored
+from tests.system.reference import stream_of
+from tests.system.small_world import D1, D2, D3, D4, KEY, message_id, place, sound
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Damage = Callable[[Evidence], None]

@@ -14,12 +14,12 @@ from uuid import UUID
 import orjson
 import psycopg
 import pytest
-from avro_folder import AvroFolder
-from planted import POINTS, UNANSWERED
-from processes import ROOT
-from worlds import COMMANDS, World, embedded_world, kafka_world
 
 from ingest.runtime.crash_points import CRASH_POINTS
+from tests.system.avro_folder import AvroFolder
+from tests.system.planted import POINTS, UNANSWERED
+from tests.system.processes import ROOT
+from tests.system.worlds import COMMANDS, World, embedded_world, kafka_world
 
 pytestmark = pytest.mark.system
 

@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from checker import check
-from processes import Running
-from system_under_load import System, examine, free_port, freeze_round, kill_rounds, look_at_metrics
+
+from tests.system.checker import check
+from tests.system.processes import Running
+from tests.system.system_under_load import (
+    System,
+    examine,
+    free_port,
+    freeze_round,
+    kill_rounds,
+    look_at_metrics,
+)
 
 told = logging.getLogger("system")
 pytestmark = pytest.mark.system

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import orjson
 import pytest
-from evidence import Evidence
-from fault_trial import Trial
-from own_services import OwnBroker
 
 from ingest.feed.kafka.connection import admin_client
 from ingest.runtime.settings import Settings
+from tests.system.evidence import Evidence
+from tests.system.fault_trial import Trial
+from tests.system.own_services import OwnBroker
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.faults]
 

@@ -12,15 +12,15 @@ from typing import Final
 
 import psycopg
 import pytest
-from answers import scrape
-from commit_cutter import MOMENTS, cutting
-from fault_trial import Record, Trial
-from own_services import OwnPostgres
-from processes import wait_until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from system_under_load import System, free_port
 
 from ingest.runtime.postgres.embedded import programs
+from tests.system.answers import scrape
+from tests.system.commit_cutter import MOMENTS, cutting
+from tests.system.fault_trial import Record, Trial
+from tests.system.own_services import OwnPostgres
+from tests.system.processes import wait_until
+from tests.system.system_under_load import System, free_port
 
 pytestmark = pytest.mark.system
 

@@ -12,11 +12,12 @@ from typing import Final
 
 import psycopg
 import pytest
-from answers import scrape
-from disturbed import program
-from fault_trial import Record, Trial, logged
-from processes import wait_until
-from system_under_load import Member, System, free_port
+
+from tests.system.answers import scrape
+from tests.system.disturbed import program
+from tests.system.fault_trial import Record, Trial, logged
+from tests.system.processes import wait_until
+from tests.system.system_under_load import Member, System, free_port
 
 pytestmark = pytest.mark.system
 

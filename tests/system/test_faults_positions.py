@@ -11,19 +11,19 @@ from typing import Any, Final
 
 import psycopg
 import pytest
-from answers import Terminal, terminal
-from evidence import Evidence
-from fault_trial import Record, Trial, logged
-from feed_reading import FEED
-from own_services import OwnBroker
-from processes import wait_until
-from system_under_load import Member, System
-from test_faults_broker import settings_of
-from two_lives import Partition, two_lives
 
 from ingest.feed import ensure_topics
 from ingest.feed.kafka.connection import admin_client
 from ingest.runtime.console import Exit
+from tests.system.answers import Terminal, terminal
+from tests.system.evidence import Evidence
+from tests.system.fault_trial import Record, Trial, logged
+from tests.system.feed_reading import FEED
+from tests.system.own_services import OwnBroker
+from tests.system.processes import wait_until
+from tests.system.system_under_load import Member, System
+from tests.system.test_faults_broker import settings_of
+from tests.system.two_lives import Partition, two_lives
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka]
 

@@ -12,15 +12,15 @@ from typing import Any, Final
 
 import psycopg
 import pytest
-from answers import Terminal, scrape, terminal
-from avro_folder import AvroFolder
-from feed_reading import ANSWERS, FEED, EmbeddedFeed, Feed
-from marked_patient import KEY, SECRETS, acts, disguised, found_in, variations
-from processes import installed, wait_until
-from system_under_load import SMALL, System, free_port, migrated
 
 from ingest.feed import OutgoingRecord, open_publisher
 from ingest.runtime.settings import Settings
+from tests.system.answers import Terminal, scrape, terminal
+from tests.system.avro_folder import AvroFolder
+from tests.system.feed_reading import ANSWERS, FEED, EmbeddedFeed, Feed
+from tests.system.marked_patient import KEY, SECRETS, acts, disguised, found_in, variations
+from tests.system.processes import installed, wait_until
+from tests.system.system_under_load import SMALL, System, free_port, migrated
 
 pytestmark = pytest.mark.system
 

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import psycopg
 import pytest
-from checker import Finding
-from circumstances import CIRCUMSTANCES
-from planted_bugs import BUGS, LINKS, REPLAYED, REST, Bug
 from psycopg.conninfo import conninfo_to_dict
-from worlds import ALL, World, copy_of, embedded_world, kafka_world
+
+from tests.system.checker import Finding
+from tests.system.circumstances import CIRCUMSTANCES
+from tests.system.planted_bugs import BUGS, LINKS, REPLAYED, REST, Bug
+from tests.system.worlds import ALL, World, copy_of, embedded_world, kafka_world
 
 pytestmark = pytest.mark.system
 

@@ -10,8 +10,9 @@ from typing import Final
 
 import psycopg
 import pytest
-from checker import check
-from system_under_load import System, examine
+
+from tests.system.checker import check
+from tests.system.system_under_load import System, examine
 
 pytestmark = pytest.mark.system
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from evidence import Answered, Counted, Evidence, Fed, Letter, Place, Sent
+from tests.system.evidence import Answered, Counted, Evidence, Fed, Letter, Place, Sent
 
 FIRST: Final = -1000
 Partition = tuple[str, int]

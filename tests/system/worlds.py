@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from answers import Terminal, terminal
-from checker import Finding, check
-from feed_reading import EmbeddedFeed, KafkaFeed
-from planted import CRASHED, met
-from processes import installed
-from story import Storyteller
-from system_under_load import READERS, SMALL, System, examine, migrated
+from tests.system.answers import Terminal, terminal
+from tests.system.checker import Finding, check
+from tests.system.feed_reading import EmbeddedFeed, KafkaFeed
+from tests.system.planted import CRASHED, met
+from tests.system.processes import installed
+from tests.system.story import Storyteller
+from tests.system.system_under_load import READERS, SMALL, System, examine, migrated
 
 SEED: Final = 7
 LOAD: Final = "--documents 110 --patients 24 --rate 0"

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))
-
-from tests.ingest.conftest import installed, site  # fixtures
+from tests.ingest.conftest import installed, site
 
 __all__ = ["installed", "site"]

@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import feed_messages as feed
-from deciding import World
-
 from ingest.decide.decide import apply_decision, decide
 from ingest.eventstore.log.batch import RecordedEvent, RecordRef
 from ingest.read.interpret import Interpreted, interpret
@@ -26,6 +23,8 @@ from schemas.codec.messages import encode
 from schemas.events import SCHEMA_OF
 from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
 from schemas.rules.table.rejections import Rejection
+from tests.ingest import feed_messages as feed
+from tests.ingest.deciding import World
 
 Message = tuple[str, dict[str, Any]]
 START = datetime(2026, 1, 1, tzinfo=UTC)

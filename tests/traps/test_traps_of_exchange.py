@@ -12,22 +12,7 @@ from typing import Any, ClassVar
 
 import psycopg
 import pytest
-from feed_messages import (
-    CONTEXT,
-    DR_A,
-    KOS,
-    LAB,
-    TRAITS,
-    deposit,
-    dicom,
-    operation,
-    record_message,
-    unique_id,
-)
-from ingest_site import Site, answers
 from psycopg import conninfo
-from space import PATIENT, PROFESSIONAL, REPRESENTATIVE, Space
-from test_interpret import cda
 
 from ingest.batch.write import BatchWriter
 from ingest.eventstore.content.sealed import ContentErased
@@ -41,7 +26,22 @@ from schemas.events import DocumentStatus
 from schemas.policy.may_do import Policy
 from schemas.policy.may_see import Reader, ReaderKind
 from schemas.valuesets import CLASS_OF_TYPE, ENDS, FORMATS, type_label
+from tests.ingest.feed_messages import (
+    CONTEXT,
+    DR_A,
+    KOS,
+    LAB,
+    TRAITS,
+    deposit,
+    dicom,
+    operation,
+    record_message,
+    unique_id,
+)
+from tests.ingest.ingest_site import Site, answers
+from tests.ingest.test_interpret import cda
 from tests.projections.stores import project
+from tests.traps.space import PATIENT, PROFESSIONAL, REPRESENTATIVE, Space
 
 OTHER_FORMAT = "urn:ihe:pharm:dis:2010"
 CHILD = {**TRAITS, "birthDate": "20100615"}

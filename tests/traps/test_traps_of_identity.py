@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import feed_messages as feed
 import pytest
-from feed_messages import ANNA, BRUNO, OID, deposit, operation, record_message, unique_id
-from ingest_site import Site
-from space import PATIENT, START, Space
 
 from ingest.eventstore.keys.find_record import find_record
 from ingest.runtime.postgres.database import connect, store_dsn
@@ -19,7 +15,19 @@ from projections.timeline.query import timeline_of
 from schemas.cda import read_cda
 from schemas.cda.document import CdaDocument
 from schemas.forms.identity import INS_NIR, INS_NIR_DEMO, INS_NIR_TEST, accepted_oids
+from tests.ingest import feed_messages as feed
+from tests.ingest.feed_messages import (
+    ANNA,
+    BRUNO,
+    OID,
+    deposit,
+    operation,
+    record_message,
+    unique_id,
+)
+from tests.ingest.ingest_site import Site
 from tests.projections.stores import project
+from tests.traps.space import PATIENT, START, Space
 
 CORSICA = ("185052A00412356", "270112B03304275")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from feed_messages import deposit
-from space import Space
 
 from projections.timeline.query import day_of
 from schemas.forms.times import parse_time
+from tests.ingest.feed_messages import deposit
+from tests.traps.space import Space
 
 
 class TestTrap08:

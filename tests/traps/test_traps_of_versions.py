@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from feed_messages import (
+
+from ingest.eventstore.keys.find_record import find_record
+from ingest.runtime.postgres.database import connect, store_dsn
+from projections import migrate_projections
+from projections.timeline.display import as_json
+from projections.timeline.query import timeline_of
+from schemas.events import DocumentFlags, DocumentStatus
+from tests.ingest.feed_messages import (
     DR_A,
     DR_B,
     HOSPITAL,
@@ -16,16 +23,9 @@ from feed_messages import (
     stranger,
     unique_id,
 )
-from ingest_site import Site
-from space import AUTHOR, PATIENT, PROFESSIONAL, START, Message, Space
-
-from ingest.eventstore.keys.find_record import find_record
-from ingest.runtime.postgres.database import connect, store_dsn
-from projections import migrate_projections
-from projections.timeline.display import as_json
-from projections.timeline.query import timeline_of
-from schemas.events import DocumentFlags, DocumentStatus
+from tests.ingest.ingest_site import Site
 from tests.projections.stores import project
+from tests.traps.space import AUTHOR, PATIENT, PROFESSIONAL, START, Message, Space
 
 
 def hide(number: int, on: bool = True) -> Message:

@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import conninfo
-from store_batches import Place
 
 from ingest.eventstore import EventStore, migrate
+from tests.ingest.eventstore.store_batches import Place
 
 
 @pytest.fixture(scope="session")

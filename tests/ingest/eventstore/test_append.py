@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from store_batches import SOURCE, Batch, Place, advance, archived, letter, records, uids
 
 from ingest.eventstore import (
     AppendBatch,
@@ -22,6 +21,16 @@ from ingest.eventstore import (
 )
 from ingest.eventstore.log.encoded_batch import BatchRefused
 from schemas.forms.stream_ids import document_stream
+from tests.ingest.eventstore.store_batches import (
+    SOURCE,
+    Batch,
+    Place,
+    advance,
+    archived,
+    letter,
+    records,
+    uids,
+)
 
 ALL = 1_000_000
 

@@ -9,13 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from store_batches import Batch, Place, content_added, records, submitted
 
 from ingest.eventstore import EventStore, LostRace, NewContent
 from ingest.eventstore.content.homes import ContentHome, ObjectHome, open_home
 from ingest.eventstore.content.sealed import ContentDamaged, ContentMissing, ContentStore
 from ingest.eventstore.keys.key_ring import Keys
 from ingest.eventstore.keys.sealing import SealBroken, content_name
+from tests.ingest.eventstore.store_batches import Batch, Place, content_added, records, submitted
 
 DATA = b"%PDF-1.7 " + bytes(range(256)) * 50
 SHA = sha256(DATA).digest()

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from store_batches import Batch, Place, letter, records
 
 from ingest.eventstore import AppendBatch, EventStore, LostRace
 from ingest.eventstore.keys.master_key import read_master_key
 from schemas.forms.stream_ids import document_stream
+from tests.ingest.eventstore.store_batches import Batch, Place, letter, records
 
 TARGET = document_stream("1.2.3.1")
 

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from store_batches import Batch, Place, archived, letter, records
 
 from ingest.eventstore import AppendBatch, EventStore, KeyMissing, LostRace, NewContent
 from ingest.eventstore.content.sealed import ContentErased
@@ -21,6 +20,7 @@ from ingest.eventstore.keys.sealing import (
     seal,
     unseal,
 )
+from tests.ingest.eventstore.store_batches import Batch, Place, archived, letter, records
 
 KEY = bytes(range(32))
 places = st.one_of(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
-from store_batches import Batch, letter, records
 
 from ingest.eventstore import AppendBatch, DecidedLetter, EventStore, LostRace
 from ingest.eventstore.keys.sealing import SealBroken, letter_place, unseal
 from ingest.eventstore.tables.letters import LetterNotFound, seal_letters
+from tests.ingest.eventstore.store_batches import Batch, letter, records
 
 TARGET = bytes(range(16))
 

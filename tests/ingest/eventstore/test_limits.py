@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from store_batches import SOURCE, Batch, Place, letter, records
 
 from ingest.eventstore import AppendBatch, EventStore
 from ingest.eventstore.log.event_names import EventName
 from ingest.runtime.postgres.database import is_transient
+from tests.ingest.eventstore.store_batches import SOURCE, Batch, Place, letter, records
 
 IN_THE_WAY: dict[str, tuple[str, Callable[[EventStore], object]]] = {
     "a key made": (

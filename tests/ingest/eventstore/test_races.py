@@ -20,13 +20,21 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import conninfo
-from store_batches import SOURCE, Batch, Place, advance, letter, records, uids
 
 from ingest.eventstore import EventStore, Fenced, LostRace, RecordedEvent, UnknownCommit
 from ingest.eventstore.log.append import lock_writers
 from ingest.eventstore.log.event_names import EventName
 from ingest.runtime.postgres.database import connect, is_transient, transaction_timeouts
 from schemas.forms.stream_ids import document_stream
+from tests.ingest.eventstore.store_batches import (
+    SOURCE,
+    Batch,
+    Place,
+    advance,
+    letter,
+    records,
+    uids,
+)
 
 BATCHES = 25
 
@@ -136,7 +144,7 @@ def freeze_with_lock(child: subprocess.Popen[bytes], dsn: str) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from store_batches import Batch, Place, uids
+from tests.ingest.eventstore.store_batches import Batch, Place, uids
 place = Place(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
 with place.open(session_timeout=1.0) as store:
     for number in range(100_000):

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from store_batches import SOURCE, Batch, Place, linked, records, uids, unlinked
 
 from ingest.eventstore import AppendBatch, EventStore
 from ingest.eventstore.keys.identities import Identities
@@ -16,6 +15,15 @@ from ingest.eventstore.keys.master_key import read_master_key
 from ingest.eventstore.sessions import Session
 from ingest.eventstore.tables.positions import PositionMoved, TopicChanged
 from schemas.forms.stream_ids import document_stream
+from tests.ingest.eventstore.store_batches import (
+    SOURCE,
+    Batch,
+    Place,
+    linked,
+    records,
+    uids,
+    unlinked,
+)
 
 
 def test_pages_by_record_are_whole_complete_and_in_order(store: EventStore) -> None:

@@ -20,7 +20,6 @@ from eventsourcing.persistence import (
     Tracking,
 )
 from eventsourcing.projection import Projection, ProjectionRunner
-from store_batches import Batch, Place, records, submitted, uids
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.library.events import (
@@ -38,6 +37,7 @@ from ingest.eventstore.library.recorder import (
 )
 from schemas.events import SCHEMA_OF
 from schemas.forms.stream_ids import document_stream
+from tests.ingest.eventstore.store_batches import Batch, Place, records, submitted, uids
 
 # The library's cases import its AES cipher over pycryptodome, which we do not install; the same
 # class over the cryptography package stands in. None of the cases run here encrypts.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from feed_under_test import PARTITIONS, Feed, kafka_settings
 from pydantic import SecretStr
 
 from ingest.feed import ensure_topics
 from ingest.runtime.settings import Settings
+from tests.ingest.runtime.feed.feed_under_test import PARTITIONS, Feed, kafka_settings
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import pytest
-from feed_under_test import PARTITIONS, Answers, Feed, Positions, poll_until, record, wait_for
 
 from ingest.feed import (
     Acknowledgement,
@@ -24,6 +23,15 @@ from ingest.feed import (
     topic_facts,
 )
 from ingest.runtime.settings import Settings
+from tests.ingest.runtime.feed.feed_under_test import (
+    PARTITIONS,
+    Answers,
+    Feed,
+    Positions,
+    poll_until,
+    record,
+    wait_for,
+)
 
 MIB = 1024 * 1024
 

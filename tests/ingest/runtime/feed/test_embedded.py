@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from feed_under_test import Answers, Feed, Positions, poll_until, record, wait_for
 from pydantic import SecretStr
 
 from ingest.feed import (
@@ -18,6 +17,14 @@ from ingest.feed import (
 )
 from ingest.feed.embedded.retention import trim_log
 from ingest.runtime.settings import Settings
+from tests.ingest.runtime.feed.feed_under_test import (
+    Answers,
+    Feed,
+    Positions,
+    poll_until,
+    record,
+    wait_for,
+)
 
 HOUR_MS = 3_600_000
 MIB = 1024 * 1024

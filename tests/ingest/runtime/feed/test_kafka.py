@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from feed_under_test import Answers, Feed, Positions, kafka_settings, poll_until, record, wait_for
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import MessageSizeTooLargeError
@@ -33,6 +32,15 @@ from ingest.feed import (
 from ingest.feed.kafka.connection import admin_client
 from ingest.feed.kafka.publisher import KafkaPublisher
 from ingest.runtime.settings import Settings
+from tests.ingest.runtime.feed.feed_under_test import (
+    Answers,
+    Feed,
+    Positions,
+    kafka_settings,
+    poll_until,
+    record,
+    wait_for,
+)
 
 pytestmark = pytest.mark.kafka
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from feed_under_test import kafka_settings, wait_for
 from kafka import TopicPartition
 
 from ingest.feed import ensure_topics
@@ -13,6 +12,7 @@ from ingest.feed.kafka.connection import admin_client
 from ingest.feed.kafka.probe import KafkaProbe, LogEnds
 from ingest.feed.types import FeedUnavailable
 from ingest.runtime.settings import Settings
+from tests.ingest.runtime.feed.feed_under_test import kafka_settings, wait_for
 
 pytestmark = pytest.mark.kafka
 

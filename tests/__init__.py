@@ -1,0 +1,1 @@
+"""The tests, in rooms as the code is; what they share is imported by its full name."""

@@ -1,0 +1,1 @@
+"""Commands, alerts, dashboards, units and containers, and a broker with rights."""

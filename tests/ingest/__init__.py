@@ -1,0 +1,1 @@
+"""From the feed to the store: what is read, decided, kept and told."""

@@ -1,0 +1,1 @@
+"""The event store against a real PostgreSQL."""

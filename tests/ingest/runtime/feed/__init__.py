@@ -1,0 +1,1 @@
+"""One contract, and two feeds that keep it: PostgreSQL's and Kafka's."""

@@ -1,0 +1,1 @@
+"""What producers send: checked, simulated, converted, published."""

@@ -1,0 +1,1 @@
+"""What is made from the store: live, replayed, and asked."""

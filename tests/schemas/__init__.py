@@ -1,0 +1,1 @@
+"""The language: schemas, codec, rules, policy, forms."""

@@ -1,0 +1,1 @@
+"""Whole systems, killed and disturbed, and the checker that reads what they leave."""

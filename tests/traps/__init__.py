@@ -1,0 +1,1 @@
+"""One class for each trap of the domain (docs/domain/traps.md)."""
