@@ -11,8 +11,8 @@ The table of states and messages is in `ingest.decide.record`. Why it is as it i
   it: to a blocked professional, to break-glass or regulation that the person opposed beforehand
   (SPEC h.3), to a secret connection unless the installation has the function and the person is
   known to be a minor at that moment (SPEC h.3). A refused attempt may be traced in any case.
-- A record that has no event has nothing to consult: `record_unknown`. Documents are read after they
-  are stored, so no order between topics matters here.
+- A record that has no event has nothing to consult: `record_unknown`. It passes once a document has
+  come, since documents are on another topic (decision 0002).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -15,8 +15,9 @@ import pytest
 
 from schemas import rules
 from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF
-from schemas.rules.table.page import FAMILIES, family_of, in_order, page
+from schemas.rules.table.page import FAMILIES, family_of, in_order, linked, page
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE, RejectionRule
+from schemas.rules.table.sources import citations, headings
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("schemas", "ingest", "projections", "producers", "deploy")
@@ -114,6 +115,27 @@ def test_the_page_has_one_anchor_for_each_rule_and_tells_all_of_it() -> None:
     sections = text.split("\n### ")[1:]
     assert len(sections) == len(REJECTIONS)
     for rule, section in zip(in_order(REJECTIONS.values()), sections, strict=True):
-        plain = re.sub(r"\\(.)", r"\1", section)
+        plain = re.sub(r"(?<!\\)\[([^]]*)\]\((?:domain|decisions)/[^)]*\)", r"\1", section)
+        plain = re.sub(r"\\(.)", r"\1", plain)
         for said in (rule.code, rule.french, rule.english, rule.repair, rule.source, rule.example):
             assert said in plain
+
+
+def test_every_source_on_the_page_leads_to_its_heading() -> None:
+    places = headings()
+    for rule in REJECTIONS.values():
+        keys = [citation.key for citation in citations(rule.source)]
+        assert keys
+        told = linked(rule.source, places)
+        assert re.findall(r"\]\(([^)]*)\)", told) == [places[key][len("docs/") :] for key in keys]
+        assert f"- **Source**: {told}\n" in page()
+
+
+def test_what_the_order_between_topics_may_change_is_listed_in_the_decision() -> None:
+    """Decision 0002 lists the codes; each may pass later without being sent again."""
+    decision = (ROOT / headings()["decision 0002"]).read_text()
+    listed = next(part for part in decision.split("\n- ") if "No order holds" in part)
+    codes = {rule.code for rule in REJECTIONS.values() if rule.topic_order}
+    assert codes == set(re.findall(r"`(\w+)`", listed)) & set(REJECTIONS)
+    assert all(REJECTIONS[code].retryable for code in codes)
+    assert len(codes) == 14

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Final
 
 from .rejections import REJECTIONS, RejectionRule
+from .sources import citations, headings
 
 FAMILIES: Final = {
     "FEED": "The message",
@@ -34,11 +35,15 @@ What a message must keep to be taken, and what the answer says when it does not.
 of `schemas/valuesets/rejections.tsv` by `python -m schemas.rules.table.page > docs/rules.md`.
 
 Answers name a rule by its id and its code, which never change, and link here. **reject**: the
-message is refused and lies in the dead letters. **warn**: it is taken, and the answer says so.
+message is rejected and lies in the dead letters. **warn**: it is taken, and the answer says so.
 Where the severity is *changeable*, an installation sets it, since the French texts leave it open:
 `HISTOIRE_RULE_SEVERITIES=RULE=reject,RULE=warn,RULE=off`; `histoire rules` shows what holds in one.
-HL7: code of table 0533 in an acknowledgement. Sources are the notes this project is built on (SPEC,
-TRAP: facts and traps of the French texts, docs/domain; decision: docs/decisions).
+HL7: code of table 0533 in an ACK. *Order between topics*: no order holds between the topics of the
+feed, and the order in which two of them are read may change this answer ([decision
+0002](decisions/0002-topics-and-keys.md)); the message may pass later.
+
+Sources lead to [the domain](domain/README.md): SPEC are facts of the French texts, TRAP ways in
+which software goes wrong with them; and to [the decisions](decisions/README.md) of this system.
 """
 
 
@@ -63,6 +68,7 @@ def page(rules: Iterable[RejectionRule] = REJECTIONS.values()) -> str:
 
 def _lines(rules: list[RejectionRule]) -> Iterator[str]:
     yield _HEAD
+    places = headings()
     for family, members in groupby(rules, family_of):
         of_family = list(members)
         yield f"## {FAMILIES[family]}\n"
@@ -73,7 +79,7 @@ def _lines(rules: list[RejectionRule]) -> Iterator[str]:
             yield f"| {' | '.join(cells)} | {escaped(rule.checks)} |"
         yield ""
         for rule in of_family:
-            yield from _section(rule)
+            yield from _section(rule, places)
 
 
 def severity_of(rule: RejectionRule) -> str:
@@ -81,17 +87,19 @@ def severity_of(rule: RejectionRule) -> str:
     return rule.severity + (", changeable" if rule.changeable else "")
 
 
-def _section(rule: RejectionRule) -> Iterator[str]:
+def _section(rule: RejectionRule, places: Mapping[str, str]) -> Iterator[str]:
     yield f'### <a id="{rule.rule_id}"></a>{rule.rule_id}: `{rule.code}`\n'
     yield f"{escaped(rule.checks)}\n"
     yield f"- **Severity**: {severity_of(rule)}"
     yield f"- **HL7 code**: {rule.hl7}"
     later = "yes, without being sent again" if rule.retryable else "no"
     yield f"- **May pass later**: {later}"
+    if rule.topic_order:
+        yield "- **Order between topics**: may change this answer"
     yield f"- **En français**: {escaped(rule.french)}"
     yield f"- **In English**: {escaped(rule.english)}"
     yield f"- **Repair**: {escaped(rule.repair)}"
-    yield f"- **Source**: {escaped(rule.source)}"
+    yield f"- **Source**: {linked(rule.source, places)}"
     yield f"- **Example that breaks it**: {escaped(rule.example)}\n"
 
 
@@ -100,6 +108,21 @@ def escaped(text: str) -> str:
     for sign in "\\`*_<>[]|":
         text = text.replace(sign, "\\" + sign)
     return text
+
+
+def linked(source: str, places: Mapping[str, str]) -> str:
+    """A source whose citations are links, as a page in `docs` writes them; all else is escaped.
+
+    `places`: the heading of each key, as `headings` gives them. Raises KeyError for a citation
+    that has none.
+    """
+    parts, end = list[str](), 0
+    for citation in citations(source):
+        words = source[citation.start : citation.end]
+        target = places[citation.key].removeprefix("docs/")
+        parts += (escaped(source[end : citation.start]), f"[{words}]({target})")
+        end = citation.end
+    return "".join((*parts, escaped(source[end:])))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ REMARKS_PAGE: Final = "docs/remarks.md"
 @dataclass(frozen=True, slots=True)
 class RejectionRule:
     """One rule. `retryable`: what it refuses may pass later without being sent again.
+    `topic_order`: the order in which two topics are read may change its answer (decision 0002).
 
     `severity`: what happens when it is broken, unless the installation says otherwise, which it may
     where `changeable` is true. `checks`, `source`, `example`: for the page of documentation.
@@ -33,6 +34,7 @@ class RejectionRule:
     rule_id: str
     hl7: int
     retryable: bool
+    topic_order: bool
     french: str
     english: str
     repair: str
@@ -72,6 +74,7 @@ def _load() -> Mapping[str, RejectionRule]:
             rule_id=row["rule"],
             hl7=int(row["hl7"]),
             retryable={"yes": True, "no": False}[row["retryable"]],
+            topic_order={"yes": True, "no": False}[row["topic_order"]],
             french=row["french"],
             english=row["english"],
             repair=row["repair"],

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parents[3]
 """The root of the repository."""
 _FOLDERS: Final = ("docs/domain", "docs/decisions")
-_HEADING = re.compile(r"^##? ((?:SPEC|TRAP|Decision) \S+) · .*$", re.MULTILINE)
+_HEADING = re.compile(r"^(#+) ((?:SPEC|TRAP|Decision) \S+) · .*$", re.MULTILINE)
 _END = r"(?=[,;.:)\t\"']|$| and | \()"
 _FIRST, _LATER = r"[a-j](?:\.\d+)?\b", rf"[a-j](?:\.\d+\b|{_END})"
 _NOTE = r"(?: \([^()]*\))?"
@@ -54,15 +54,19 @@ def citations(text: str) -> Iterator[Citation]:
 
 
 def headings(root: Path = ROOT) -> Mapping[str, str]:
-    """Where each key is explained: path below `root`, then `#` and the anchor of its heading."""
+    """Where each key is explained: path below `root`, then `#` and the anchor of its heading.
+
+    A key that is a whole page has no anchor.
+    """
     found: dict[str, str] = {}
     for folder in _FOLDERS:
         for page in sorted((root / folder).glob("*.md")):
             for heading in _HEADING.finditer(page.read_text("utf-8")):
-                key = heading[1].replace("Decision", "decision")
+                level, key = heading[1], heading[2].replace("Decision", "decision")
                 if key in found:
                     raise ValueError(f"{key} has two headings")
-                found[key] = f"{folder}/{page.name}#{anchor(heading[0])}"
+                place = "" if level == "#" else f"#{anchor(heading[0])}"
+                found[key] = f"{folder}/{page.name}{place}"
     return found
 
 
