@@ -23,7 +23,7 @@ from ingest.facts.view import (
     document_of_head,
     record_of_head,
 )
-from ingest.read.arrivals import Arrival, read_letters
+from ingest.read.arrivals import Arrival, read_dead_letters
 from ingest.read.interpret import Interpreted
 from ingest.read.site import Context
 from schemas.codec.messages import decode_event
@@ -140,7 +140,7 @@ class BasisReader:
             before = basis.known.pending.get(link.target, ())
             basis.known.pending[link.target] = (*before, link.by)
         letters: list[WaitingLetter] = self._store.letters_waiting_for(streams)
-        basis.letters = read_letters(letters, self._context)
+        basis.letters = read_dead_letters(letters, self._context)
         basis.waits_for = {a.letter: a.waits_for for a in letters if a.waits_for}
         self._load_messages(basis, _interpreted(basis.letters))
 

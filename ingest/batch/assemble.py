@@ -19,77 +19,68 @@ from ingest.eventstore.log.batch import (
     NewReference,
 )
 from ingest.facts.view import Decision
-from ingest.read.arrivals import Answer, Arrival
-from ingest.read.interpret import Interpreted, Refused
+from ingest.read.arrivals import UNDECIDED, Arrival
+from ingest.read.interpret import Interpreted
 from schemas.codec.messages import encode
 from schemas.events import SCHEMA_OF
-from schemas.feed.outcomes import REJECTED
 from schemas.forms.stream_ids import record_stream
 from schemas.rules.table.rejections import Rejection
 
-
-@dataclass(slots=True)
-class Decided:
-    """A batch decided: every arrival has its answer.
-
-    `letters`: dead letters decided again, in the order they were. `names`: events by name.
-    """
-
-    batch: AppendBatch
-    letters: list[Arrival]
-    names: dict[str, int]
-
-
-def rejected(rejection: Rejection, read: Interpreted | Refused) -> Answer:
-    """The answer that refuses a message, with the warnings on it all the same."""
-    return Answer(REJECTED, rejection.code, rejection.path, read.warnings)
+from .waiting import waits_for
 
 
 @dataclass(slots=True)
 class Assembly:
-    """One batch under construction. Take the arrivals in order, then `finish`."""
+    """One batch: under construction until `finish`, decided and put together after it.
+
+    `batch`: what is to be appended. `dead_letters`: those decided again, in the order they were.
+    `names`: how many events there are of each name.
+    """
 
     basis: Basis
     batch: AppendBatch = field(default_factory=AppendBatch)
-    letters: list[Arrival] = field(default_factory=list)
+    dead_letters: list[Arrival] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _versions: dict[bytes, int] = field(default_factory=dict)
     _records: dict[bytes, int] = field(default_factory=dict)
     _first: dict[bytes, int] = field(default_factory=dict)
     _parked: dict[bytes, list[Arrival]] = field(default_factory=lambda: defaultdict(list))
     _waiting: dict[bytes, list[Arrival]] = field(default_factory=lambda: defaultdict(list))
-    _by: Arrival | None = None
 
     def __post_init__(self) -> None:
-        # Refusals rest on the registry too: it is the same whatever was kept of it.
+        # Rejections rest on the registry too: its versions are checked whatever was decided.
         self.batch.record_versions.update(self.basis.registry)
         for arrival in self.basis.letters:
-            if arrival.letter is not None:
-                self._waiting[self.basis.waits_for[arrival.letter]].append(arrival)
+            if arrival.dead_letter is not None:
+                self._waiting[self.basis.waits_for[arrival.dead_letter]].append(arrival)
 
     def take(self, arrivals: Iterable[Arrival]) -> None:
-        """Decide these, in order. One whose document is not known waits within the batch: it may
-        come further on, and then is decided after it as if it had come later.
+        """Decide these, in order.
+
+        A message about an unknown document waits; if the document comes later in the batch, the
+        message is decided after it.
         """
         for arrival in arrivals:
-            self._by = arrival
-            self._take(arrival)
+            self._take(arrival, arrival)
 
-    def _take(self, arrival: Arrival) -> None:
+    def _take(self, arrival: Arrival, cause: Arrival) -> None:
+        """`cause`: the message that had this one decided; it itself, or the one waited for."""
         read = arrival.read
         if not isinstance(read, Interpreted):
-            arrival.answer = rejected(read.rejection, read)
+            arrival.reject(read.rejection)
             return
         decision = decide(self.basis.known, read)
-        if decision is TARGET_UNKNOWN and read.stream is not None:
-            self._parked[read.stream].append(arrival)
-        elif isinstance(decision, Rejection):
-            arrival.answer = rejected(decision, read)
+        if not isinstance(decision, Rejection):
+            arrival.decide(decision.status, decision.warnings)
+            self._add(read, decision, cause)
+            return
+        document = waits_for(read, decision)
+        if document is None:
+            arrival.reject(decision)
         else:
-            arrival.answer = Answer(decision.status, warnings=(*read.warnings, *decision.warnings))
-            self._add(arrival, read, decision)
+            self._parked[document].append(arrival)
 
-    def _add(self, arrival: Arrival, read: Interpreted, decision: Decision) -> None:
+    def _add(self, read: Interpreted, decision: Decision, cause: Arrival) -> None:
         known = self.basis.known
         first = len(self.batch.events) if decision.events else None
         for event in decision.events:
@@ -98,7 +89,7 @@ class Assembly:
                 state = encode(SCHEMA_OF[event.name], event.datum)
             self._append(event.stream, event.record, event.name, read.message_id, state)
         # A dead letter's events belong to the message that had it decided (the balance sheet).
-        (self._by or arrival).events += len(decision.events)
+        cause.events += len(decision.events)
         apply_decision(known, read, decision)
         out = self.batch
         if decision.applies:
@@ -118,7 +109,7 @@ class Assembly:
             record = known.refs[read.ins].record
             for reference in references_of(record, read.datum["document"]):
                 out.references.append(NewReference(reference, read.stream))
-            self._document_came(read.stream)
+            self._document_came(read.stream, cause)
 
     def _append(
         self, stream: bytes, record: int, name: str, message_id: bytes, state: bytes
@@ -133,48 +124,45 @@ class Assembly:
         self.names[name] += 1
         events.append(NewEvent(stream, record, version + 1, name, message_id, state))
 
-    def _document_came(self, stream: bytes | None) -> None:
-        """What waited for this document is decided now, in order of receipt: letters first."""
-        if stream is None:
-            return
+    def _document_came(self, stream: bytes, cause: Arrival) -> None:
+        """What waited for this document is decided: dead letters first, each in order of receipt.
+
+        The events of a dead letter belong to `cause`, those of a parked message to itself.
+        """
         self.batch.watched.add(stream)
         parked = self._parked.pop(stream, ())
         for letter in self._waiting.pop(stream, ()):
-            if letter.letter is not None:
-                self.batch.seen_letters.add(letter.letter)
-            self._redecide(letter)
+            if letter.dead_letter is not None:
+                self.batch.seen_letters.add(letter.dead_letter)
+            self._decide_again(letter, cause)
         for arrival in parked:
-            if arrival.answer is None:
-                before, self._by = self._by, arrival
-                self._take(arrival)
-                self._by = before
+            if arrival.status == UNDECIDED:
+                self._take(arrival, arrival)
 
-    def retake(self, letters: Iterable[Arrival]) -> None:
-        """Decide these dead letters again, in order (a retry by hand)."""
-        given = list(letters)
-        same = {letter.letter: letter for letter in given}
+    def decide_dead_letters_again(self, dead_letters: Iterable[Arrival]) -> None:
+        """Decide these, in order (a retry by hand)."""
+        given = list(dead_letters)
+        same = {letter.dead_letter: letter for letter in given}
         for stream, waiting in self._waiting.items():
-            self._waiting[stream] = [same.get(letter.letter, letter) for letter in waiting]
+            self._waiting[stream] = [same.get(letter.dead_letter, letter) for letter in waiting]
         for letter in given:
-            self._by = letter
-            self._redecide(letter)
+            self._decide_again(letter, letter)
 
-    def _redecide(self, letter: Arrival) -> None:
-        if letter.answer is None:
-            self._take(letter)
-            if letter not in self.letters:
-                self.letters.append(letter)
+    def _decide_again(self, letter: Arrival, cause: Arrival) -> None:
+        if letter.status == UNDECIDED:
+            self._take(letter, cause)
+            if letter not in self.dead_letters:
+                self.dead_letters.append(letter)
 
-    def finish(self) -> Decided:
-        """The batch is whole: what still waits for its document is refused."""
+    def finish(self) -> None:
+        """The batch is whole: what still waits for its document is rejected."""
         for stream, arrivals in self._parked.items():
             self.batch.absent.add(stream)
             for arrival in arrivals:
-                arrival.answer = rejected(TARGET_UNKNOWN, arrival.read)
+                arrival.reject(TARGET_UNKNOWN)
         out = self.batch
         out.seen_links = {link for link in self.basis.links if link.target in out.watched}
         out.heads = [self._head(stream) for stream in self._versions]
-        return Decided(out, self.letters, self.names)
 
     def _head(self, stream: bytes) -> HeadChange:
         known, record = self.basis.known, self._records[stream]
@@ -201,12 +189,15 @@ class Assembly:
         )
 
 
-def assemble(basis: Basis, arrivals: Sequence[Arrival], letters: Sequence[Arrival] = ()) -> Decided:
+def assemble(
+    basis: Basis, arrivals: Sequence[Arrival], dead_letters: Sequence[Arrival] = ()
+) -> Assembly:
     """The batch of these arrivals, then of these dead letters (a retry by hand), decided."""
-    for arrival in (*arrivals, *letters):
+    for arrival in (*arrivals, *dead_letters):
         # A batch that lost a race is decided once more from the beginning.
-        arrival.answer, arrival.events = None, 0
+        arrival.forget_decision()
     assembly = Assembly(basis)
     assembly.take(arrivals)
-    assembly.retake(letters)
-    return assembly.finish()
+    assembly.decide_dead_letters_again(dead_letters)
+    assembly.finish()
+    return assembly

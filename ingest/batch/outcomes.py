@@ -1,26 +1,46 @@
-"""The answers of a batch: outcomes for the senders, dead letters for what was refused."""
+"""What a batch tells: outcomes for the senders, dead letters for what was rejected."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ingest.decide.document import TARGET_UNKNOWN
-from ingest.eventstore.log.batch import DecidedLetter, NewDeadLetter, NewOutcomes, RecordRef
+from ingest.eventstore.log.batch import (
+    AppendBatch,
+    DecidedLetter,
+    NewDeadLetter,
+    NewOutcomes,
+    RecordRef,
+)
 from ingest.feed.cloud_events import traceparent_of
-from ingest.read.arrivals import Answer, Arrival, raw_record
+from ingest.read.arrivals import Arrival, encoded_feed_record
 from ingest.read.interpret import Interpreted
-from schemas.feed.outcomes import REJECTED, BrokenRule, Outcome
-from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
+from schemas.feed.outcomes import SENT_STATUS, BrokenRule, Outcome
+from schemas.rules.table.rejections import RULES_PAGE, Rejection
 
 from .outcome_bytes import encode_outcomes
+from .waiting import waits_for
+
+
+def add_outcomes(
+    batch: AppendBatch,
+    arrivals: Sequence[Arrival],
+    dead_letters: Sequence[Arrival],
+    decided_at_ms: int,
+    rules_page: str,
+) -> None:
+    """`batch` holds an outcome of each arrival and of each dead letter decided again, and the next
+    attempt of the latter.
+    """
+    batch.decided_letters = dead_letter_decisions(dead_letters)
+    batch.outcomes = outcome_rows((*arrivals, *dead_letters), decided_at_ms, rules_page)
 
 
 def outcome_of(arrival: Arrival, decided_at_ms: int, rules_page: str = RULES_PAGE) -> Outcome:
-    """The answer as its sender gets it: no INS, no uniqueId, no free text (decision 0006).
+    """The outcome as its sender gets it: no INS, no uniqueId, no free text (decision 0006).
 
     `rules_page`: where the rules are explained.
     """
-    answer = answer_of(arrival)
-    partition, offset, at = arrival.partition, arrival.record.offset, arrival.record.timestamp_ms
-    refused_by = None if answer.code is None else broken_rule(answer.code, answer.path, rules_page)
+    partition, record, rejection = arrival.partition, arrival.feed_record, arrival.rejection
+    offset, at = record.offset, record.timestamp_ms
+    rejected_by = None if rejection is None else broken_rule(rejection, rules_page)
     return {
         # With its time, since a topic made anew has another record at the same offset.
         "outcomeId": f"{partition.topic}/{partition.number}/{offset}/{at}/{arrival.attempt}",
@@ -30,36 +50,30 @@ def outcome_of(arrival: Arrival, decided_at_ms: int, rules_page: str = RULES_PAG
         "partition": partition.number,
         "offset": offset,
         "attempt": arrival.attempt,
-        "status": answer.status.upper(),  # type: ignore[typeddict-item]
-        "code": answer.code,
-        "ruleId": None if refused_by is None else refused_by["ruleId"],
-        "path": answer.path,
+        "status": SENT_STATUS[arrival.status],
+        "code": None if rejected_by is None else rejected_by["code"],
+        "ruleId": None if rejected_by is None else rejected_by["ruleId"],
+        "path": None if rejected_by is None else rejected_by["path"],
         "decidedAt": decided_at_ms,
-        "traceparent": traceparent_of(arrival.record.headers),
-        "english": None if refused_by is None else refused_by["english"],
-        "french": None if refused_by is None else refused_by["french"],
-        "documentation": None if refused_by is None else refused_by["documentation"],
-        "warnings": [broken_rule(w.code, w.path, rules_page) for w in answer.warnings],
+        "traceparent": traceparent_of(record.headers),
+        "english": None if rejected_by is None else rejected_by["english"],
+        "french": None if rejected_by is None else rejected_by["french"],
+        "documentation": None if rejected_by is None else rejected_by["documentation"],
+        "warnings": [broken_rule(warning, rules_page) for warning in arrival.warnings],
     }
 
 
-def broken_rule(code: str, path: str | None, rules_page: str) -> BrokenRule:
+def broken_rule(broken: Rejection, rules_page: str) -> BrokenRule:
     """A broken rule as its sender is told of it: the words are those of the table."""
-    rule = REJECTIONS[code]
+    rule = broken.rule
     return {
         "ruleId": rule.rule_id,
-        "code": code,
-        "path": path,
+        "code": broken.code,
+        "path": broken.path,
         "english": rule.english,
         "french": rule.french,
         "documentation": rule.link(rules_page),
     }
-
-
-def answer_of(arrival: Arrival) -> Answer:
-    """The answer of a decided arrival."""
-    assert arrival.answer is not None, "the batch is decided"
-    return arrival.answer
 
 
 def outcome_rows(
@@ -75,36 +89,50 @@ def outcome_rows(
     ]
 
 
-def refused(arrivals: Iterable[Arrival]) -> list[Arrival]:
+def rejected_arrivals(arrivals: Iterable[Arrival]) -> list[Arrival]:
     """Those that were rejected, in their order."""
-    return [arrival for arrival in arrivals if answer_of(arrival).status == REJECTED]
+    return [arrival for arrival in arrivals if arrival.rejection is not None]
 
 
-def new_letter(
-    arrival: Arrival, refs: Mapping[str, RecordRef], subject: Callable[[bytes], bytes]
+def new_dead_letters(
+    arrivals: Iterable[Arrival],
+    refs: Mapping[str, RecordRef],
+    subject: Callable[[bytes], bytes],
+) -> list[NewDeadLetter]:
+    """A dead letter of each rejected arrival, in their order."""
+    return [
+        new_dead_letter(arrival, arrival.rejection, refs, subject)
+        for arrival in arrivals
+        if arrival.rejection is not None
+    ]
+
+
+def new_dead_letter(
+    arrival: Arrival,
+    rejection: Rejection,
+    refs: Mapping[str, RecordRef],
+    subject: Callable[[bytes], bytes],
 ) -> NewDeadLetter:
     """The dead letter of a rejected arrival.
 
-    Sealed under the key of its record where the key of the message names one that is known (then
-    erasure of the person takes it too), under the letter key otherwise.
+    The store seals it under the key of its record where the key of the message names one that is
+    known (then erasure of the person takes it too), under the letter key otherwise.
     """
-    answer, read, record = answer_of(arrival), arrival.read, arrival.record
-    assert answer.code is not None, "a rejection has a code"
-    waits = answer.code == TARGET_UNKNOWN.code and isinstance(read, Interpreted)
+    read, record = arrival.read, arrival.feed_record
     ref = refs.get(key_text(record.key))
     return NewDeadLetter(
         source=arrival.source,
         offset=record.offset,
         timestamp_ms=record.timestamp_ms,
-        code=answer.code,
-        path=answer.path,
+        code=rejection.code,
+        path=rejection.path,
         message_id=read.message_id,
         software_id=read.software_id,
         record=None if ref is None else ref.record,
         subject=subject(record.key) if record.key else None,
-        waits_for=read.stream if waits and isinstance(read, Interpreted) else None,
+        waits_for=waits_for(read, rejection),
         fingerprint=None if isinstance(read, Interpreted) else read.fingerprint,
-        raw=raw_record(record),
+        raw=encoded_feed_record(record),
     )
 
 
@@ -118,13 +146,10 @@ def key_text(key: bytes | None) -> str:
         return ""
 
 
-def decided_letters(letters: Sequence[Arrival]) -> list[DecidedLetter]:
-    """The next attempt of each dead letter."""
-    rows = []
-    for arrival in letters:
-        answer = answer_of(arrival)
-        assert arrival.letter is not None, "it came out of a dead letter"
-        rows.append(
-            DecidedLetter(arrival.letter, arrival.attempt, answer.status, answer.code, answer.path)
-        )
-    return rows
+def dead_letter_decisions(dead_letters: Iterable[Arrival]) -> list[DecidedLetter]:
+    """The next attempt of each dead letter; arrivals from the feed are left out."""
+    return [
+        DecidedLetter(a.dead_letter, a.attempt, a.status, a.code, a.path)
+        for a in dead_letters
+        if a.dead_letter is not None
+    ]

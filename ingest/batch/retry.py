@@ -1,33 +1,35 @@
 """Dead letters decided again, against the store, and marked in the same transaction.
 
-decision 0020. A letter is never published anew. Each retry is its next attempt, with an outcome.
+decision 0020. A dead letter is never published anew. Each retry is its next attempt, with an
+outcome.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ingest.basis.prefetch import BasisReader
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import LostRace, SourceAdvance, UnknownCommit
+from ingest.eventstore.log.batch import AppendBatch, Fenced, SourceAdvance
 from ingest.eventstore.tables.letters import Letter
-from ingest.read.arrivals import Arrival, read_letters
+from ingest.read.arrivals import Arrival, read_dead_letters
 from ingest.read.patience import Patience, at_once
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import Clock, StopSignal
 from schemas.versions.catalogue import schema_catalogue
 
 from .assemble import assemble
-from .outcomes import decided_letters, outcome_rows
-from .write import RACES_MAX, Contention
+from .attempts import Attempts
+from .outcomes import add_outcomes
 
 BATCH: Final = 500
-"""Letters decided in one transaction: few, since ingestion goes on at the same time."""
+"""Dead letters decided in one transaction: few, since ingestion goes on at the same time."""
 
 
 def waiting(
     store: EventStore, *, code: str | None = None, status: str | None = "waiting"
 ) -> Iterator[Letter]:
-    """All such letters, in the order of receipt, page by page."""
+    """All such dead letters, in the order of receipt, page by page."""
     after = 0
     while page := store.letters(status=status, code=code, after=after):
         yield from page
@@ -35,7 +37,7 @@ def waiting(
 
 
 def of_schemas_known_now(store: EventStore) -> list[int]:
-    """Letters refused for their schema, which is in the folder of schemas now."""
+    """Dead letters rejected for their schema, which is in the folder of schemas now."""
     known = schema_catalogue().by_fingerprint
     return [
         letter.letter
@@ -45,7 +47,7 @@ def of_schemas_known_now(store: EventStore) -> list[int]:
 
 
 class Retry:
-    """Decides dead letters again, also beside running ingestion: it waits for nobody's position.
+    """Decides dead letters again, also beside running ingestion: it moves no position of the feed.
 
     `patience`: waits for services that are away; `stop`: ends it after the batch under way.
     """
@@ -58,60 +60,86 @@ class Retry:
         patience: Patience = at_once,
         stop: StopSignal | None = None,
     ) -> None:
-        self._store = store
-        self._context = context
-        self._clock = clock
-        self._patience = patience
-        self._stop = stop
-        self._reader = BasisReader(store, context)
+        self.store: Final = store
+        self.context: Final = context
+        self.clock: Final = clock
+        self.patience: Final = patience
+        self.reader: Final = BasisReader(store, context)
+        self._stop: Final = stop
 
-    def __call__(self, letters: Iterable[int]) -> Iterator[list[Arrival]]:
-        """The letters decided, by batches, each committed; those that do not wait are left out."""
-        todo = list(letters)
+    def __call__(self, dead_letters: Iterable[int]) -> Iterator[list[Arrival]]:
+        """The dead letters decided, by batches, each committed; those that do not wait are left
+        out.
+        """
+        todo = list(dead_letters)
         for start in range(0, len(todo), BATCH):
             if self._stop is not None and self._stop.is_set():
                 return
-            done = self._decide(todo[start : start + BATCH])
-            if done:
-                yield done
+            work = _RetryWork(self, todo[start : start + BATCH])
+            Attempts("a retry").until_committed(work)
+            if work.decided:
+                yield work.decided
 
-    def _decide(self, letters: list[int]) -> list[Arrival]:
-        races = 0
-        while True:
-            waiting = self._patience(lambda: self._store.waiting_letters(letters))
-            arrivals = read_letters(waiting, self._context)
-            if not arrivals:
-                return []
-            try:
-                return self._append(arrivals)
-            except LostRace as race:
-                races += 1
-                if races > RACES_MAX:
-                    raise Contention(f"a retry lost {races} races in a row: {race}") from race
-            except UnknownCommit:
-                # Committed or not: those that still wait are decided again.
-                continue
 
-    def _append(self, arrivals: list[Arrival]) -> list[Arrival]:
-        basis = self._patience(lambda: self._reader.read(arrivals))
-        decided = assemble(basis, (), arrivals)
-        batch = decided.batch
-        batch.decided_letters = decided_letters(decided.letters)
-        now, rules_page = int(self._clock.now() * 1000), self._context.rules_page
-        batch.outcomes = outcome_rows(decided.letters, now, rules_page)
-        batch.advances = self._advances(arrivals)
-        self._patience(lambda: self._store.append(batch))
-        return decided.letters
+class _RetryWork:
+    """Dead letters of one batch. `decided`: what was decided, others that wait among them."""
 
-    def _advances(self, arrivals: list[Arrival]) -> list[SourceAdvance]:
-        """The events of a retry belong to the partition its message came from, which stays where
-        it is: the balance sheet counts every event once.
-        """
-        events: dict[str, int] = {}
-        for arrival in arrivals:
-            if arrival.events:
-                events[arrival.source] = events.get(arrival.source, 0) + arrival.events
-        return [
-            SourceAdvance(source, 0, 0, None, None, None, 0, 0, 0, 0, count, 0)
-            for source, count in sorted(events.items())
-        ]
+    def __init__(self, retry: Retry, numbers: list[int]) -> None:
+        self._retry = retry
+        self._numbers = numbers
+        self.decided: list[Arrival] = []
+
+    def decide(self) -> AppendBatch | None:
+        """The batch of those that still wait; None: none does."""
+        retry = self._retry
+        waiting = retry.patience(lambda: retry.store.waiting_letters(self._numbers))
+        arrivals = read_dead_letters(waiting, retry.context)
+        self.decided = []
+        if not arrivals:
+            return None
+        basis = retry.patience(lambda: retry.reader.read(arrivals))
+        assembly = assemble(basis, (), arrivals)
+        self.decided = assembly.dead_letters
+        batch, decided_at_ms = assembly.batch, int(retry.clock.now() * 1000)
+        add_outcomes(batch, (), self.decided, decided_at_ms, retry.context.rules_page)
+        batch.advances = _advances(arrivals)
+        return batch
+
+    def append(self, batch: AppendBatch) -> None:
+        """The batch is committed. Raises LostRace, UnknownCommit."""
+        self._retry.patience(lambda: self._retry.store.append(batch))
+
+    def fenced(self, error: Fenced) -> None:
+        """No position moves, hence nothing can be fenced. Raises the error."""
+        raise error
+
+    def was_committed(self) -> bool:
+        """Committed or not: those that still wait are decided again."""
+        return False
+
+
+def _advances(arrivals: Sequence[Arrival]) -> list[SourceAdvance]:
+    """The events of a retry belong to the partition its message came from, which stays where it
+    is: the balance sheet counts every event once.
+    """
+    events = Counter[str]()
+    for arrival in arrivals:
+        if arrival.events:
+            events[arrival.source] += arrival.events
+    return [
+        SourceAdvance(
+            source=source,
+            from_offset=0,
+            next_offset=0,
+            last_offset=None,
+            last_leader_epoch=None,
+            last_timestamp_ms=None,
+            accepted=0,
+            duplicate=0,
+            unchanged=0,
+            rejected=0,
+            events=count,
+            holes=0,
+        )
+        for source, count in sorted(events.items())
+    ]

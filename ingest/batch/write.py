@@ -1,12 +1,12 @@
-"""One poll = one batch = one transaction (decision 0014): read, decide, append, and what may go
+"""One poll, one batch, one transaction (decision 0014): read, decide, append, and what may go
 wrong.
 
-Passing faults (database, keys or document bytes away) are waited for with the same batch; they
-never make dead letters.
+While a service is away (database, keys or document bytes), the same batch waits for it; an absent
+service never makes a dead letter.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,60 +15,54 @@ from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import (
     AppendBatch,
     Fenced,
-    LostRace,
     RecordRef,
     SourceAdvance,
     SourcePosition,
-    StoreError,
-    UnknownCommit,
 )
-from ingest.feed import Partition
-from ingest.read.arrivals import Arrival, ReadPartition, partition_of_source
+from ingest.feed import Partition, PolledPartition
+from ingest.read.arrivals import Arrival, cut_at_hole, partition_of_source
 from ingest.read.patience import Patience
-from ingest.read.positions import hole_sentence
 from ingest.read.site import Context
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock
 from schemas.feed.messages import REGISTRY
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 
-from .assemble import Decided, assemble
-from .outcomes import answer_of, decided_letters, key_text, new_letter, outcome_rows, refused
-
-RACES_MAX: Final = 20
-"""Lost races in a row after which a batch halts: something else than a race is wrong."""
+from .assemble import Assembly, assemble
+from .attempts import Attempts
+from .outcomes import add_outcomes, key_text, new_dead_letters, rejected_arrivals
 
 
-class Contention(StoreError):
-    """A batch lost its race too often: other writers leave it no chance, or a fault of ours."""
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a batch. `lost`: partitions that another owner moved: drop and seek again.
+    """What became of a poll.
 
-    `halted`: partitions written up to a hole only, with what a person is to be told.
+    `parts`: the partitions that are in the store, up to their first hole. `lost`: those that
+    another owner moved: drop them and seek again. `holes`: by partition, the offsets of the first
+    hole; nothing after it was written. `dead_letters`: those that were decided again. `names`: how
+    many events there are of each name. `races`: how many it lost. `last_position`: of the last
+    event; 0 when there is none or it is not known. `seconds`: spent, by step.
     """
 
-    parts: list[ReadPartition]
-    lost: list[ReadPartition] = field(default_factory=list)
-    halted: dict[Partition, str] = field(default_factory=dict)
-    letters: list[Arrival] = field(default_factory=list)
-    names: dict[str, int] = field(default_factory=dict)
+    parts: list[PolledPartition[Arrival]]
+    lost: list[PolledPartition[Arrival]]
+    holes: Mapping[Partition, range]
+    dead_letters: Sequence[Arrival] = ()
+    names: Mapping[str, int] = field(default_factory=dict)
     contents: int = 0
     content_bytes: int = 0
     last_position: int = 0
     races: int = 0
     unknown_commits: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 Gate = Callable[[Sequence[Arrival]], None]
-"""Looks at a decided batch before it is committed; raises to refuse it."""
+"""Looks at a decided batch before it is committed; raises to keep it out of the store."""
 
 
 def let_pass(_: Sequence[Arrival]) -> None:
-    """The gate that refuses nothing."""
+    """The gate that keeps nothing out."""
 
 
 class BatchWriter:
@@ -77,142 +71,155 @@ class BatchWriter:
     def __init__(
         self, store: EventStore, context: Context, clock: Clock, patience: Patience
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._patience = patience
-        self._reader = BasisReader(store, context)
-        self._rules_page = context.rules_page
+        self.store: Final = store
+        self.clock: Final = clock
+        self.patience: Final = patience
+        self.reader: Final = BasisReader(store, context)
+        self.rules_page: Final = context.rules_page
 
-    def write(self, parts: Sequence[ReadPartition], gate: Gate = let_pass) -> Written:
+    def write(self, parts: Sequence[PolledPartition[Arrival]], gate: Gate = let_pass) -> Written:
         """The batch is in the store, whole, but for the partitions in `lost` and what comes after
-        a hole in those in `halted`: the feed has none by construction, so something was lost.
+        a hole: the feed has no holes by construction, hence something was lost.
 
         Raises Contention, what the gate raises, and what halts the store (KeyMissing); then nothing
         of the batch was committed.
         """
-        halted = dict[Partition, str]()
-        for part in parts:
-            after = part.cut_at_hole()
-            if after is not None:
-                halted[part.partition] = hole_sentence(part.partition, part.next_offset, after)
-        read = sorted((part for part in parts if part.arrivals), key=_registry_first)
-        written = Written(read, halted=halted)
-        while written.parts:
-            decided = self._decide(written, gate)
-            if self._append(written, decided):
-                break
-        return written
+        cut = [cut_at_hole(part) for part in parts]
+        holes = {part.partition: hole for part, hole in cut if hole is not None}
+        work = _FeedWork(self, gate, [part for part, _ in cut if part.records])
+        attempts = Attempts("a batch")
+        attempts.until_committed(work)
+        return work.written(holes, attempts)
 
     def stored_offsets(self, cluster_id: str) -> dict[Partition, int]:
         """The next offset of every source of this cluster, as the store has it."""
-        positions: dict[str, SourcePosition] = self._patience(self._store.source_positions)
+        positions: dict[str, SourcePosition] = self.patience(self.store.source_positions)
         return {
             partition_of_source(source): position.next_offset
             for source, position in positions.items()
             if source.startswith(f"{cluster_id}/")
         }
 
-    def _decide(self, written: Written, gate: Gate) -> Decided:
-        arrivals = [arrival for part in written.parts for arrival in part.arrivals]
-        started = self._clock.monotonic()
-        basis = self._patience(lambda: self._reader.read(arrivals))
-        read = self._clock.monotonic()
-        decided = assemble(basis, arrivals)
-        gate(arrivals)
-        batch = decided.batch
-        self._answer(batch, arrivals, decided.letters, basis.known.refs)
-        batch.advances = [_advance(part) for part in written.parts]
-        written.seconds["read"] = read - started
-        written.seconds["decide"] = self._clock.monotonic() - read
-        crash_point("batch_decided")
-        return decided
+    def refs_of_keys(
+        self, rejected: Iterable[Arrival], refs: Mapping[str, RecordRef]
+    ) -> Mapping[str, RecordRef]:
+        """`refs`, and the records that the keys of rejected messages name."""
+        unknown = {key_text(a.feed_record.key) for a in rejected}.difference(refs, {""})
+        if not unknown:
+            return refs
+        # Looked up, never created: only messages that can be read are given a record number.
+        tokens = {self.store.token(ins): ins for ins in unknown}
+        found = self.patience(lambda: self.store.lookup(tokens))
+        return {**refs, **{tokens[token]: ref for token, ref in found.items()}}
 
-    def _answer(
-        self,
-        batch: AppendBatch,
-        arrivals: Sequence[Arrival],
-        letters: Sequence[Arrival],
-        refs: dict[str, RecordRef],
+
+class _FeedWork:
+    """One poll on its way into the store: what is left of it, and what it was decided to be."""
+
+    def __init__(
+        self, writer: BatchWriter, gate: Gate, parts: Iterable[PolledPartition[Arrival]]
     ) -> None:
-        now = int(self._clock.now() * 1000)
-        rejected = refused(arrivals)
-        unknown = {key_text(a.record.key) for a in rejected}.difference(refs, {""})
-        if unknown:
-            # Looked up, never created: a record number is given to messages that can be read only.
-            tokens = {self._store.token(ins): ins for ins in unknown}
-            found = self._patience(lambda: self._store.lookup(tokens))
-            refs = {**refs, **{tokens[token]: ref for token, ref in found.items()}}
-        subject = self._store.subject
-        batch.dead_letters = [new_letter(arrival, refs, subject) for arrival in rejected]
-        batch.decided_letters = decided_letters(letters)
-        batch.outcomes = outcome_rows((*arrivals, *letters), now, self._rules_page)
+        self._writer = writer
+        self._gate = gate
+        self._parts = {_source_of(part): part for part in sorted(parts, key=_registry_first)}
+        self._lost: list[PolledPartition[Arrival]] = []
+        self._assembly: Assembly | None = None
+        self._last_position = 0
+        self._seconds: dict[str, float] = {}
 
-    def _append(self, written: Written, decided: Decided) -> bool:
-        """Whether the batch is done; False: decide what is left of it again."""
-        started = self._clock.monotonic()
-        batch = decided.batch
+    def decide(self) -> AppendBatch | None:
+        """The batch of the partitions that are left, with what it tells; None: none is left."""
+        if not self._parts:
+            return None
+        writer, now = self._writer, self._writer.clock.monotonic
+        arrivals = [arrival for part in self._parts.values() for arrival in part.records]
+        started = now()
+        basis = writer.patience(lambda: writer.reader.read(arrivals))
+        read = now()
+        assembly = self._assembly = assemble(basis, arrivals)
+        self._gate(arrivals)
+        batch = assembly.batch
+        refs = writer.refs_of_keys(rejected_arrivals(arrivals), basis.known.refs)
+        batch.dead_letters = new_dead_letters(arrivals, refs, writer.store.subject)
+        decided_at_ms = int(writer.clock.now() * 1000)
+        add_outcomes(batch, arrivals, assembly.dead_letters, decided_at_ms, writer.rules_page)
+        batch.advances = [_advance(source, part) for source, part in self._parts.items()]
+        self._seconds |= {"read": read - started, "decide": now() - read}
+        crash_point("batch_decided")
+        return batch
+
+    def append(self, batch: AppendBatch) -> None:
+        """The batch is committed. Raises LostRace, Fenced, UnknownCommit."""
+        writer, started = self._writer, self._writer.clock.monotonic()
         try:
-            appended = self._patience(lambda: self._store.append(batch))
-        except LostRace as race:
-            written.races += 1
-            if written.races > RACES_MAX:
-                raise Contention(f"a batch lost {written.races} races in a row: {race}") from race
-            return False
-        except Fenced as fenced:
-            _drop(written, fenced.sources)
-            return not written.parts
-        except UnknownCommit:
-            written.unknown_commits += 1
-            if not self._was_committed(written):
-                return not written.parts
-            written.last_position = 0
-        else:
-            written.last_position = appended.last_position
-            self._reader.appended()
-        written.letters, written.names = decided.letters, decided.names
-        written.contents = len(batch.contents)
-        written.content_bytes = sum(len(content.data) for content in batch.contents)
-        written.seconds["append"] = self._clock.monotonic() - started
-        return True
+            appended = writer.patience(lambda: writer.store.append(batch))
+        finally:
+            self._seconds["append"] = writer.clock.monotonic() - started
+        self._last_position = appended.last_position
+        writer.reader.appended()
 
-    def _was_committed(self, written: Written) -> bool:
+    def fenced(self, error: Fenced) -> None:
+        """The partitions that another owner moved are lost; the others are left."""
+        self._drop(error.sources)
+
+    def was_committed(self) -> bool:
         """Read the positions and go on from there: all sources of a batch move, or none does.
 
         A source that stands elsewhere has another owner now and is dropped.
         """
-        stored: dict[str, SourcePosition] = self._patience(self._store.source_positions)
-        offsets = {part.source: stored[part.source].next_offset for part in written.parts}
-        moved = [part for part in written.parts if offsets[part.source] == part.next_offset]
-        stayed = [part for part in written.parts if offsets[part.source] == part.from_offset]
-        gone = {part.source for part in written.parts}
-        gone -= {part.source for part in (*moved, *stayed)}
-        if stayed:
-            _drop(written, frozenset(gone | {part.source for part in moved}))
-            return False
-        _drop(written, frozenset(gone))
-        return True
+        writer, parts = self._writer, self._parts
+        stored: dict[str, SourcePosition] = writer.patience(writer.store.source_positions)
+        offsets = {source: stored[source].next_offset for source in parts}
+        moved = {s for s, part in parts.items() if offsets[s] == part.next_offset}
+        stayed = {s for s, part in parts.items() if offsets[s] == part.from_offset}
+        self._drop(parts.keys() - stayed if stayed else parts.keys() - moved)
+        return not stayed
+
+    def written(self, holes: Mapping[Partition, range], attempts: Attempts) -> Written:
+        """What became of the poll, once the batch is committed or nothing of it is left."""
+        parts, assembly = list(self._parts.values()), self._assembly
+        races, unknown_commits = attempts.races, attempts.unknown_commits
+        if not parts or assembly is None:
+            return Written([], self._lost, holes, races=races, unknown_commits=unknown_commits)
+        contents = assembly.batch.contents
+        return Written(
+            parts,
+            self._lost,
+            holes,
+            assembly.dead_letters,
+            assembly.names,
+            len(contents),
+            sum(len(content.data) for content in contents),
+            self._last_position,
+            races,
+            unknown_commits,
+            self._seconds,
+        )
+
+    def _drop(self, sources: Iterable[str]) -> None:
+        for source in sorted(sources):
+            self._lost.append(self._parts.pop(source))
 
 
-def _registry_first(part: ReadPartition) -> bool:
+def _source_of(part: PolledPartition[Arrival]) -> str:
+    return part.records[0].source
+
+
+def _registry_first(part: PolledPartition[Arrival]) -> bool:
     """No order holds between topics; of one poll, what is referenced counts for what is fed."""
     return part.partition.topic != REGISTRY
 
 
-def _drop(written: Written, sources: frozenset[str]) -> None:
-    written.lost += [part for part in written.parts if part.source in sources]
-    written.parts = [part for part in written.parts if part.source not in sources]
-
-
 def counts_of(arrivals: Sequence[Arrival]) -> Counter[str]:
     """How many of each status."""
-    return Counter(answer_of(arrival).status for arrival in arrivals)
+    return Counter(arrival.status for arrival in arrivals)
 
 
-def _advance(part: ReadPartition) -> SourceAdvance:
-    counts = counts_of(part.arrivals)
-    last = part.arrivals[-1].record
+def _advance(source: str, part: PolledPartition[Arrival]) -> SourceAdvance:
+    counts = counts_of(part.records)
+    last = part.records[-1].feed_record
     return SourceAdvance(
-        source=part.source,
+        source=source,
         from_offset=part.from_offset,
         next_offset=part.next_offset,
         last_offset=last.offset,
@@ -222,6 +229,6 @@ def _advance(part: ReadPartition) -> SourceAdvance:
         duplicate=counts[DUPLICATE],
         unchanged=counts[UNCHANGED],
         rejected=counts[REJECTED],
-        events=sum(arrival.events for arrival in part.arrivals),
+        events=sum(arrival.events for arrival in part.records),
         holes=0,
     )

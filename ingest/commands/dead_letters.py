@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ingest.batch.outcomes import answer_of
 from ingest.batch.retry import Retry, waiting
 from ingest.consume.startup import context_of, feed_facts
 from ingest.eventstore import EventStore
@@ -156,7 +155,7 @@ def _retry(store: EventStore, chosen: list[int]) -> Counter[str]:
     with StopSignal().installed() as stop, progress("retry", len(chosen)) as bar:
         again = Retry(store, context, SystemClock(), patience(stop), stop)
         for done in again(chosen):
-            counts.update(answer_of(arrival).status for arrival in done)
+            counts.update(arrival.status for arrival in done)
             bar.advance(len(done))
     return counts
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ingest.batch.attempts import Contention
 from ingest.batch.retry import Retry, of_schemas_known_now
-from ingest.batch.write import BatchWriter, Contention
+from ingest.batch.write import BatchWriter
 from ingest.consume.consumer import Consumer, Limits
 from ingest.consume.metrics import IngestionMetrics
 from ingest.consume.rejection_limit import RejectionLimit

@@ -22,7 +22,8 @@ from ingest.feed import (
     PolledPartition,
     Poller,
 )
-from ingest.read.arrivals import ReadPartition, read_partition
+from ingest.read.arrivals import Arrival, read_partition
+from ingest.read.positions import hole_sentence
 from ingest.read.site import Context
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock, StopSignal
@@ -129,7 +130,7 @@ class Consumer:
             if under_way is not None:
                 self._finish(under_way[0].result(), under_way[1])
 
-    def _poll(self) -> list[ReadPartition]:
+    def _poll(self) -> list[PolledPartition[Arrival]]:
         limits = self._limits
         self._try_halted_again()
         try:
@@ -176,12 +177,12 @@ class Consumer:
     def _pause(self) -> None:
         time.sleep(self._limits.timeout_seconds)
 
-    def _read(self, polled: PolledPartition) -> ReadPartition:
+    def _read(self, polled: PolledPartition[FeedRecord]) -> PolledPartition[Arrival]:
         if self._translate is not None:
             polled = replace(polled, records=[self._translate(record) for record in polled.records])
         return read_partition(polled, self._poller.cluster_id, self._context)
 
-    def _write(self, parts: Sequence[ReadPartition]) -> Written:
+    def _write(self, parts: Sequence[PolledPartition[Arrival]]) -> Written:
         return self._writer.write(parts, self._rejections.check)
 
     def _finish(self, written: Written, started: float) -> frozenset[Partition]:
@@ -193,11 +194,12 @@ class Consumer:
             self._poller.seek_again(sorted(lost))
         for part in written.parts:
             self._halted.was_read(part.partition)
-            self._rejections.count(part.arrivals)
+            self._rejections.count(part.records)
             self._next[part.partition] = part.next_offset
-        if written.halted:
-            self._poller.set_aside(sorted(written.halted))
-            self._halted.add(written.halted, self._stored())
+        if written.holes:
+            self._poller.set_aside(sorted(written.holes))
+            sentences = {at: hole_sentence(at, hole) for at, hole in written.holes.items()}
+            self._halted.add(sentences, self._stored())
         crash_point("courtesy_due")
         self._poller.commit_courtesy({part.partition: part.next_offset for part in written.parts})
         self._log(written, self._clock.monotonic() - started)
@@ -207,10 +209,10 @@ class Consumer:
         self._batches += 1
         if self._batches % COLLECT_BATCHES == 0:
             gc.collect()
-        return lost | written.halted.keys()
+        return lost | written.holes.keys()
 
     def _log(self, written: Written, seconds: float) -> None:
-        arrivals = [arrival for part in written.parts for arrival in part.arrivals]
+        arrivals = [arrival for part in written.parts for arrival in part.records]
         if self._on_messages is not None:
             self._on_messages(len(arrivals))
         counts = counts_of(arrivals)
@@ -222,7 +224,7 @@ class Consumer:
             duplicate=counts["duplicate"],
             unchanged=counts["unchanged"],
             rejected=counts["rejected"],
-            letters=len(written.letters),
+            letters=len(written.dead_letters),
             last_position=written.last_position,
             seconds=round(seconds, 4),
         )

@@ -3,8 +3,8 @@
 from collections import defaultdict, deque
 from collections.abc import Mapping
 
-from ingest.feed import Partition
-from ingest.read.arrivals import ReadPartition
+from ingest.feed import Partition, PolledPartition
+from ingest.read.arrivals import Arrival
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.metrics import Metrics
 
@@ -40,20 +40,20 @@ class SourceFreshness:
             self._metrics.source_halted.labels(*labels_of(partition))
         self._owned = partitions
 
-    def fetched(self, part: ReadPartition) -> None:
+    def fetched(self, part: PolledPartition[Arrival]) -> None:
         """Its messages were polled; the first of them is the oldest that waits, or will be."""
-        self._polled[part.partition].append(part.arrivals[0].record.timestamp_ms / 1000)
+        self._polled[part.partition].append(part.records[0].feed_record.timestamp_ms / 1000)
         self._set_oldest(part.partition, self._polled[part.partition][0])
 
-    def stored(self, part: ReadPartition) -> None:
+    def stored(self, part: PolledPartition[Arrival]) -> None:
         """The batch polled first is committed."""
         polled = self._polled[part.partition]
         if polled:
             polled.popleft()
-        self._since[part.partition] = part.arrivals[-1].record.timestamp_ms / 1000
+        self._since[part.partition] = part.records[-1].feed_record.timestamp_ms / 1000
         self._set_oldest(part.partition, polled[0] if polled else 0)
 
-    def lost(self, part: ReadPartition) -> None:
+    def lost(self, part: PolledPartition[Arrival]) -> None:
         """What was polled is dropped: its partition has another owner, or is read again."""
         self._polled.pop(part.partition, None)
         self._set_oldest(part.partition, 0)

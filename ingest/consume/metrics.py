@@ -6,12 +6,11 @@ from typing import Final
 
 import psycopg
 
-from ingest.batch.outcomes import answer_of
 from ingest.batch.write import Written
 from ingest.eventstore import EventStore
 from ingest.facts.registry import Kind
-from ingest.feed import Partition
-from ingest.read.arrivals import ReadPartition, partition_of_source
+from ingest.feed import Partition, PolledPartition
+from ingest.read.arrivals import Arrival, partition_of_source
 from ingest.read.patience import is_passing
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
@@ -48,10 +47,10 @@ class IngestionMetrics:
                 if rule.severity == "warn" or rule.changeable:
                     metrics.rule_warnings.labels(topic, rule.rule_id)
 
-    def fetched(self, parts: Sequence[ReadPartition], seconds: float) -> None:
+    def fetched(self, parts: Sequence[PolledPartition[Arrival]], seconds: float) -> None:
         """These were polled and read, in so many seconds."""
         for part in parts:
-            if part.arrivals:
+            if part.records:
                 self._stage("fetched", part)
                 self._freshness.fetched(part)
         self._metrics.batch_step_duration.labels("interpret").observe(seconds)
@@ -75,37 +74,37 @@ class IngestionMetrics:
         metrics.content_objects.inc(written.contents)
         metrics.content_bytes.inc(written.content_bytes)
         metrics.dead_letters_resolved.labels("itself").inc(
-            sum(answer_of(letter).status != REJECTED for letter in written.letters)
+            sum(letter.rejection is None for letter in written.dead_letters)
         )
         if written.last_position:
             metrics.log_position.set(written.last_position)
         for part in written.parts:
-            if part.arrivals:
+            if part.records:
                 self._part(part)
                 self._freshness.stored(part)
 
-    def _part(self, part: ReadPartition) -> None:
+    def _part(self, part: PolledPartition[Arrival]) -> None:
         metrics, (topic, number) = self._metrics, labels_of(part.partition)
-        answers = Counter((answer_of(a).status, answer_of(a).code or "") for a in part.arrivals)
+        outcomes = Counter((a.status, a.code or "") for a in part.records)
         balance = Counter[str]()
-        for (status, code), count in answers.items():
+        for (status, code), count in outcomes.items():
             metrics.messages.labels(topic, status, code).inc(count)
             balance[status] += count
-        warned = Counter(w.rule.rule_id for a in part.arrivals for w in answer_of(a).warnings)
+        warned = Counter(w.rule.rule_id for a in part.records for w in a.warnings)
         for rule, count in warned.items():
             metrics.rule_warnings.labels(topic, rule).inc(count)
         for kind, count in balance.items():
             metrics.balance_messages.labels(topic, number, kind).inc(count)
-        metrics.balance_messages.labels(topic, number, "fetched").inc(len(part.arrivals))
-        metrics.balance_events.labels(topic, number).inc(sum(a.events for a in part.arrivals))
+        metrics.balance_messages.labels(topic, number, "fetched").inc(len(part.records))
+        metrics.balance_events.labels(topic, number).inc(sum(a.events for a in part.records))
         metrics.source_position.labels(topic, number).set(part.next_offset)
         self._stage("stored", part)
 
-    def _stage(self, stage: str, part: ReadPartition) -> None:
+    def _stage(self, stage: str, part: PolledPartition[Arrival]) -> None:
         topic, number = labels_of(part.partition)
-        published = part.arrivals[-1].record.timestamp_ms / 1000
+        published = part.records[-1].feed_record.timestamp_ms / 1000
         self._metrics.last_event_timestamp.labels(stage, topic, number).set(published)
-        oldest = part.arrivals[0].record.timestamp_ms / 1000
+        oldest = part.records[0].feed_record.timestamp_ms / 1000
         self._metrics.stage_delay.labels(stage).observe(max(0.0, self._clock.now() - oldest))
 
     def lag_is_due(self) -> bool:

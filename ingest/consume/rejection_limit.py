@@ -4,9 +4,8 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ingest.batch.outcomes import answer_of, refused
+from ingest.batch.outcomes import rejected_arrivals
 from ingest.read.arrivals import Arrival
-from schemas.feed.outcomes import REJECTED
 
 EXAMPLES: Final = 5
 
@@ -47,41 +46,42 @@ class RejectionLimit:
 
     def check(self, arrivals: Sequence[Arrival]) -> None:
         """Raises TooManyRejections when at any point of the batch the limit would be passed."""
-        most = sum(self._recent) + sum(answer_of(a).status == REJECTED for a in arrivals)
+        most = sum(self._recent) + len(rejected_arrivals(arrivals))
         if most <= self._limit:
             return
         recent = deque(self._recent, maxlen=self._window)
         rejected, accepted = sum(recent), self._accepted
         for arrival in arrivals:
-            refused = answer_of(arrival).status == REJECTED
-            if refused and accepted > 0:
+            is_rejected = arrival.rejection is not None
+            if is_rejected and accepted > 0:
                 accepted -= 1
-                refused = False
+                is_rejected = False
             if len(recent) == self._window:
                 rejected -= recent[0]
-            recent.append(refused)
-            rejected += refused
+            recent.append(is_rejected)
+            rejected += is_rejected
             if rejected > self._limit:
                 raise TooManyRejections(rejected, self._window, *_described(arrivals))
 
     def count(self, arrivals: Sequence[Arrival]) -> None:
         """These are committed."""
         for arrival in arrivals:
-            refused = answer_of(arrival).status == REJECTED
-            if refused and self._accepted > 0:
+            is_rejected = arrival.rejection is not None
+            if is_rejected and self._accepted > 0:
                 self._accepted -= 1
-                refused = False
-            self._recent.append(refused)
+                is_rejected = False
+            self._recent.append(is_rejected)
 
 
 def _described(arrivals: Sequence[Arrival]) -> tuple[dict[str, int], list[str]]:
     """How many by code, the most frequent first; places, those of different codes first."""
     codes = Counter[str]()
     first, others = list[str](), list[str]()
-    for arrival in refused(arrivals):
-        code = answer_of(arrival).code or REJECTED
-        at = arrival.partition
-        place = f"{at.topic}/{at.number} offset {arrival.record.offset} ({code})"
+    for arrival in arrivals:
+        if arrival.rejection is None:
+            continue
+        code, at = arrival.rejection.code, arrival.partition
+        place = f"{at.topic}/{at.number} offset {arrival.feed_record.offset} ({code})"
         (others if codes[code] else first).append(place)
         codes[code] += 1
     return dict(codes.most_common()), [*first, *others][:EXAMPLES]

@@ -7,8 +7,9 @@ Keys are partitioned by murmur2 exactly as the Java client and kafka-python do (
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
+T = TypeVar("T")
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
@@ -103,16 +104,22 @@ class RecordIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class PolledPartition:
+class PolledPartition(Generic[T]):
     """What one poll brought from one partition: the records in [from_offset, next_offset).
 
-    `next_offset - from_offset - len(records)` is the number of holes. `records` may be empty.
+    The poller gives `FeedRecord`s; ingestion reads them into arrivals of the same range. `records`
+    may be empty.
     """
 
     partition: Partition
     from_offset: int
     next_offset: int
-    records: list[FeedRecord]
+    records: list[T]
+
+    @property
+    def holes(self) -> int:
+        """How many offsets of the range have no record."""
+        return self.next_offset - self.from_offset - len(self.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,7 @@ class Poller(Protocol):
 
     def poll(
         self, timeout_seconds: float, max_records: int, max_bytes: int
-    ) -> list[PolledPartition]:
+    ) -> list[PolledPartition[FeedRecord]]:
         """Up to `max_records` records and about `max_bytes` of values (at least one record).
 
         Only partitions owned now. Never blocks much longer than the timeout, also while the broker

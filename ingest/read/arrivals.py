@@ -1,73 +1,64 @@
-"""Records on their way through a batch: where they came from, what they say, their answers."""
+"""Records on their way through a batch: where they came from, what they say, what came of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, Literal
 
 from ingest.eventstore.log.batch import WaitingLetter
 from ingest.feed import FeedRecord, Partition, PolledPartition
 from schemas.codec.messages import decode_event, encode
+from schemas.feed.outcomes import REJECTED, Status
 from schemas.rules.table.rejections import Rejection
 
 from .interpret import Interpreted, Refused, interpret
 from .site import Context
 
-
-class Answer(NamedTuple):
-    """What became of a message. `code`, `path`: of a rejection. `warnings`: rules that it breaks
-    without being refused for them.
-    """
-
-    status: str
-    code: str | None = None
-    path: str | None = None
-    warnings: tuple[Rejection, ...] = ()
+UNDECIDED: Final = "undecided"
 
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """One record, from the feed or out of a dead letter. `attempt`: 1 for the first decision.
+    """One record, from the feed or out of a dead letter, and what came of it.
 
-    `answer` is None until it is decided; `events`: how many it brought.
+    `attempt`: 1 for the first decision. `dead_letter`: the number of the letter it came out of.
+    `status` and what follows hold the decision: `rejection` is set if and only if the message is
+    rejected; `warnings` are the rules that it breaks without being rejected for them; `events`
+    counts the events that it brought.
     """
 
     source: str
     partition: Partition
-    record: FeedRecord
+    feed_record: FeedRecord
     read: Interpreted | Refused
     attempt: int = 1
-    letter: int | None = None
-    answer: Answer | None = None
+    dead_letter: int | None = None
+    status: Status | Literal["undecided"] = UNDECIDED
+    rejection: Rejection | None = None
+    warnings: tuple[Rejection, ...] = ()
     events: int = 0
 
+    def forget_decision(self) -> None:
+        """It is undecided, as it was before its batch."""
+        self.status, self.rejection, self.warnings, self.events = UNDECIDED, None, (), 0
 
-@dataclass(slots=True)
-class ReadPartition:
-    """What a poll brought from one partition, read."""
+    def decide(self, status: Status, warnings: tuple[Rejection, ...]) -> None:
+        """It is not rejected. `warnings`: those on its state, beside those of reading it."""
+        self.status, self.warnings = status, (*self.read.warnings, *warnings)
 
-    source: str
-    partition: Partition
-    from_offset: int
-    next_offset: int
-    arrivals: list[Arrival]
+    def reject(self, rejection: Rejection) -> None:
+        """It is rejected; the warnings on it are kept all the same."""
+        self.status, self.rejection = REJECTED, rejection
+        self.warnings = self.read.warnings
 
     @property
-    def holes(self) -> int:
-        """Offsets of the range without a record."""
-        return self.next_offset - self.from_offset - len(self.arrivals)
+    def code(self) -> str | None:
+        """The code of its rejection; None: it is not rejected."""
+        return None if self.rejection is None else self.rejection.code
 
-    def cut_at_hole(self) -> int | None:
-        """Only what comes before the first hole is left; where the feed goes on after the hole."""
-        if not self.holes:
-            return None
-        for expected, arrival in enumerate(self.arrivals, start=self.from_offset):
-            if arrival.record.offset != expected:
-                after = arrival.record.offset
-                self.arrivals = self.arrivals[: expected - self.from_offset]
-                self.next_offset = expected
-                return after
-        after, self.next_offset = self.next_offset, self.from_offset + len(self.arrivals)
-        return after
+    @property
+    def path(self) -> str | None:
+        """The field that its rejection names; None: none is named."""
+        return None if self.rejection is None else self.rejection.path
 
 
 def source_of(cluster_id: str, partition: Partition) -> str:
@@ -76,49 +67,69 @@ def source_of(cluster_id: str, partition: Partition) -> str:
 
 
 def partition_of_source(source: str) -> Partition:
-    """The partition a source key names."""
+    """The partition that a source key names."""
     _, topic, number = source.rsplit("/", 2)
     return Partition(topic, int(number))
 
 
-def read_partition(polled: PolledPartition, cluster_id: str, context: Context) -> ReadPartition:
-    """Every record of the poll, interpreted."""
+def read_partition(
+    polled: PolledPartition[FeedRecord], cluster_id: str, context: Context
+) -> PolledPartition[Arrival]:
+    """The same range with every record interpreted."""
     partition = polled.partition
     source = source_of(cluster_id, partition)
     arrivals = [
         Arrival(source, partition, record, interpret(record, partition, context))
         for record in polled.records
     ]
-    return ReadPartition(source, partition, polled.from_offset, polled.next_offset, arrivals)
+    return PolledPartition(partition, polled.from_offset, polled.next_offset, arrivals)
 
 
-def read_letters(letters: Iterable[WaitingLetter], context: Context) -> list[Arrival]:
+def cut_at_hole(
+    part: PolledPartition[Arrival],
+) -> tuple[PolledPartition[Arrival], range | None]:
+    """What comes before the first hole, and the offsets of that hole; None: there is no hole."""
+    if not part.holes:
+        return part, None
+    first, arrivals = part.from_offset, part.records
+    for expected, arrival in enumerate(arrivals, start=first):
+        offset = arrival.feed_record.offset
+        if offset != expected:
+            before = arrivals[: expected - first]
+            return PolledPartition(part.partition, first, expected, before), range(expected, offset)
+    end = first + len(arrivals)
+    return PolledPartition(part.partition, first, end, arrivals), range(end, part.next_offset)
+
+
+def read_dead_letters(letters: Iterable[WaitingLetter], context: Context) -> list[Arrival]:
     """Dead letters, interpreted anew for their next attempt."""
     arrivals = []
     for letter in letters:
-        record = feed_record_of(letter.raw, letter.offset)
+        feed_record = feed_record_of(letter.raw, letter.offset)
         partition = partition_of_source(letter.source)
-        read = interpret(record, partition, context)
+        read = interpret(feed_record, partition, context)
         attempt = letter.attempt + 1
-        arrivals.append(Arrival(letter.source, partition, record, read, attempt, letter.letter))
+        arrivals.append(
+            Arrival(letter.source, partition, feed_record, read, attempt, letter.letter)
+        )
     return arrivals
 
 
-def raw_record(record: FeedRecord) -> bytes:
+def encoded_feed_record(feed_record: FeedRecord) -> bytes:
     """The record as a dead letter keeps it."""
     return encode(
         "RawRecord",
         {
-            "key": record.key,
-            "value": record.value,
-            "headers": [{"name": name, "value": value} for name, value in record.headers],
-            "timestamp": record.timestamp_ms,
+            "key": feed_record.key,
+            "value": feed_record.value,
+            "headers": [{"name": name, "value": value} for name, value in feed_record.headers],
+            "timestamp": feed_record.timestamp_ms,
         },
     )
 
 
 def feed_record_of(raw: bytes, offset: int) -> FeedRecord:
-    """The record a dead letter keeps, as it was received (but for its leader epoch)."""
+    """The record that a dead letter keeps, as it was received (but for its leader epoch)."""
     kept = decode_event("RawRecord", raw)
     headers = tuple((header["name"], header["value"]) for header in kept["headers"])
     return FeedRecord(offset, -1, kept["timestamp"], kept["key"], kept["value"], headers)

@@ -36,9 +36,10 @@ class Misfit:
         return f"{self.partition.topic}/{self.partition.number}: {self.sentence} {repair}"
 
 
-def hole_sentence(partition: Partition, offset: int, after: int) -> str:
-    """Offsets from `offset` to before `after` hold no message."""
+def hole_sentence(partition: Partition, hole: range) -> str:
+    """What a person is told of offsets that hold no message."""
     topic, number = partition.topic, partition.number
+    offset, after = hole.start, hole.stop
     repair = _REPAIR.format(topic=topic, number=number, to=f" --to {after}")
     return (
         f"{topic}/{number}: there is no message at offset {offset}, the next one is {after}: a"

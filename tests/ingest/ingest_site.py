@@ -22,7 +22,7 @@ from ingest.feed import (
     open_poller,
     open_publisher,
 )
-from ingest.read.arrivals import ReadPartition, read_partition, source_of
+from ingest.read.arrivals import Arrival, read_partition, source_of
 from ingest.read.patience import at_once
 from ingest.read.positions import StoredPositions
 from ingest.runtime.lifecycle import StopSignal, SystemClock
@@ -47,7 +47,7 @@ class Site:
     def writer(self, store: EventStore | None = None) -> BatchWriter:
         return BatchWriter(store or self.store, CONTEXT, SystemClock(), at_once)
 
-    def parts(self, *messages: Message) -> list[ReadPartition]:
+    def parts(self, *messages: Message) -> list[PolledPartition[Arrival]]:
         """What a poll of these messages would bring, at the next offsets of their partitions."""
         by_partition: dict[Partition, list[FeedRecord]] = {}
         for message in messages:
@@ -136,12 +136,19 @@ class Site:
 
 
 def answers(written: Written) -> list[str]:
-    found = []
-    for part in written.parts:
-        for arrival in part.arrivals:
-            assert arrival.answer is not None
-            found.append(arrival.answer.code or arrival.answer.status)
-    return found
+    return [outcome_of(arrival) for part in written.parts for arrival in part.records]
 
 
-__all__ = ["CLUSTER", "PARTITIONS", "Message", "Site", "answers"]
+def outcome_of(arrival: Arrival) -> str:
+    """The code of its rejection, or its status."""
+    return arrival.code or arrival.status
+
+
+def of_source(part: PolledPartition[Arrival], name: str) -> PolledPartition[Arrival]:
+    """The same messages from a source of that cluster, as another process reads them."""
+    for arrival in part.records:
+        arrival.source = source_of(name, part.partition)
+    return part
+
+
+__all__ = ["CLUSTER", "PARTITIONS", "Message", "Site", "answers", "of_source", "outcome_of"]

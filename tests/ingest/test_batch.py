@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.batch.write import BatchWriter, Contention
+from ingest.batch.attempts import Contention
+from ingest.batch.write import BatchWriter
 from ingest.eventstore import EventStore, UnknownCommit
 from ingest.eventstore.log.batch import AppendBatch, Appended, Head, RecordedEvent
 from ingest.facts.evolve import DOCUMENT_EVENTS, evolve_document, evolve_record, submit
@@ -23,6 +24,7 @@ from ingest.facts.view import (
 )
 from ingest.read.arrivals import Arrival, source_of
 from ingest.read.patience import at_once
+from ingest.read.positions import hole_sentence
 from ingest.runtime.lifecycle import SystemClock
 from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_SUBMITTED, DocumentFlags, DocumentStatus
@@ -40,7 +42,7 @@ from tests.ingest.feed_messages import (
     stranger,
     unique_id,
 )
-from tests.ingest.ingest_site import CLUSTER, Message, Site, answers
+from tests.ingest.ingest_site import Message, Site, answers, of_source
 
 
 def heads_are_folds(site: Site) -> None:
@@ -251,25 +253,27 @@ def test_a_hole_halts_its_partition_where_it_is_and_the_others_go_on(site: Site)
     """What comes before the hole is stored, so that a person who accepts it skips nothing else."""
     parts = site.parts(deposit(1), deposit(2), deposit(3), record_message("DeclareIdentity"))
     (documents, patients) = parts
-    documents.arrivals.pop(1)
+    documents.records.pop(1)
     written = site.writer().write(parts)
     assert answers(written) == ["accepted", "accepted"]
-    (sentence,) = written.halted.values()
-    name = f"documents/{documents.partition.number}"
+    ((partition, hole),) = written.holes.items()
+    assert (partition, hole) == (documents.partition, range(1, 2))
+    sentence, name = hole_sentence(partition, hole), f"documents/{documents.partition.number}"
     assert f"{name}: there is no message at offset 1, the next one is 2" in sentence
     assert f"histoire positions accept {name} --to 2 --reason" in sentence
     stored = site.store.source_positions()
-    assert [stored[part.source].next_offset for part in (documents, patients)] == [1, 1]
+    sources = [part.records[0].source for part in (documents, patients)]
+    assert [stored[source].next_offset for source in sources] == [1, 1]
     assert site.balance()["fetched"] == 2
 
 
 @pytest.mark.parametrize("left", [0, 2])
 def test_a_hole_at_the_begin_or_the_end_of_a_poll(site: Site, left: int) -> None:
     (part,) = site.parts(deposit(1), deposit(2), deposit(3))
-    del part.arrivals[left:]
+    del part.records[left:]
     written = site.writer().write([part])
     assert answers(written) == ["accepted"] * left
-    assert f"offset {left}, the next one is 3" in written.halted[part.partition]
+    assert written.holes == {part.partition: range(left, 3)}
 
 
 # Races: another writer is quicker, at the worst moment
@@ -324,10 +328,8 @@ def test_a_link_undone_meanwhile_counts(
     parts = site.parts(ours)
     for part in parts:  # from another source, as another process would read it
         site.offsets[part.partition] = part.from_offset
-        part.source = f"other/{part.partition.topic}/{part.partition.number}"
-        site.store.insert_source(part.source, "topic", part.from_offset)
-        for arrival in part.arrivals:
-            arrival.source = part.source
+        site.store.insert_source(source_of("other", part.partition), "topic", part.from_offset)
+        of_source(part, "other")
     raced.before = lambda: site.write(UNLINK) and None
     with raced:
         written = site.writer(raced).write(parts)
@@ -343,19 +345,14 @@ def test_what_changed_meanwhile_is_decided_again(
 ) -> None:
     parts = site.parts(ours)  # type: ignore[arg-type]
     other = Site(site.settings, site.store)
-    if ours[0] == theirs[0] or "documents" in parts[0].source:  # type: ignore[index]
+    if ours[0] == theirs[0] or parts[0].partition.topic == "documents":  # type: ignore[index]
         other.offsets[parts[0].partition] = 0
 
     def quicker() -> None:
         # From another source, as another process would be.
-        moved = [
-            replace(part, source=f"other/{part.partition.topic}/{part.partition.number}")
-            for part in other.parts(theirs)  # type: ignore[arg-type]
-        ]
+        moved = [of_source(part, "other") for part in other.parts(theirs)]  # type: ignore[arg-type]
         for part in moved:
-            site.store.insert_source(part.source, "topic", 0)
-            for arrival in part.arrivals:
-                arrival.source = part.source
+            site.store.insert_source(part.records[0].source, "topic", 0)
         site.writer().write(moved)
 
     raced.before = quicker
@@ -379,14 +376,13 @@ def test_a_link_between_two_others_undone_meanwhile_counts(site: Site, raced: Ra
 
 def test_another_owner_fences_us_out_and_the_rest_goes_on(site: Site, raced: Raced) -> None:
     ours = site.parts(deposit(1), record_message("OpposeFeeding", matricule=BRUNO))
-    theirs = site.parts(deposit(1))
-    theirs[0].from_offset = 0
-    theirs[0].next_offset = 1
-    theirs[0].arrivals[0].record = replace(theirs[0].arrivals[0].record, offset=0)
+    theirs = [replace(site.parts(deposit(1))[0], from_offset=0, next_offset=1)]
+    arrival = theirs[0].records[0]
+    arrival.feed_record = replace(arrival.feed_record, offset=0)
     raced.before = lambda: site.writer().write(theirs) and None
     with raced:
         written = site.writer(raced).write(ours)
-    assert [part.source for part in written.lost] == [source_of(CLUSTER, ours[0].partition)]
+    assert [part.partition for part in written.lost] == [ours[0].partition]
     assert answers(written) == ["accepted"]
     assert site.balance()["accepted"] == 2
     assert site.names().count("document_submitted") == 1
@@ -438,8 +434,7 @@ def test_the_gate_sees_the_answers_and_stops_the_batch(site: Site) -> None:
         assert isinstance(arrivals, list)
         for arrival in arrivals:
             assert isinstance(arrival, Arrival)
-            assert arrival.answer is not None
-            seen.append(arrival.answer.code)
+            seen.append(arrival.code)
         raise Stop
 
     with pytest.raises(Stop):

@@ -99,7 +99,7 @@ def test_run_once_is_one_poll_and_one_transaction(site: Site) -> None:
     written = None
     while written is None:
         written = consumer.run_once()
-    assert sum(len(part.arrivals) for part in written.parts) == 2
+    assert sum(len(part.records) for part in written.parts) == 2
     poller.close()
 
 
@@ -165,7 +165,7 @@ def test_what_another_owner_left_of_a_lost_batch_is_read_again(site: Site) -> No
                 other = site.poller(group="other")
                 polled = other.poll(5, 1, 1024 * 1024)
                 parts = [read_partition(part, other.cluster_id, CONTEXT) for part in polled]
-                assert sum(len(part.arrivals) for part in parts) == 1
+                assert sum(len(part.records) for part in parts) == 1
                 assert not site.writer().write(parts).lost
                 other.close()
 

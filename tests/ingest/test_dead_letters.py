@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import psycopg
 
-from ingest.batch.outcomes import answer_of
 from ingest.batch.retry import Retry, of_schemas_known_now, waiting
 from ingest.eventstore import EventStore, UnknownCommit
 from ingest.eventstore.log.batch import AppendBatch, Appended
@@ -23,11 +22,7 @@ from tests.ingest.ingest_site import Site
 def retry(site: Site, *letters: int) -> list[str]:
     again = Retry(site.store, CONTEXT, SystemClock())
     chosen = letters or [letter.letter for letter in waiting(site.store)]
-    return [
-        answer_of(arrival).code or answer_of(arrival).status
-        for done in again(chosen)
-        for arrival in done
-    ]
+    return [arrival.code or arrival.status for done in again(chosen) for arrival in done]
 
 
 def test_a_deposit_refused_for_an_opposition_is_accepted_after_its_withdrawal(site: Site) -> None:
@@ -146,7 +141,7 @@ def test_a_retry_beside_running_ingestion_is_not_kept_waiting(site: Site) -> Non
     with Beside.open(site.settings) as store:
         store.before = ingestion_goes_on
         done = list(Retry(store, CONTEXT, SystemClock())([letter.letter]))
-    assert [answer_of(arrival).status for (arrival,) in done] == ["accepted"]
+    assert [arrival.status for (arrival,) in done] == ["accepted"]
     assert len(appends) == 1
     balance = site.balance()
     assert balance["events"] == len(site.events())

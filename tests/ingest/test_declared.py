@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.batch.outcomes import answer_of
 from ingest.batch.retry import Retry, waiting
 from ingest.decide.decide import decide
 from ingest.facts.evolve import _RECORD, evolve_record
@@ -272,8 +271,7 @@ def test_a_document_of_other_traits_is_filed_once_the_identity_is_corrected(site
     def retry() -> list[str | None]:
         again = Retry(site.store, CONTEXT, SystemClock())
         done = again([letter.letter for letter in waiting(site.store)])
-        given = (answer_of(arrival) for part in done for arrival in part)
-        return [answer.code or answer.status for answer in given]
+        return [arrival.code or arrival.status for part in done for arrival in part]
 
     assert retry() == ["traits_differ"]
     assert site.write(declare(RENAMED, 5)) == ["accepted"]

@@ -49,7 +49,7 @@ from tests.ingest.ingest_histories import (
     policy_of_house,
     versions,
 )
-from tests.ingest.ingest_site import CLUSTER, Site
+from tests.ingest.ingest_site import CLUSTER, Site, outcome_of
 from tests.ingest.naive_model import (
     ARCHIVED,
     CURRENT,
@@ -115,13 +115,13 @@ class Memory:
         decided = assemble(basis, arrivals)
         check_batch(decided.batch)
         for place, arrival in enumerate(arrivals, start=len(self.answers)):
-            self.answers.append(answer_of(arrival))
+            self.answers.append(outcome_of(arrival))
             if self.answers[-1] == "target_unknown":
                 self.letters[place + 1] = place, arrival
-        for letter in decided.letters:
-            assert letter.letter is not None
-            place, _ = self.letters.pop(letter.letter)
-            self.answers[place] = answer_of(letter)
+        for letter in decided.dead_letters:
+            assert letter.dead_letter is not None
+            place, _ = self.letters.pop(letter.dead_letter)
+            self.answers[place] = outcome_of(letter)
         self.bases |= {head.stream: head.version for head in decided.batch.heads}
         for event in decided.batch.events:
             self.events.append(
@@ -150,7 +150,7 @@ class Memory:
 
 def again(arrival: Arrival, letter: int) -> Arrival:
     return Arrival(
-        *(arrival.source, arrival.partition, arrival.record, arrival.read), 2, letter=letter
+        *(arrival.source, arrival.partition, arrival.feed_record, arrival.read), 2, letter
     )
 
 
@@ -158,11 +158,6 @@ def stream_of(arrival: Arrival) -> bytes:
     assert isinstance(arrival.read, Interpreted)
     assert arrival.read.stream is not None
     return arrival.read.stream
-
-
-def answer_of(arrival: Arrival) -> str:
-    assert arrival.answer is not None
-    return arrival.answer.code or arrival.answer.status
 
 
 # The same, on a real store
@@ -182,12 +177,12 @@ class Stored:
         writer = BatchWriter(self.site.store, context, SystemClock(), at_once)
         parts = self.site.parts(*(self.names.said(message) for message in messages))
         written = writer.write(parts)
-        for arrival in (arrival for part in written.parts for arrival in part.arrivals):
-            self.places[arrival.source, arrival.record.offset] = len(self.answers)
-            self.answers.append(answer_of(arrival))
-        for letter in written.letters:
-            place = self.places[letter.source, letter.record.offset]
-            self.answers[place] = answer_of(letter)
+        for arrival in (arrival for part in written.parts for arrival in part.records):
+            self.places[arrival.source, arrival.feed_record.offset] = len(self.answers)
+            self.answers.append(outcome_of(arrival))
+        for letter in written.dead_letters:
+            place = self.places[letter.source, letter.feed_record.offset]
+            self.answers[place] = outcome_of(letter)
 
     @property
     def events(self) -> list[RecordedEvent]:

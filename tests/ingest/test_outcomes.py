@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ingest.batch.outcomes import outcome_of
 from ingest.feed import FeedRecord, PolledPartition
-from ingest.read.arrivals import Answer, Arrival, read_partition
+from ingest.read.arrivals import Arrival, read_partition
 from schemas.feed.outcomes import ACCEPTED
 from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, partition_for
 
@@ -14,8 +14,8 @@ from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, partition_
 def decided(record: FeedRecord) -> Arrival:
     partition = partition_for(deposit(1))
     polled = PolledPartition(partition, record.offset, record.offset + 1, [record])
-    (arrival,) = read_partition(polled, "cluster", CONTEXT).arrivals
-    arrival.answer = Answer(ACCEPTED)
+    (arrival,) = read_partition(polled, "cluster", CONTEXT).records
+    arrival.decide(ACCEPTED, ())
     return arrival
 
 

@@ -83,9 +83,9 @@ def test_the_trace_of_a_message_goes_on_with_its_outcome(
     site: Site, given: bytes | None, passed_on: bytes | None
 ) -> None:
     parts = site.parts(deposit(1), mask(9))
-    for arrival in (arrival for part in parts for arrival in part.arrivals):
-        arrival.record = replace(
-            arrival.record, headers=(*arrival.record.headers, ("traceparent", given))
+    for arrival in (arrival for part in parts for arrival in part.records):
+        arrival.feed_record = replace(
+            arrival.feed_record, headers=(*arrival.feed_record.headers, ("traceparent", given))
         )
     site.writer().write(parts)
     publisher = open_publisher(site.settings, client_id="relay")

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.consume.freshness import SourceFreshness
 from ingest.feed import Partition, PolledPartition
-from ingest.read.arrivals import ReadPartition, read_partition
+from ingest.read.arrivals import Arrival, read_partition
 from ingest.runtime.metrics import Metrics
 from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, partition_for
 
@@ -29,7 +29,7 @@ PARTITION: Partition = partition_for(MESSAGE)
 PUBLISHED = feed_record(MESSAGE, 0).timestamp_ms / 1000
 
 
-def part(offset: int) -> ReadPartition:
+def part(offset: int) -> PolledPartition[Arrival]:
     polled = PolledPartition(PARTITION, offset, offset + 1, [feed_record(MESSAGE, offset)])
     return read_partition(polled, "test", CONTEXT)
 

@@ -12,10 +12,11 @@ import pytest
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.log.batch import AppendBatch, Appended
-from ingest.read.arrivals import ReadPartition
+from ingest.feed import PolledPartition
+from ingest.read.arrivals import Arrival
 from tests.ingest.access_given import access_message
 from tests.ingest.feed_messages import ANNA, BRUNO, CLARA, deposit, record_message, unique_id
-from tests.ingest.ingest_site import Message, Site, answers
+from tests.ingest.ingest_site import Message, Site, answers, of_source
 
 
 class Raced(EventStore):
@@ -36,15 +37,13 @@ def raced(site: Site) -> Iterator[Raced]:
         yield store
 
 
-def elsewhere(site: Site, *messages: Message) -> list[ReadPartition]:
+def elsewhere(site: Site, *messages: Message) -> list[PolledPartition[Arrival]]:
     """The same messages as another process reads them, from sources of its own."""
     other = Site(site.settings, site.store)
     parts = other.parts(*messages)
     for part in parts:
-        part.source = f"elsewhere/{part.partition.topic}/{part.partition.number}"
-        site.store.insert_source(part.source, "topic", 0)
-        for arrival in part.arrivals:
-            arrival.source = part.source
+        of_source(part, "elsewhere")
+        site.store.insert_source(part.records[0].source, "topic", 0)
     return parts
 
 

@@ -146,7 +146,7 @@ def write(site: Site, within: Context, *messages: tuple[str, dict[str, Any]]) ->
     parts = {part.partition: part for part in site.parts(*messages)}
     read_again = []
     for partition, part in parts.items():
-        records = [arrival.record for arrival in part.arrivals]
+        records = [arrival.feed_record for arrival in part.records]
         polled = PolledPartition(partition, part.from_offset, part.next_offset, records)
         read_again.append(read_partition(polled, "test", within))
     return BatchWriter(site.store, within, SystemClock(), at_once).write(read_again)

@@ -67,16 +67,16 @@ def lock_forgotten() -> None:
 def unknown_retried() -> None:
     """After an unknown outcome the batch is tried again blindly, without the fence."""
     fence_forgotten()
-    module("ingest.batch.write").BatchWriter._was_committed = lambda self, written: False
+    module("ingest.batch.write")._FeedWork.was_committed = lambda self: False
 
 
 def rejected_passed_over() -> None:
     """The position goes past a message that is refused, and nothing is said of it."""
     batch = module("ingest.batch.write")
-    original = batch.outcome_rows
-    batch.refused = lambda arrivals: []
-    batch.outcome_rows = lambda arrivals, *rest: original(
-        [a for a in arrivals if a.answer.status != "rejected"], *rest
+    original = batch.add_outcomes
+    batch.new_dead_letters = lambda *arguments: []
+    batch.add_outcomes = lambda batch, arrivals, *rest: original(
+        batch, [a for a in arrivals if a.rejection is None], *rest
     )
 
 

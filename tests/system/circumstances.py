@@ -22,11 +22,10 @@ def a_zombie() -> None:
 
     def copied(part: Any) -> Any:
         fresh = [
-            arrivals.Arrival(a.source, a.partition, a.record, a.read, a.attempt, a.letter)
-            for a in part.arrivals
+            arrivals.Arrival(a.source, a.partition, a.feed_record, a.read, a.attempt, a.dead_letter)
+            for a in part.records
         ]
-        place = (part.source, part.partition, part.from_offset, part.next_offset)
-        return arrivals.ReadPartition(*place, fresh)
+        return replace(part, records=fresh)
 
     def write(self: Any, parts: Any, gate: Any = batch.let_pass) -> Any:
         nonlocal count
@@ -74,7 +73,7 @@ def an_erasure_midway() -> None:
 
     def write(self: Any, parts: Any, *more: Any) -> Any:
         nonlocal count
-        met.update(a.read.ins for p in parts for a in p.arrivals if hasattr(a.read, "ins"))
+        met.update(a.read.ins for p in parts for a in p.records if hasattr(a.read, "ins"))
         written = write_batch(self, parts, *more)
         count += 1
         if count == 2:

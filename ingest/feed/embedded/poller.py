@@ -119,7 +119,7 @@ class EmbeddedPoller:
 
     def poll(
         self, timeout_seconds: float, max_records: int, max_bytes: int
-    ) -> list[PolledPartition]:
+    ) -> list[PolledPartition[FeedRecord]]:
         """As Poller says. Raises FeedUnavailable at once when the database is away: wait then."""
         end = self._clock.monotonic() + timeout_seconds
         try:
@@ -261,7 +261,9 @@ class EmbeddedPoller:
             identity_at,
         )
 
-    def _read(self, conn: Session, max_records: int, max_bytes: int) -> list[PolledPartition]:
+    def _read(
+        self, conn: Session, max_records: int, max_bytes: int
+    ) -> list[PolledPartition[FeedRecord]]:
         bounds = _bounds(conn, list(self._next))
         self._check_positions(bounds)
         wanted = self._wanted(bounds, max_records)
@@ -291,7 +293,7 @@ class EmbeddedPoller:
             left -= count
         return ranges
 
-    def _advance(self, wanted: _Wanted, records: list[FeedRecord]) -> PolledPartition:
+    def _advance(self, wanted: _Wanted, records: list[FeedRecord]) -> PolledPartition[FeedRecord]:
         next_offset = records[-1].offset + 1
         self._next[wanted.place] = next_offset
         return PolledPartition(self._partition(wanted.place), wanted.first, next_offset, records)

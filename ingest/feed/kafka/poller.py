@@ -89,7 +89,7 @@ class KafkaPoller:
 
     def poll(
         self, timeout_seconds: float, max_records: int, max_bytes: int
-    ) -> list[PolledPartition]:
+    ) -> list[PolledPartition[FeedRecord]]:
         """As Poller says. While the brokers are away it returns nothing, after the timeout.
 
         PartitionsHalted: a position is outside the log, the log was cut, or a batch is unreadable.
@@ -298,9 +298,9 @@ class KafkaPoller:
         polled: dict[TopicPartition, list[Any]],
         max_records: int,
         max_bytes: int,
-    ) -> list[PolledPartition]:
+    ) -> list[PolledPartition[FeedRecord]]:
         """What fits in the bounds; the rest waits here for the next poll."""
-        batch: list[PolledPartition] = []
+        batch: list[PolledPartition[FeedRecord]] = []
         left, room = max_records, max_bytes
         for tp, received in polled.items():
             if tp not in self._next:
@@ -324,7 +324,7 @@ class KafkaPoller:
 
     def _advanced(
         self, consumer: KafkaConsumer, tp: TopicPartition, records: list[FeedRecord]
-    ) -> list[PolledPartition]:
+    ) -> list[PolledPartition[FeedRecord]]:
         """The partition's part of the batch; none when its position did not move."""
         rest = self._rest.get(tp)
         # Not last + 1: markers and aborted records leave holes, also at the end.

@@ -166,7 +166,7 @@ def poll_until(
     return found
 
 
-def check_polled(polled: PolledPartition) -> None:
+def check_polled(polled: PolledPartition[FeedRecord]) -> None:
     """On our feeds offsets have no holes."""
     offsets = [r.offset for r in polled.records]
     assert offsets == list(range(polled.from_offset, polled.next_offset))
