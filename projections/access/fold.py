@@ -87,22 +87,22 @@ def _trace(event: OpenedEvent) -> Trace:
     datum = event.said
     actor, software = datum["provenance"]["actor"], datum["provenance"]["software"]
     return Trace(
-        event.position,
-        event.record,
-        event.recorded_at,
-        moment(datum["accessedAt"]),
-        datum["mode"],
-        datum["action"],
-        datum["outcome"],
-        _text(datum["motive"]),
-        _text(actor["id"]) or NOBODY,
-        _text(actor["name"]),
-        _text(actor["roleCode"]),
-        _text(actor["organisationId"]),
-        _text(actor["organisationName"]),
-        _text(actor["sectorCode"]),
-        _text(f"{software['name']} {software['version']}") or NOBODY,
-        tuple(_text(unique_id) or NOBODY for unique_id in datum["documentIds"]),
+        position=event.position,
+        record=event.record,
+        recorded_at=event.recorded_at,
+        accessed_at=moment(datum["accessedAt"]),
+        mode=datum["mode"],
+        action=datum["action"],
+        outcome=datum["outcome"],
+        motive=_text(datum["motive"]),
+        actor_id=_text(actor["id"]) or NOBODY,
+        actor_name=_text(actor["name"]),
+        role=_text(actor["roleCode"]),
+        organisation_id=_text(actor["organisationId"]),
+        organisation_name=_text(actor["organisationName"]),
+        sector=_text(actor["sectorCode"]),
+        software=_text(f"{software['name']} {software['version']}") or NOBODY,
+        document_ids=tuple(_text(unique_id) or NOBODY for unique_id in datum["documentIds"]),
     )
 
 

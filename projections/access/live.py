@@ -71,10 +71,10 @@ class Access:
 def compare_builds(cursor: Cursor, old: AccessTables, new: AccessTables) -> Comparison:
     """Two builds at the same position. A record put to another person differs too."""
 
-    def said(tables: AccessTables) -> str:
+    def hashes(tables: AccessTables) -> str:
         person = tables.persons.names[1]
         parts = " union all ".join(
-            f"select record, '{kind}' || row(t.*)::text as said from {table} t"
+            f"select record, '{kind}' || row(t.*)::text as content from {table} t"
             for kind, table in (
                 ("permission", tables.permission),
                 ("trace", tables.trace),
@@ -82,13 +82,13 @@ def compare_builds(cursor: Cursor, old: AccessTables, new: AccessTables) -> Comp
             )
         )
         return (
-            "select record, md5(string_agg(said, '' order by said)) as hash"
+            "select record, md5(string_agg(content, '' order by content)) as hash"
             f" from ({parts}) s group by record"
         )
 
     cursor.execute("set local work_mem = '256MB'")
     row = cursor.execute(
-        f"with old as ({said(old)}), new as ({said(new)}), both_builds as (select record,"
+        f"with old as ({hashes(old)}), new as ({hashes(new)}), both_builds as (select record,"
         " old.hash is distinct from new.hash as differs from old full join new using (record))"
         " select count(*), count(*) filter (where differs), array(select record from both_builds"
         " where differs order by record limit 20) from both_builds".encode()

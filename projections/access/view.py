@@ -88,13 +88,13 @@ def _read(cursor: Cursor, record: int, reader: Reader, now: datetime, limit: int
     traces = tables.traces_of(cursor, told, limit, secret=is_patient)
     visible = {entry.row.unique_id: entry for entry in (*timeline.current, *timeline.archived)}
     return SeenAccess(
-        build.position,
-        access.attending,
-        still_authorised(access, now),
-        sorted(access.blocked.values(), key=lambda word: word.subject),
-        access.break_glass_opposed,
-        access.regulation_opposed,
-        [_as_known(trace, visible) for trace in traces],
+        position=build.position,
+        attending=access.attending,
+        authorised=still_authorised(access, now),
+        blocked=sorted(access.blocked.values(), key=lambda word: word.subject),
+        break_glass_opposed=access.break_glass_opposed,
+        regulation_opposed=access.regulation_opposed,
+        traces=[_as_known(trace, visible) for trace in traces],
     )
 
 

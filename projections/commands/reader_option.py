@@ -73,13 +73,13 @@ class NamedReader:
         ids = frozenset(name for name in (self.identifier, self.organisation) if name)
         return Reader(
             self.kind,
-            ids,
-            WITHOUT_END if self.assumed else access.authorised_until(ids),
-            access.blocks(ids),
-            access.attends(self.identifier),
-            rules.attending_sees_masked,
-            readable_types(rules.matrix, self.role, rules.today),
-            access.motives.get(self.identifier or "", ""),
+            ids=ids,
+            authorised_until=WITHOUT_END if self.assumed else access.authorised_until(ids),
+            blocked=access.blocks(ids),
+            attending=access.attends(self.identifier),
+            attending_sees_masked=rules.attending_sees_masked,
+            readable_types=readable_types(rules.matrix, self.role, rules.today),
+            motive=access.motives.get(self.identifier or "", ""),
         )
 
 

@@ -178,8 +178,12 @@ class PersonRule:
         self._key(candidate.record, lineage)
         self.triggers.append(
             Trigger(
-                *(candidate.record, self.person, lineage, candidate.type_code),
-                *(event.position, event.recorded_at),
+                record=candidate.record,
+                person=self.person,
+                lineage=lineage,
+                type_code=candidate.type_code,
+                position=event.position,
+                recorded_at=event.recorded_at,
             )
         )
 
@@ -191,8 +195,14 @@ class PersonRule:
         self._key(event.record, access, EMERGENCY)
         self.triggers.append(
             Trigger(
-                *(event.record, self.person, access, "", event.position, event.recorded_at),
-                *(EMERGENCY, EMERGENCY_VERSION),
+                record=event.record,
+                person=self.person,
+                lineage=access,
+                type_code="",
+                position=event.position,
+                recorded_at=event.recorded_at,
+                rule=EMERGENCY,
+                rule_version=EMERGENCY_VERSION,
             )
         )
 
@@ -213,15 +223,15 @@ def new_candidate(event: OpenedEvent) -> Candidate:
     document = datum["document"]
     target = None if document["replaces"] is None else document_stream(document["replaces"])
     return Candidate(
-        event.stream,
-        event.record,
-        event.position,
-        event.stream,
-        datum["visibilityOnly"],
-        int(DocumentStatus.APPROVED),
-        document["invisiblePatient"],
-        document["typeCode"],
-        None if target == event.stream else target,
+        stream=event.stream,
+        record=event.record,
+        changed=event.position,
+        content_lineage=event.stream,
+        visibility_only=datum["visibilityOnly"],
+        status=int(DocumentStatus.APPROVED),
+        hidden=document["invisiblePatient"],
+        type_code=document["typeCode"],
+        target=None if target == event.stream else target,
     )
 
 

@@ -114,8 +114,14 @@ class Replay:
                 build = self._switch(conn, building, store, build, old.number)
             self._tidy(conn, {build.number, old.number} if good else {old.number}, keep)
         return ReplayResult(
-            *(self._projection.name, build.number, old.number, build.position),
-            *(events, seconds, comparison, good),
+            projection=self._projection.name,
+            build=build.number,
+            previous=old.number,
+            position=build.position,
+            events=events,
+            seconds=seconds,
+            comparison=comparison,
+            switched=good,
         )
 
     def back(self) -> Build:

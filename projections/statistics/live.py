@@ -151,7 +151,7 @@ def cell_key(event: OpenedEvent) -> CellKey:
 def compare_figures(cursor: Cursor, old: StatisticsTables, new: StatisticsTables) -> Comparison:
     """Figure by figure; one that is zero equals one that is not there."""
 
-    def said(tables: StatisticsTables) -> str:
+    def figures_of(tables: StatisticsTables) -> str:
         return (
             "select sector || '/' || type_code || '/' || month as figure,"
             " concat_ws('/', fed, replaced, deleted, current) as value"
@@ -160,7 +160,7 @@ def compare_figures(cursor: Cursor, old: StatisticsTables, new: StatisticsTables
         )
 
     row = cursor.execute(
-        f"with one as ({said(old)}), two as ({said(new)}), figures as (select figure,"
+        f"with one as ({figures_of(old)}), two as ({figures_of(new)}), figures as (select figure,"
         " one.value is distinct from two.value as differs from one full join two using (figure))"
         " select count(*), count(*) filter (where differs), array(select figure from figures"
         " where differs order by figure limit 20) from figures".encode()

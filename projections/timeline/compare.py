@@ -39,17 +39,17 @@ def compare_builds(cursor: Cursor, old: int, new: int) -> Comparison:
 def _hashes(tables: TimelineTables, documents: list[str], records: list[str]) -> str:
     person = tables.persons.names[1]
 
-    def said(table: str, columns: list[str], kind: str) -> str:
+    def contents(table: str, columns: list[str], kind: str) -> str:
         whole = ", ".join(f"t.{column}" for column in columns)
         return (
             f"select coalesce(p.person, t.record) as person, md5('{kind}' || row({whole})::text)"
-            f" as said from {table} t left join {person} p on p.record = t.record"
+            f" as content from {table} t left join {person} p on p.record = t.record"
         )
 
     return (
-        "select person, md5(string_agg(said, '' order by said)) as hash from ("
-        f"{said(tables.document, documents, 'document')}"
-        f" union all {said(tables.record, records, 'record')}) s group by person"
+        "select person, md5(string_agg(content, '' order by content)) as hash from ("
+        f"{contents(tables.document, documents, 'document')}"
+        f" union all {contents(tables.record, records, 'record')}) s group by person"
     )
 
 

@@ -12,33 +12,31 @@ Rules of replacement (SPEC d.2, TRAP 11 to TRAP 15):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import Any, Final
-
-import orjson
 
 from projections.opened import EventNotApplicable, OpenedEvent
 from schemas import events as names
-from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
+from schemas.events import DocumentStatus
 from schemas.forms.stream_ids import document_stream
-from schemas.forms.times import parse_time
 from schemas.policy.may_see import earliest_birth_date
 
+from .document_events import OF_DOCUMENTS, new_row
+from .record_events import OF_RECORDS
 from .row import RecordRow, TimelineRow
 
-APPROVED: Final = int(DocumentStatus.APPROVED)
-ARCHIVED: Final = int(DocumentStatus.ARCHIVED)
 DEPRECATED: Final = int(DocumentStatus.DEPRECATED)
 DELETED: Final = int(DocumentStatus.DELETED)
-MASKED_BITS: Final = int(DocumentFlags.MASQUE_PS | DocumentFlags.MASQUE_PS_BY_PATIENT)
-HIDDEN: Final = int(DocumentFlags.INVISIBLE_PATIENT)
 
 
 @dataclass(slots=True)
 class PersonFold:
-    """The state of a fold. `changed_rows`, `changed_records`: what events changed in it."""
+    """The rows of one person while his events are folded.
+
+    `waiting`: by stream of a document, the streams of those that replace it. `changed_rows`,
+    `changed_records`: streams and records whose rows the events changed.
+    """
 
     rows: dict[bytes, TimelineRow] = field(default_factory=dict)
     records: dict[int, RecordRow] = field(default_factory=dict)
@@ -47,34 +45,43 @@ class PersonFold:
     changed_records: set[int] = field(default_factory=set)
 
     def hold(self, row: TimelineRow) -> None:
-        """A row folded earlier is part of the state."""
+        """The fold has this row, which was folded earlier."""
         self.rows[row.stream] = row
         if row.target is not None:
             self.waiting.setdefault(row.target, []).append(row.stream)
 
     def apply(self, event: OpenedEvent) -> None:
-        """One more event, at a higher position than those before. Erased ones change nothing, nor
-        do those it has seen. Raises EventNotApplicable, and StoredEventError for unreadable bytes.
+        """The rows are those after this event, whose position is above those before.
+
+        An erased event changes nothing, nor does one that the rows have seen. Raises
+        EventNotApplicable, and StoredEventError for unreadable bytes.
         """
-        if event.state is None:
+        if event.erased:
             return
         name = event.name
         if name == names.DOCUMENT_SUBMITTED:
             self._submitted(event)
-        elif name in _OF_DOCUMENTS:
-            row = self.rows.get(event.stream)
-            if row is None:
-                raise EventNotApplicable(event.position, "its document was never submitted")
-            if event.position > row.changed:
-                _OF_DOCUMENTS[name](self, row, event)
-                row.changed = event.position
-                self.changed_rows.add(event.stream)
-        elif name in _OF_RECORDS:
+        elif name == names.DOCUMENT_REPLACED or name in OF_DOCUMENTS:
+            self._document_changed(event)
+        elif name in OF_RECORDS:
             facts = self._record(event.record)
             if event.position > facts.changed:
-                _OF_RECORDS[name](facts, event.said)
+                OF_RECORDS[name](facts, event.said)
                 facts.changed = event.position
                 self.changed_records.add(event.record)
+
+    def _document_changed(self, event: OpenedEvent) -> None:
+        row = self.rows.get(event.stream)
+        if row is None:
+            raise EventNotApplicable(event.position, "its document was never submitted")
+        if event.position <= row.changed:
+            return
+        if event.name == names.DOCUMENT_REPLACED:
+            self._replaced(row, event)
+        else:
+            OF_DOCUMENTS[event.name](row, event)
+        row.changed = event.position
+        self.changed_rows.add(event.stream)
 
     def _record(self, record: int) -> RecordRow:
         facts = self.records.get(record)
@@ -151,136 +158,8 @@ def fold_person(events: Iterable[OpenedEvent]) -> PersonFold:
     return person
 
 
-def new_row(event: OpenedEvent, datum: Mapping[str, Any]) -> TimelineRow:
-    """The row of a document just submitted, as if it replaced nothing that is known."""
-    document = datum["document"]
-    stream, position, recorded_at = event.stream, event.position, event.recorded_at
-    replaces = document["replaces"]
-    target = None if replaces is None else document_stream(replaces)
-    hidden = document["invisiblePatient"]
-    flags = (
-        document["masquePs"] | hidden << 1 | document["invisibleRepresentantsLegaux"] << 2
-    )  # Flags
-    act = document["serviceStartTime"]
-    return TimelineRow(
-        stream,
-        event.record,
-        position,
-        position,
-        stream,
-        stream,
-        datum["visibilityOnly"],
-        APPROVED,
-        False,
-        flags,
-        _act_key(act, recorded_at),
-        recorded_at,
-        document["size"],
-        document["sha256"],
-        None if target == stream else target,
-        None,
-        None if hidden else recorded_at,
-        document["uniqueId"],
-        document["typeCode"],
-        document["classCode"],
-        document["title"].replace("\0", "\ufffd"),  # PostgreSQL keeps no NUL in a text
-        orjson.dumps(document["authors"]).decode(),
-        act,
-        document["creationTime"],
-        document["mimeType"],
-        document["healthcareFacilityTypeCode"],
-        document["practiceSettingCode"],
-        document["confidentialityCode"],
-    )
-
-
-def _act_key(literal: str, recorded_at: datetime) -> int:
-    # Ingestion refuses acts without a readable time; should a rule change, arrival sorts them.
-    time = parse_time(literal)
-    return int(recorded_at.timestamp() * 1_000_000) if time is None else time.sort_key
-
-
-def _visibility_changed(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
-    datum = event.said
-    bit = int(DocumentFlags[datum["flag"]])
-    if bit == DocumentFlags.MASQUE_PS:
-        row.flags &= ~MASKED_BITS
-        if datum["on"]:
-            row.flags |= MASKED_BITS if datum["byPatient"] else bit
-        return
-    row.flags = row.flags | bit if datum["on"] else row.flags & ~bit
-    if bit == HIDDEN:
-        if datum["on"]:
-            row.visible_since = None
-        elif row.visible_since is None:
-            row.visible_since = event.recorded_at
-
-
-def _archived(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
-    row.archived = True
-    if row.status == APPROVED:
-        row.status = ARCHIVED
-
-
-def _unarchived(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
-    row.archived = False
-    if row.status == ARCHIVED:
-        row.status = APPROVED
-
-
-def _deleted(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
-    row.status = DELETED
-
-
-def _content_added(person: PersonFold, row: TimelineRow, event: OpenedEvent) -> None:
-    """The bytes are those whose hash the row has; only `changed` moves."""
-
-
-_OF_DOCUMENTS: Final[Mapping[str, Callable[[PersonFold, TimelineRow, OpenedEvent], None]]] = {
-    names.DOCUMENT_REPLACED: PersonFold._replaced,
-    names.DOCUMENT_VISIBILITY_CHANGED: _visibility_changed,
-    names.DOCUMENT_ARCHIVED: _archived,
-    names.DOCUMENT_UNARCHIVED: _unarchived,
-    names.DOCUMENT_DELETED: _deleted,
-    names.DOCUMENT_CONTENT_ADDED: _content_added,
-}
-
-
-def _opened(record: RecordRow, datum: Mapping[str, Any]) -> None:
-    record.state = (record.state | RecordFlags.OPENED) & ~RecordFlags.CLOSED
-    record.closure = None
-
-
-def _closed(record: RecordRow, datum: Mapping[str, Any]) -> None:
-    record.state |= RecordFlags.CLOSED
-    record.closure = datum["reasonCode"]
-
-
-def _declared(record: RecordRow, datum: Mapping[str, Any]) -> None:
-    record.state &= ~RecordFlags.REVOKED
-    birth_date: date | None = earliest_birth_date(datum["traits"]["birthDate"])
-    record.birth_date = birth_date or record.birth_date
-
-
-def _turn(bit: RecordFlags, on: bool) -> Callable[[RecordRow, Mapping[str, Any]], None]:
-    def change(record: RecordRow, datum: Mapping[str, Any]) -> None:
-        record.state = record.state | bit if on else record.state & ~bit
-
-    return change
-
-
-_OF_RECORDS: Final[Mapping[str, Callable[[RecordRow, Mapping[str, Any]], None]]] = {
-    names.RECORD_OPENED: _opened,
-    names.RECORD_CLOSED: _closed,
-    names.IDENTITY_DECLARED: _declared,
-    names.RECORD_ACTIVATED: _turn(RecordFlags.ACTIVATED, True),
-    names.RECORD_OPPOSED: _turn(RecordFlags.OPPOSED, True),
-    names.OPPOSITION_WITHDRAWN: _turn(RecordFlags.OPPOSED, False),
-    names.IDENTITY_REVOKED: _turn(RecordFlags.REVOKED, True),
-}
-
 TAKES: Final = frozenset(
-    {names.DOCUMENT_SUBMITTED, *_OF_DOCUMENTS, *_OF_RECORDS}
+    {names.DOCUMENT_SUBMITTED, names.DOCUMENT_REPLACED, *OF_DOCUMENTS, *OF_RECORDS}
     | {names.RECORD_LINKED, names.RECORD_UNLINKED}
 )
 """Names of the events a timeline is made of."""

@@ -28,8 +28,8 @@ def pages_skip() -> None:
 
 def flags_forgotten() -> None:
     """The timeline takes no notice of masks set or lifted later."""
-    fold = module("projections.timeline.fold")
-    fold._OF_DOCUMENTS["document_visibility_changed"] = lambda state, row, event: None
+    changes = module("projections.timeline.document_events").OF_DOCUMENTS
+    changes["document_visibility_changed"] = lambda row, event: None
 
 
 def masks_for_one_reader() -> None:
@@ -53,12 +53,12 @@ def replaced_ones_kept() -> None:
 
 def digits_sorted() -> None:
     """Acts are sorted by their digits, whatever their offset from UTC."""
-    fold = module("projections.timeline.fold")
+    events = module("projections.timeline.document_events")
 
     def act_key(literal: str, recorded_at: Any) -> int:
         return int(literal.partition("+")[0].partition("-")[0].ljust(14, "0")[:14])
 
-    fold._act_key = act_key
+    events._act_key = act_key
 
 
 def links_move_documents() -> None:
