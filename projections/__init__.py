@@ -1,4 +1,6 @@
-"""Projections: read models folded from the log (decision 0024)."""
+"""Projections: tables computed from the log (decision 0024); imports the store, runtime and feed of
+ingestion, and schemas.
+"""
 
 from .all_projections import PROJECTIONS, migrate_projections, remove_erased_from_projections
 from .audit import ProjectionCheck, timeline_audit

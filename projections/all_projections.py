@@ -1,4 +1,4 @@
-"""The projections of this program."""
+"""The list of projections, and what is done to all of them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (
 
 
 def migrate_projections(dsn: str) -> list[str]:
-    """Every projection has its tables and a live build; the names of those made now."""
+    """Every projection has its tables and a live build. Returns a name for each build made now."""
     return migrate(dsn, PROJECTIONS)
 
 
 def remove_erased_from_projections(dsn: str, store: EventStore, records: list[int]) -> None:
-    """Nothing is left of these erased records in any projection; call it after the erasure."""
+    """Nothing is left of these records in any projection. Call after `EventStore.erase`."""
     remove_erased_records(dsn, store, PROJECTIONS, records)
 
 
 def projection_named(name: str) -> Projection:
-    """The projection of that name. Raises CommandError."""
+    """The projection of that name. Raises CommandError for an unknown name."""
     for projection in PROJECTIONS:
         if projection.name == name:
             return projection

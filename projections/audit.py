@@ -1,4 +1,4 @@
-"""The projections' part of `histoire audit`: everything in the log has reached its rows."""
+"""The lines of `histoire audit` about projections: every event of the log has reached its rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Cursor = psycopg.Cursor[Any]
 
 @dataclass(frozen=True, slots=True)
 class ProjectionCheck:
-    """One line of the audit. `detail` names record numbers at most."""
+    """One line of the audit. `detail` names the numbers of 20 records at most, and no person."""
 
     name: str
     expected: int
@@ -34,16 +34,16 @@ class ProjectionCheck:
 
     @property
     def holds(self) -> bool:
-        """Whether it balances."""
+        """True when both numbers are equal and there is no detail."""
         return self.expected == self.found and not self.detail
 
 
 def timeline_audit(settings: Settings, *, at_end: bool) -> list[ProjectionCheck]:
-    """All checks, each projection at its own checkpoint, all in one snapshot.
+    """All checks in one snapshot, each projection at its own checkpoint.
 
-    `at_end`: a projection that is behind does not balance: run `histoire project --until-idle`
-    before. Otherwise it may be behind, but never beyond the end of the log.
-    Raises NotMigrated, the store's errors, psycopg errors.
+    `at_end`: a projection behind the end of the log does not balance (run `histoire project
+    --until-idle` first). Without `at_end` a projection may be behind, but never beyond the end.
+    Raises NotMigrated, the errors of the store, psycopg errors.
     """
     with (
         EventStore.open(settings) as store,
@@ -67,14 +67,14 @@ def _position(cursor: Cursor, name: str, end: int, at_end: bool) -> ProjectionCh
 
 
 def _documents(cursor: Cursor, store: EventStore) -> ProjectionCheck:
-    """Documents of the log up to the checkpoint = rows of the timeline, record by record."""
+    """Documents of the log up to the checkpoint equal rows of the timeline, record by record."""
     build = live_build(cursor, "timeline")
     table = TimelineTables(build.number).document
     return _rows(cursor, store, "documents in timelines", build, DOCUMENT_SUBMITTED, table)
 
 
 def _accesses(cursor: Cursor, store: EventStore) -> ProjectionCheck:
-    """Accesses of the log up to the checkpoint = traces, record by record."""
+    """Accesses of the log up to the checkpoint equal traces, record by record."""
     build = live_build(cursor, "access")
     table = AccessTables(build.number).trace
     return _rows(cursor, store, "accesses in traces", build, RECORD_ACCESSED, table)
@@ -83,7 +83,7 @@ def _accesses(cursor: Cursor, store: EventStore) -> ProjectionCheck:
 def _rows(
     cursor: Cursor, store: EventStore, name: str, build: Build, event: str, table: str
 ) -> ProjectionCheck:
-    """One row for each event of this name up to the build's checkpoint, but of erased records."""
+    """Each event of this name up to the checkpoint has one row; erased records are left out."""
     rows = cursor.execute(
         f"with log as (select record, count(*) as events from event where name in"
         " (select id from event_name where name = %s) and position <= %s and record <> 0"
@@ -103,7 +103,10 @@ def _rows(
 
 
 def _figures(cursor: Cursor, at_end: bool) -> ProjectionCheck:
-    """Documents counted = documents on timelines, technical ones apart, when both are as far."""
+    """Documents in figures equal documents on timelines without technical ones.
+
+    Compared only while both projections stand at the same position.
+    """
     timeline, statistics = live_build(cursor, "timeline"), live_build(cursor, "statistics")
     if timeline.position != statistics.position:
         apart = "timeline and statistics stand at different positions"

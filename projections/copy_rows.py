@@ -22,19 +22,19 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 def copy_rows(
     cursor: psycopg.Cursor[Any], table: str, columns: Iterable[str], rows: Iterable[bytes]
 ) -> None:
-    """`rows` (each with its leading number of fields) are in `table`."""
+    """`rows` are in `table`. Each begins with its number of fields, two bytes."""
     statement = f"copy {table} ({', '.join(columns)}) from stdin (format binary)"
     with cursor.copy(statement.encode()) as copy:
         copy.write(SIGNATURE + b"".join(rows) + TRAILER)
 
 
 def sized(value: bytes | None) -> bytes:
-    """A field of any length, or null."""
+    """The field `value` with its length before it; NULL for None."""
     return NULL if value is None else _LENGTH(len(value)) + value
 
 
 def text(value: str | None) -> bytes:
-    """A field of type text, json; or null. The text has no NUL."""
+    """A field of type text or json; NULL for None. The text holds no NUL character."""
     if value is None:
         return NULL
     data = value.encode()
@@ -43,10 +43,10 @@ def text(value: str | None) -> bytes:
 
 @lru_cache(maxsize=4096)
 def microseconds(moment: datetime) -> int:
-    """A timestamptz: microseconds since 2000-01-01 UTC. Events of a batch share one moment."""
+    """A timestamptz: microseconds since 2000-01-01 UTC. Remembered: a batch shares one moment."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def day(value: date | None) -> bytes:
-    """A field of type date, or null."""
+    """A field of type date; NULL for None."""
     return NULL if value is None else struct.pack("!ii", 4, (value - _FIRST_DAY).days)

@@ -1,8 +1,8 @@
-"""Persons: sets of linked records (decision 0028). A person's number is that of his lowest record.
+"""Persons: sets of linked records (decision 0028). A person has the number of his lowest record.
 
-A link is an edge between two records; `record_linked` and `record_unlinked` stand in the streams of
-both, so either of the two events makes or undoes it. Tables hold linked records only: a record that
-is not there is a person of its own.
+A link joins two records. Both streams carry its `record_linked` and its `record_unlinked`; one of
+the two events is enough to make or undo the link. Tables hold linked records only: a record that is
+absent is a person of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ LINK_EVENTS: Final = frozenset({RECORD_LINKED, RECORD_UNLINKED})
 
 
 def edge_of(event: OpenedEvent) -> Edge | None:
-    """The two records of a link event, lower first; None when it is erased or links nothing."""
+    """The two records of a link event, the lower first.
+
+    None for an erased event, and for a record linked to itself.
+    """
     if event.erased:
         return None
     one, other = event.record, int(event.said["otherRecord"])
@@ -33,7 +36,7 @@ def edge_of(event: OpenedEvent) -> Edge | None:
 
 
 def apply_link_events(edges: set[Edge], events: Iterable[OpenedEvent]) -> None:
-    """`edges` are those that hold after these events (in order of position)."""
+    """`edges` are the links that hold after these events, given in order of position."""
     for event in events:
         edge = edge_of(event)
         if edge is None:
@@ -45,7 +48,7 @@ def apply_link_events(edges: set[Edge], events: Iterable[OpenedEvent]) -> None:
 
 
 def persons_of(edges: Iterable[Edge]) -> dict[int, int]:
-    """Record to person, for every record with a link."""
+    """The person of every record that has a link: record number to number of the person."""
     root: dict[int, int] = {}
 
     def find(record: int) -> int:
@@ -64,17 +67,17 @@ def persons_of(edges: Iterable[Edge]) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class PersonTables:
-    """The links as one build of a projection knows them: `<prefix>_link`, `<prefix>_person`."""
+    """The links in one build of a projection: tables `<prefix>_link` and `<prefix>_person`."""
 
     prefix: str
 
     @property
     def names(self) -> tuple[str, str]:
-        """Both tables."""
+        """The table of links, then that of persons."""
         return f"{self.prefix}_link", f"{self.prefix}_person"
 
     def tables(self) -> list[str]:
-        """Statements that make them."""
+        """Statements that make both tables."""
         link, person = self.names
         bare = person.rpartition(".")[2]
         return [
@@ -85,20 +88,22 @@ class PersonTables:
         ]
 
     def persons(self, cursor: Cursor, records: Iterable[int]) -> dict[int, int]:
-        """Record to person, for those of `records` that are linked."""
+        """The person of each of `records` that is linked: record to person."""
         wanted = sorted(set(records))
         query = f"select record, person from {self.names[1]} where record = any(%b::bigint[])"
         return dict(cursor.execute(query, (Int8Array.of(wanted),), prepare=True).fetchall())
 
     def members(self, cursor: Cursor, persons: Iterable[int]) -> dict[int, int]:
-        """Record to person, for all linked records of these persons."""
+        """All linked records of these persons: record to person."""
         wanted = sorted(set(persons))
         query = f"select record, person from {self.names[1]} where person = any(%b::bigint[])"
         return dict(cursor.execute(query, (Int8Array.of(wanted),), prepare=True).fetchall())
 
     def apply(self, cursor: Cursor, events: Sequence[OpenedEvent]) -> dict[int, int]:
-        """Write what these link events say; record to person for every record whose person they
-        may have changed (also for those alone again).
+        """The tables hold the links after these events.
+
+        Returns record to person for every record whose person may have changed. A record that lost
+        its last link is its own person.
         """
         touched = {record for event in events for record in edge_of(event) or ()}
         before = self.members(cursor, self.persons(cursor, touched).values())
@@ -111,7 +116,7 @@ class PersonTables:
         return {record: persons.get(record, record) for record in affected}
 
     def replace_all(self, cursor: Cursor, edges: Iterable[Edge]) -> None:
-        """The tables, empty so far, hold these links."""
+        """The tables, empty before, hold these links."""
         edges = set(edges)
         self._write(cursor, set(), edges, (), persons_of(edges))
 

@@ -1,4 +1,4 @@
-"""What a projection is, and the ports it reads through."""
+"""What a projection is, and the reads of the log that projections use."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class EventLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """By how many keys (persons, figures) two builds were compared, how many of them differ, and
-    which: at most 20.
+    """Two builds compared key by key. A key is a person, a record or a figure.
+
+    `compared`: number of keys; `differing`: number of keys that differ; `keys`: 20 of them at most.
     """
 
     compared: int
@@ -40,33 +41,33 @@ class Comparison:
 
 
 class Projection(Protocol):
-    """Turns events into rows of its own tables. Knows neither threads nor transactions.
+    """Turns events into rows of its own tables. It knows no thread and no transaction.
 
-    `version`: of its code and the shape of its tables; a build made by another one is not touched.
-    Its tables exist once per build, the build's number in their names.
+    Each build has tables of its own, with the number of the build in their names. A build made by
+    another `version` is left alone.
     """
 
     @property
     def name(self) -> str:
-        """Stable: part of the names of its tables."""
+        """The name for ever: part of the names of the tables."""
 
     @property
     def version(self) -> int:
-        """Goes up when the same events would give other rows or tables."""
+        """Version of the code and of the tables. Raise it when the same events give other rows."""
 
     @property
     def takes(self) -> frozenset[str]:
-        """Names of the events it is given."""
+        """Names of the events that `apply` is given."""
 
     @property
     def rebuildable(self) -> bool:
-        """Whether its rows are nothing but a function of the log."""
+        """True when the rows are a function of the log and of nothing else."""
 
     def tables(self, build: int) -> Sequence[str]:
         """Statements that make the tables of a build."""
 
     def indexes(self, build: int) -> Sequence[str]:
-        """Statements that make the indexes a bulk load is better off without."""
+        """Statements that make the indexes. A bulk load runs them at its end."""
 
     def table_names(self, build: int) -> Sequence[str]:
         """The tables of a build."""
@@ -74,16 +75,16 @@ class Projection(Protocol):
     def apply(
         self, cursor: Cursor, build: int, log: EventLog, events: Sequence[OpenedEvent]
     ) -> None:
-        """The rows are those after these events (in order of position, names among `takes`).
+        """The rows are those after `events`: in order of position, names among `takes`.
 
-        Applied again, the same events change nothing. `log`: for what is folded again. Raises
+        The same events applied again change nothing. `log` serves records folded again. Raises
         EventNotApplicable or StoredEventError when an event cannot be applied.
         """
 
     def forget(
         self, cursor: Cursor, build: int, log: EventLog, records: Iterable[int], upto: int
     ) -> None:
-        """Nothing is left of records that were erased, in a build that has come to `upto`."""
+        """Nothing is left of these erased records in a build whose checkpoint is `upto`."""
 
     def compare(self, cursor: Cursor, old: int, new: int) -> Comparison:
-        """Whether two builds at the same position say the same."""
+        """Compares two builds at the same position, by the content of their rows."""

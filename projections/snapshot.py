@@ -13,8 +13,9 @@ T = TypeVar("T")
 
 
 def in_snapshot(conn: Connection, read: Callable[[Cursor], T]) -> T:
-    """What `read` finds with a binary cursor in one read-only snapshot. It is asked again when a
-    replay dropped a build that it had just looked up.
+    """Returns what `read` finds with a binary cursor in one read-only snapshot.
+
+    `read` is called again when a replay dropped the build that `read` had just looked up.
     """
     try:
         return _read(conn, read)

@@ -1,4 +1,4 @@
-"""Who may read and who did, as JSON for programs and as text for people."""
+"""Permissions and accesses as JSON for programs and as text for people."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _ACTIONS: Final = {"LIST": "liste consultée", "READ": "documents ouverts"}
 
 
 def as_json(seen: SeenAccess, reader: str, now: datetime) -> dict[str, Any]:
-    """One object; `count` is the number of accesses shown."""
+    """One object. `count` is the number of accesses listed."""
     return {
         "position": seen.position,
         "reader": reader,
         "at": now,
         "attending": None if seen.attending is None else _permission(seen.attending),
-        "authorised": [_permission(word) for word in seen.authorised],
-        "blocked": [_permission(word) for word in seen.blocked],
+        "authorised": [_permission(permission) for permission in seen.authorised],
+        "blocked": [_permission(permission) for permission in seen.blocked],
         "breakGlassOpposed": seen.break_glass_opposed,
         "regulationOpposed": seen.regulation_opposed,
         "count": len(seen.traces),
@@ -41,8 +41,13 @@ def as_json(seen: SeenAccess, reader: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _permission(word: Permission) -> dict[str, Any]:
-    return {"id": word.subject, "name": word.name, "since": word.since, "until": word.until}
+def _permission(permission: Permission) -> dict[str, Any]:
+    return {
+        "id": permission.subject,
+        "name": permission.name,
+        "since": permission.since,
+        "until": permission.until,
+    }
 
 
 def _access(seen: SeenTrace) -> dict[str, Any]:
@@ -70,13 +75,13 @@ def _access(seen: SeenTrace) -> dict[str, Any]:
 
 
 def print_accesses(console: Console, seen: SeenAccess) -> None:
-    """Who may read, then who did, newest first."""
+    """Prints who may read, then the accesses, newest first."""
     if seen.attending is not None:
         console.print(Text(f"Médecin traitant : {_who(seen.attending)}"))
-    for word in seen.authorised:
-        console.print(Text(f"Autorisé jusqu'au {_moment(word.until)} : {_who(word)}"))
-    for word in seen.blocked:
-        console.print(Text(f"Bloqué : {_who(word)}", style="yellow"))
+    for permission in seen.authorised:
+        console.print(Text(f"Autorisé jusqu'au {_moment(permission.until)} : {_who(permission)}"))
+    for permission in seen.blocked:
+        console.print(Text(f"Bloqué : {_who(permission)}", style="yellow"))
     if seen.break_glass_opposed:
         console.print("Opposition au bris de glace")
     if seen.regulation_opposed:
@@ -108,8 +113,8 @@ def _row(seen: SeenTrace) -> tuple[Text, ...]:
     return tuple(Text(cell or "") for cell in (_moment(trace.accessed_at), who, where, how, what))
 
 
-def _who(word: Permission) -> str:
-    return f"{word.name} ({word.subject})" if word.name else word.subject
+def _who(permission: Permission) -> str:
+    return f"{permission.name} ({permission.subject})" if permission.name else permission.subject
 
 
 def _role(code: str | None) -> str | None:
@@ -118,7 +123,7 @@ def _role(code: str | None) -> str | None:
 
 
 def _moment(moment: datetime | None) -> str:
-    """In Paris; the ends of the calendar have no other zone."""
+    """The moment in Paris. In the first and last year, which have no other zone, the day alone."""
     if moment is None or not 1 < moment.year < 9999:
         return "" if moment is None else f"{moment:%Y-%m-%d}"
     return f"{moment.astimezone(PARIS):%Y-%m-%d %H:%M}"

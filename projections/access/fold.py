@@ -1,7 +1,7 @@
-"""From events to permissions and traces. Pure: no database, no clock.
+"""Events become permissions and traces. Pure: no database, no clock.
 
-A permission remembers the last time it was said and the last time it was taken back, each by
-position, so the order of batches never matters and an event applied again changes nothing.
+A permission keeps the position of the last event that gave it and of the last that took it back.
+Hence the order of batches never matters, and an event applied again changes nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _OPPOSED: Final = {
     "REGULATION": Matter.REGULATION_OPPOSED,
 }
 TAKES: Final = frozenset({*_ABOUT_SOMEBODY, *_OPPOSITIONS, names.RECORD_ACCESSED, *LINK_EVENTS})
-"""Names of the events the projection is made of."""
+"""Names of the events that the projection is made of."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -44,13 +44,13 @@ _LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 
 def permissions(events: Iterable[OpenedEvent]) -> dict[Key, Permission]:
-    """The words these events say on permissions, joined by key. Erased ones say nothing."""
+    """The permissions that these events give or take back, joined by key; none of erased events."""
     found: dict[Key, Permission] = {}
     for event in events:
-        word = None if event.erased else _word(event)
-        if word is not None:
-            key = (word.record, word.matter, word.subject)
-            found.setdefault(key, word).join(word)
+        permission = None if event.erased else _permission(event)
+        if permission is not None:
+            key = (permission.record, permission.matter, permission.subject)
+            found.setdefault(key, permission).join(permission)
     return found
 
 
@@ -63,7 +63,7 @@ def traces(events: Iterable[OpenedEvent]) -> list[Trace]:
     ]
 
 
-def _word(event: OpenedEvent) -> Permission | None:
+def _permission(event: OpenedEvent) -> Permission | None:
     if event.name in _ABOUT_SOMEBODY:
         matter, on = _ABOUT_SOMEBODY[event.name]
         subject = _text(event.said["professionalId"]) or NOBODY
@@ -72,15 +72,15 @@ def _word(event: OpenedEvent) -> Permission | None:
         matter = _OPPOSED[event.said["access"]]
     else:
         return None
-    word = Permission(event.record, matter, subject)
+    permission = Permission(event.record, matter, subject)
     if not on:
-        word.unsaid = event.position
-        return word
-    word.said, word.since = event.position, event.recorded_at
-    word.name = _text(event.said.get("professionalName"))
+        permission.unsaid = event.position
+        return permission
+    permission.said, permission.since = event.position, event.recorded_at
+    permission.name = _text(event.said.get("professionalName"))
     until = event.said.get("until")
-    word.until = None if until is None else moment(until)
-    return word
+    permission.until = None if until is None else moment(until)
+    return permission
 
 
 def _trace(event: OpenedEvent) -> Trace:
@@ -107,7 +107,7 @@ def _trace(event: OpenedEvent) -> Trace:
 
 
 def moment(milliseconds: int) -> datetime:
-    """A moment of the feed; one out of the calendar's reach is its first or last."""
+    """The moment of milliseconds since 1970. Outside of the calendar: its first or last moment."""
     return _EPOCH + timedelta(milliseconds=min(max(milliseconds, _FIRST), _LAST))
 
 

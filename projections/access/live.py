@@ -1,8 +1,8 @@
 """The projection `access`: who may read a person's documents, until when, and who did (SPEC h).
 
-Authorisations with their end, blocks, the attending physician, oppositions to break-glass and to
-the regulation centre; the traces of accesses. Links join the words of records when they are read,
-so an undone link gives each record back its own.
+Its rows are authorisations with their end, blocks, the attending physician, oppositions to
+break-glass and to the regulation centre, and the traces of accesses. Permissions of linked records
+are joined at reading: an undone link gives each record back its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Cursor = psycopg.Cursor[Any]
 
 
 class Access:
-    """See the module."""
+    """The projection `access`; see the module."""
 
     name: Final = "access"
     version: Final = 1
@@ -43,7 +43,7 @@ class Access:
         return AccessTables(build).names
 
     def compare(self, cursor: Cursor, old: int, new: int) -> Comparison:
-        """Per record, by a hash of all that the rows say."""
+        """Per record, by a hash of all its rows."""
         return compare_builds(cursor, AccessTables(old), AccessTables(new))
 
     def forget(
@@ -69,7 +69,7 @@ class Access:
 
 
 def compare_builds(cursor: Cursor, old: AccessTables, new: AccessTables) -> Comparison:
-    """Two builds at the same position. A record put to another person differs too."""
+    """Compares two builds at the same position. A record of another person differs too."""
 
     def hashes(tables: AccessTables) -> str:
         person = tables.persons.names[1]

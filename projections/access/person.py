@@ -1,7 +1,7 @@
-"""What holds for a person, from the permissions of all his records. Pure.
+"""The permissions of a person, from those of all his records. Pure.
 
-Records that are linked speak as one: of each subject the latest word counts, in whichever record it
-was said, and goes back to its own record when the link is undone.
+Linked records count as one: of each matter and subject the latest event counts, in whichever of
+the records it stands. When the link is undone, each record has its own permissions again.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from .row import NOBODY, Matter, Permission
 
 @dataclass(frozen=True, slots=True)
 class PersonAccess:
-    """Who may read a person's documents, by identifier. Authorisations are there after their end
-    too: the moment of reading decides. `motives`: of break-glass accesses recorded of late, by who
-    made them.
+    """Who may read a person's documents, by identifier.
+
+    `authorised` keeps authorisations after their end: the moment of reading decides. `motives`:
+    motive of each recent break-glass access, by the identifier of the actor.
     """
 
     authorised: Mapping[str, Permission] = field(default_factory=dict)
@@ -28,43 +29,58 @@ class PersonAccess:
     motives: Mapping[str, str] = field(default_factory=dict)
 
     def authorised_until(self, ids: Iterable[str]) -> datetime | None:
-        """The latest end of the authorisations of these identifiers; None without one."""
-        ends = [word.until for name in ids if (word := self.authorised.get(name)) and word.until]
+        """The latest end of the authorisations of these identifiers; None when they have none."""
+        ends = [
+            permission.until
+            for name in ids
+            if (permission := self.authorised.get(name)) and permission.until
+        ]
         return max(ends, default=None)
 
     def blocks(self, ids: Iterable[str]) -> bool:
-        """Whether one of these is blocked: the professional, or the organisation he acts for."""
+        """True when one of `ids`, the professional or his organisation, is blocked."""
         return any(name in self.blocked for name in ids)
 
     def attends(self, identifier: str | None) -> bool:
-        """Whether this is the attending physician."""
+        """True when this identifier is that of the attending physician."""
         return self.attending is not None and self.attending.subject == identifier
 
 
-def person_access(words: Iterable[Permission], motives: Mapping[str, str]) -> PersonAccess:
-    """What holds after all these words of a person's records; `motives` as in `PersonAccess`."""
+def person_access(permissions: Iterable[Permission], motives: Mapping[str, str]) -> PersonAccess:
+    """The permissions that hold, from those of all records; `motives` as in `PersonAccess`."""
     last: dict[tuple[Matter, str], Permission] = {}
-    for word in words:
-        key = (word.matter, word.subject)
-        known = last.setdefault(key, Permission(word.record, word.matter, word.subject))
-        known.join(word)
-    held = {key: word for key, word in last.items() if word.said > word.unsaid}
+    for permission in permissions:
+        key = (permission.matter, permission.subject)
+        known = last.setdefault(
+            key, Permission(permission.record, permission.matter, permission.subject)
+        )
+        known.join(permission)
+    held = {
+        key: permission for key, permission in last.items() if permission.said > permission.unsaid
+    }
     return PersonAccess(
-        _of(held, Matter.AUTHORISED),
-        _of(held, Matter.BLOCKED),
-        _attending(last.values()),
-        (Matter.BREAK_GLASS_OPPOSED, NOBODY) in held,
-        (Matter.REGULATION_OPPOSED, NOBODY) in held,
-        motives,
+        authorised=_of(held, Matter.AUTHORISED),
+        blocked=_of(held, Matter.BLOCKED),
+        attending=_attending(last.values()),
+        break_glass_opposed=(Matter.BREAK_GLASS_OPPOSED, NOBODY) in held,
+        regulation_opposed=(Matter.REGULATION_OPPOSED, NOBODY) in held,
+        motives=motives,
     )
 
 
 def _of(held: Mapping[tuple[Matter, str], Permission], matter: Matter) -> dict[str, Permission]:
-    return {subject: word for (about, subject), word in held.items() if about is matter}
+    return {subject: permission for (about, subject), permission in held.items() if about is matter}
 
 
-def _attending(words: Iterable[Permission]) -> Permission | None:
-    """Who was designated last, unless he was ended since: each designation ends the one before."""
-    named = [word for word in words if word.matter is Matter.ATTENDING and word.said]
-    newest = max(named, key=lambda word: word.said, default=None)
+def _attending(permissions: Iterable[Permission]) -> Permission | None:
+    """The physician designated last, or None when he was ended since.
+
+    Each designation ends the one before.
+    """
+    named = [
+        permission
+        for permission in permissions
+        if permission.matter is Matter.ATTENDING and permission.said
+    ]
+    newest = max(named, key=lambda permission: permission.said, default=None)
     return newest if newest is not None and newest.said > newest.unsaid else None

@@ -1,4 +1,4 @@
-"""What a person said of who may read, read from the live build for the moment of reading."""
+"""The permissions of a person, read from the live build at the moment of reading."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from .tables import AccessTables
 Cursor = psycopg.Cursor[Any]
 
 BREAK_GLASS_LASTS: Final = timedelta(hours=24)
-"""How long a recorded break-glass opens the record to who made it, from when he did; no source says
-(SPEC h.3).
-"""
+"""How long a recorded break-glass opens the record to its actor; no source says (SPEC h.3)."""
 
 
 def read_access(cursor: Cursor, record: int, now: datetime) -> PersonAccess:
-    """What holds for the person of this record, in the transaction of `cursor` (binary). Raises
-    NotMigrated.
+    """The permissions of the person of this record, in the transaction of `cursor` (binary).
+
+    Raises NotMigrated.
     """
     tables = AccessTables(live_build(cursor, "access").number)
     records = records_of_person(cursor, tables, record)

@@ -1,4 +1,4 @@
-"""What the projection `access` keeps: what a person said of who may read, and who did read."""
+"""The rows of the projection `access`: permissions, and traces of accesses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime
 from enum import IntEnum
 
 NOBODY = ""
-"""`Permission.subject` of an opposition: it is about a kind of access, not about somebody."""
+"""`Permission.subject` of an opposition, which concerns a kind of access and nobody by name."""
 
 
 class Matter(IntEnum):
-    """What a permission is about (SPEC d.5, h)."""
+    """The subject matter of a permission (SPEC d.5, h)."""
 
     AUTHORISED = 1
     BLOCKED = 2
@@ -22,10 +22,11 @@ class Matter(IntEnum):
 
 @dataclass(slots=True)
 class Permission:
-    """The last word in one record on one matter about one subject (`root^extension`).
+    """What one record has on one matter about one subject (`root^extension`).
 
-    `said`, `unsaid`: positions of the last event that said it and of the last that took it back, 0
-    for never. `since`, `until`, `name`: as said last; `until` for an authorisation only.
+    `said`: position of the last event that gave the permission; `unsaid`: of the last that took it
+    back; 0 for never. `since`, `until`, `name`: of the event at `said`; only an authorisation has
+    `until`.
     """
 
     record: int
@@ -38,8 +39,9 @@ class Permission:
     name: str | None = None
 
     def join(self, other: Permission) -> None:
-        """Both words on the same matter and subject: the later of each kind counts, whichever was
-        heard first.
+        """This permission joined with `other`, of the same matter and subject.
+
+        The later giving and the later taking back count, in whichever order they are joined.
         """
         self.unsaid = max(self.unsaid, other.unsaid)
         if other.said > self.said:
@@ -49,10 +51,10 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One access to a record (SPEC h.4): by whom, for whom, with what, how, to which documents.
+    """One access to a record (SPEC h.4): by whom, for which organisation, how, to which documents.
 
-    `position`: of its event. `mode`, `action`, `outcome`: as in `RecordAccessed`. The order of the
-    fields is that of the columns.
+    `position`: of its event. `mode`, `action`, `outcome`: as in `RecordAccessed`. Fields have the
+    order of the columns.
     """
 
     position: int

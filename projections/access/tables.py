@@ -1,7 +1,7 @@
 """The tables of one build of the projection `access`.
 
-`permission`: last words on who may read; `trace`: who read. Clear text: disposable, never exported,
-never logged.
+`permission`: who may read; `trace`: who read. The tables hold clear text: never exported, never
+logged, and built again from the log at any time.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ class AccessTables:
         bare = self.trace.rpartition(".")[2]
         return [f"create index {bare}_by_record on {self.trace} (record, accessed_at)"]
 
-    def join(self, cursor: Cursor, words: Iterable[Permission]) -> None:
-        """These words are joined to those in the table, as `Permission.join` does."""
-        rows = list(words)
+    def join(self, cursor: Cursor, permissions: Iterable[Permission]) -> None:
+        """These permissions are joined with those in the table, as `Permission.join` does."""
+        rows = list(permissions)
         if not rows:
             return
         columns: list[Any] = [[getattr(row, name) for row in rows] for name in PERMISSION_COLUMNS]
@@ -128,8 +128,9 @@ class AccessTables:
     def traces_of(
         self, cursor: Cursor, records: Sequence[int], limit: int, *, secret: bool
     ) -> list[Trace]:
-        """The newest accesses to these records, at most `limit`, newest first; those of secret
-        connections only if `secret`.
+        """The newest accesses to these records, at most `limit`, newest first.
+
+        Accesses in secret connections are among them only when `secret` is true.
         """
         rows = cursor.execute(
             f"select {', '.join(TRACE_COLUMNS)} from {self.trace}"
@@ -141,10 +142,10 @@ class AccessTables:
         return [replace(Trace(*row), document_ids=tuple(row[-1])) for row in rows]
 
     def motives_of(self, cursor: Cursor, records: Sequence[int], since: datetime) -> dict[str, str]:
-        """The motive of the newest break-glass of each actor since then that was granted.
+        """The motive of the newest granted break-glass of each actor, by his identifier.
 
-        Both happened and recorded since then: one that waited in a queue or among the dead letters
-        opens nothing for longer.
+        The access must have happened and must have been recorded after `since`. An access that
+        waited in a queue or among the dead letters opens nothing for longer.
         """
         rows = cursor.execute(
             f"select actor_id, motive from {self.trace} where record = any(%b::bigint[])"
@@ -157,7 +158,7 @@ class AccessTables:
         return dict(rows)
 
     def forget(self, cursor: Cursor, records: Sequence[int]) -> None:
-        """Nothing is left of these records but links, which name nobody."""
+        """No row of these records is left. Links stay: they name nobody."""
         for table in (self.permission, self.trace):
             cursor.execute(
                 f"delete from {table} where record = any(%b::bigint[])", (Int8Array.of(records),)

@@ -1,8 +1,9 @@
 """Who may read a person's documents and who did, as the patient or a representative may know it.
 
-A trace names a document only when the reader may see it, and `READ` becomes `LIST` when he may see
-none of them: that a hidden document was opened would tell that it is there (SPEC h.2, TRAP 17).
-The access itself is always told (SPEC h.4), but secret ones to the patient alone (SPEC h.3).
+A trace names a document only when the reader may see the document. `READ` becomes `LIST` when he
+may see none of them: to tell that a hidden document was opened would tell that it exists (SPEC h.2,
+TRAP 17). Every access is shown (SPEC h.4); those of secret connections to the patient alone (SPEC
+h.3).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ LIST: Final = "LIST"
 
 @dataclass(frozen=True, slots=True)
 class SeenTrace:
-    """An access as one reader may know it; `documents`: those of it that he may see."""
+    """An access as one reader may know it. `documents`: those that he may see."""
 
     trace: Trace
     documents: tuple[Entry, ...] = ()
@@ -40,8 +41,8 @@ class SeenTrace:
 
 @dataclass(frozen=True, slots=True)
 class SeenAccess:
-    """What one reader may know. `position`: of the last event taken account of. `authorised`: those
-    whose authorisation has not ended. `traces`: newest first.
+    """What one reader may know. `position`: checkpoint of the projection. `authorised`: those whose
+    authorisation has not ended. `traces`: newest first.
     """
 
     position: int
@@ -58,14 +59,15 @@ def accesses_of(
 ) -> SeenAccess:
     """Who may read the documents of the person of this record, and the `limit` newest accesses.
 
-    Nothing when the reader may not be told: see `may_know`. Raises NotMigrated.
+    Empty when `may_know` says no. Raises NotMigrated.
     """
     return in_snapshot(conn, lambda cursor: _read(cursor, record, reader, now, limit))
 
 
 def may_know(reader: Reader, facts: Iterable[RecordFacts], now: datetime) -> bool:
-    """Whether this reader is told of accesses at all: the patient; a representative while the
-    person is a minor and not every record is closed to him (SPEC h.3, d.5). Nobody else.
+    """True for readers who are told of accesses at all (SPEC h.3, d.5).
+
+    They are the patient, and a representative while the person is a minor and has an open record.
     """
     if reader.kind is ReaderKind.PATIENT:
         return True
@@ -91,7 +93,7 @@ def _read(cursor: Cursor, record: int, reader: Reader, now: datetime, limit: int
         position=build.position,
         attending=access.attending,
         authorised=still_authorised(access, now),
-        blocked=sorted(access.blocked.values(), key=lambda word: word.subject),
+        blocked=sorted(access.blocked.values(), key=lambda permission: permission.subject),
         break_glass_opposed=access.break_glass_opposed,
         regulation_opposed=access.regulation_opposed,
         traces=[_as_known(trace, visible) for trace in traces],
@@ -106,6 +108,14 @@ def _as_known(trace: Trace, visible: Mapping[str, Entry]) -> SeenTrace:
 
 
 def still_authorised(access: PersonAccess, now: datetime) -> list[Permission]:
-    """The authorisations that have not ended; the one that ends last comes first."""
-    words = [word for word in access.authorised.values() if word.until and word.until > now]
-    return sorted(words, key=lambda word: (word.until or now, word.subject), reverse=True)
+    """The authorisations that have not ended at `now`; the one that ends last comes first."""
+    permissions = [
+        permission
+        for permission in access.authorised.values()
+        if permission.until and permission.until > now
+    ]
+    return sorted(
+        permissions,
+        key=lambda permission: (permission.until or now, permission.subject),
+        reverse=True,
+    )

@@ -1,1 +1,1 @@
-"""The commands of projections; imports every room of projections."""
+"""The commands about projections; imports every room of projections."""

@@ -1,4 +1,4 @@
-"""Faults of the projections as the commands tell them."""
+"""Errors of the projections as errors of commands."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from projections.rebuild.replay import ReplayImpossible
 
 @contextmanager
 def as_command_errors() -> Iterator[None]:
-    """What is raised inside becomes a CommandError with a sentence and its exit code."""
+    """Errors of projections raised inside become a CommandError with sentence and exit code."""
     try:
         yield
     except (NotMigrated, MigrationError) as error:
-        # Not FAILED: started again, a command that lacks its tables would only fail again.
+        # Not FAILED: a restarted command would lack its tables again.
         raise CommandError(str(error), code=Exit.USAGE) from None
     except (NotOwner, OtherVersion, ReplayImpossible) as error:
         raise CommandError(str(error)) from None

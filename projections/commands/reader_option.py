@@ -1,7 +1,7 @@
-"""Who reads, as given on a command line.
+"""The option `--reader WORD[:ROOT^EXTENSION[@ORGANISATION]][/ROLE]`: who reads.
 
-`--reader WORD[:ROOT^EXTENSION[@ORGANISATION]][/ROLE]`. A named professional has the rights that the
-person gave him; without a name, and as `author:`, somebody is meant whom the person authorised.
+A named professional has the rights that the person gave him. `professional` without a name, and
+`author:`, stand for somebody whom the person authorised.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ _UNNAMED: Final = frozenset({"patient", "representative"})
 
 @dataclass(frozen=True, slots=True)
 class ReadingRules:
-    """What the installation says of readers, on the day of reading. `matrix`: the habilitation
-    matrix, None: none is configured; `attending_sees_masked` as in `Reader`; `secret_access`:
-    secret connections are enabled.
+    """The settings about readers, on the day of reading.
+
+    `matrix`: the habilitation matrix, None when none is configured. `attending_sees_masked`: as in
+    `Reader`. `secret_access`: secret connections are enabled.
     """
 
     today: date
@@ -53,8 +54,10 @@ class ReadingRules:
 
 @dataclass(frozen=True, slots=True)
 class NamedReader:
-    """Somebody as named on a command line. `assumed`: one whom the person authorised, whoever he
-    is; `identifier`, `organisation`: `root^extension`; `role`: code of J65.
+    """A reader named on a command line.
+
+    `assumed`: the person is taken to have authorised him. `identifier`, `organisation`:
+    `root^extension`. `role`: code of J65.
     """
 
     kind: ReaderKind
@@ -64,9 +67,9 @@ class NamedReader:
     role: str | None = None
 
     def reader(self, access: PersonAccess, rules: ReadingRules) -> Reader:
-        """His rights with a person who said `access`.
+        """The reader with the rights that a person with these permissions gives him.
 
-        A block of him or of his organisation counts, and an authorisation of either (SPEC h.2).
+        Blocks and authorisations of him and of his organisation count (SPEC h.2).
         """
         if self.kind in (ReaderKind.PATIENT, ReaderKind.REPRESENTATIVE):
             return Reader(self.kind)
@@ -84,7 +87,7 @@ class NamedReader:
 
 
 def named_reader(text: str) -> NamedReader:
-    """The reader of `--reader`. Raises CommandError, which never repeats the text."""
+    """The reader that `text` names. Raises CommandError, which never repeats the text."""
     word, colon, rest = text.partition(":")
     if not colon:
         word, role = _role_apart(word)
@@ -101,7 +104,7 @@ def named_reader(text: str) -> NamedReader:
 
 
 def reading_rules(settings: Settings, now: datetime) -> ReadingRules:
-    """What the settings say of readers at this moment. Raises SettingsError."""
+    """The settings about readers at this moment. Raises SettingsError."""
     return ReadingRules(
         now.astimezone(PARIS).date(),
         configured_matrix(settings),
@@ -111,9 +114,9 @@ def reading_rules(settings: Settings, now: datetime) -> ReadingRules:
 
 
 def reader_named(text: str, rules: ReadingRules) -> Reader | ReaderOf:
-    """The reader of `--reader` under these rules: at once when no word of the person matters.
+    """The reader that `text` names, under these rules. Raises CommandError.
 
-    Raises CommandError.
+    For a professional, whose rights depend on the person: a function of the person's permissions.
     """
     named = named_reader(text)
     if named.kind in (ReaderKind.PATIENT, ReaderKind.REPRESENTATIVE):
@@ -128,8 +131,10 @@ def reader_named(text: str, rules: ReadingRules) -> Reader | ReaderOf:
 
 
 def _role_apart(text: str) -> tuple[str, str | None]:
-    """The text without its role, and the role: what stands after the last slash when it is a
-    profession of J65. A slash at the end says that there is none: identifiers have slashes too.
+    """The text without its role, and the role.
+
+    The role stands after the last slash if it is a profession of J65. Identifiers contain slashes
+    too: a slash at the end tells that there is no role.
     """
     before, slash, last = text.rpartition("/")
     if not slash or (last and last not in SUBJECT_ROLES):

@@ -27,21 +27,24 @@ from .subscription import Subscription, WakeUp
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 POLL_SECONDS: Final = 1.0
-"""How long an append may go unnoticed when its wake-up was lost."""
+"""Longest wait for an append whose wake-up was lost."""
 RELAY_SECONDS: Final = 0.5
-"""How long one turn waits for the feed: the projections must not wait for it."""
+"""Longest wait of one turn for the feed, since projections must not wait for the feed."""
 
 OWN_SECONDS: Final = 5.0
 TURNS_PER_COLLECTION: Final = 500
 FAILURES_UNTIL_IDLE: Final = 4
-"""A run that should end gives up after so many passing faults in a row; a service never does."""
+"""A run with an end gives up after more passing failures in a row; a service never does."""
 
 OpenPublisher = Callable[[], Publisher]
 
 
 @dataclass(slots=True)
 class Progress:
-    """What a run did. `halted`: one sentence for each projection that stands still."""
+    """The result of a run, per projection: events applied, checkpoint.
+
+    `notified`: notifications published. `halted`: one sentence for each projection that halted.
+    """
 
     applied: dict[str, int] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
@@ -50,10 +53,10 @@ class Progress:
 
 
 class ProjectionLoop:
-    """Runs projections in turn until stopped or, with `until_idle`, until the log has no more.
+    """Runs projections in turn until it is stopped or, with `until_idle`, until the end of the log.
 
-    A projection that halts is left where it stands; the others go on. A database that is away is
-    waited for.
+    A projection that halts keeps its checkpoint, and the others go on. The loop waits for a
+    database that is away.
     """
 
     def __init__(
@@ -66,8 +69,9 @@ class ProjectionLoop:
         open_publisher: OpenPublisher | None = None,
         on_batch: Callable[[int, int], None] | None = None,
     ) -> None:
-        """`open_publisher`: where notifications go; None: they stay due. `on_batch(done, end)` is
-        told the lowest position and that of the newest event.
+        """`open_publisher`: where notifications go; None: they stay due.
+
+        `on_batch(done, end)` is called with the lowest checkpoint and the end of the log.
         """
         self._settings: Final = settings
         self._projections: Final = projections
@@ -80,7 +84,7 @@ class ProjectionLoop:
         self.progress: Final = Progress()
 
     def run(self, *, until_idle: bool = False) -> Progress:
-        """See the class. Raises NotOwner, NotMigrated, OtherVersion and the store's errors."""
+        """Runs the loop. Raises NotOwner, NotMigrated, OtherVersion and the errors of the store."""
         waits, failures = delays(), 0
         gc.collect()
         gc.freeze()
@@ -106,7 +110,7 @@ class ProjectionLoop:
         return self.progress
 
     def _run_session(self, until_idle: bool) -> bool:
-        """One life of the connections; True when there is nothing more to do."""
+        """Runs on one set of connections. True when the run is over."""
         dsn = store_dsn(self._settings)
         with ExitStack() as stack:
             store = stack.enter_context(EventStore.open(self._settings))
@@ -164,7 +168,7 @@ class ProjectionLoop:
         try:
             count = runner.step()
         except CheckpointMoved:
-            return 1  # read the checkpoint and go on from there
+            return 1  # the next step reads the checkpoint again
         except Halted as halt:
             self._halt(str(halt), projection=name, position=halt.position)
             return 0

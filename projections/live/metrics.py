@@ -1,4 +1,6 @@
-"""What the loop of `histoire project` shows of itself: how far, how old, how much is still due."""
+"""The metrics of `histoire project`: lag of each projection, age of the oldest event that waits,
+notifications that wait.
+"""
 
 import time
 from collections.abc import Sequence
@@ -15,14 +17,14 @@ TIMELINE: Final = "timeline"
 
 
 class LoopMetrics:
-    """Reports to one `Metrics`; to None it says nothing."""
+    """Sets the metrics of the loop. With `metrics` None nothing is set."""
 
     def __init__(self, metrics: Metrics | None) -> None:
         self._metrics: Final = metrics
         self._caught_up = 0.0
 
     def turn(self, runners: Sequence[Runner], end: int) -> None:
-        """The loop went round; `end` is the position of the newest event."""
+        """One turn of the loop is done. `end`: position of the newest event."""
         metrics, now = self._metrics, time.time()
         if metrics is None:
             return
@@ -47,14 +49,14 @@ class LoopMetrics:
         metrics.oldest_unprocessed_timestamp.labels("projected", "log", "all").set(oldest)
 
     def notifications_wait(self, count: int, oldest: datetime | None) -> None:
-        """So many are being published, and when the event of the oldest was recorded."""
+        """`count` notifications await a reply; `oldest`: when their first event was recorded."""
         if self._metrics is not None:
             since = oldest.timestamp() if oldest else 0
             self._metrics.relay_waiting.labels(NOTIFICATIONS).set(count)
             self._metrics.relay_oldest.labels(NOTIFICATIONS).set(since)
 
     def notified(self, count: int, newest: datetime | None) -> None:
-        """So many were acknowledged, up to the one whose event was recorded at `newest`."""
+        """`count` notifications were acknowledged; `newest`: when the last event was recorded."""
         if self._metrics is None:
             return
         self._metrics.relay_published.labels(NOTIFICATIONS).inc(count)

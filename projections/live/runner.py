@@ -24,7 +24,7 @@ from .subscription import Page, Subscription
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 BATCH_SECONDS: Final = 60.0
-"""`transaction_timeouts` of a batch: a frozen process blocks no replay, erasure or owner longer."""
+"""Timeout of the transaction of a batch. A frozen process blocks others for no longer."""
 
 _OF_THE_EVENT: Final = (
     EventNotApplicable,
@@ -36,7 +36,7 @@ _OF_THE_EVENT: Final = (
 
 
 class Halted(Exception):
-    """The projection stands before an event it cannot apply; others go on."""
+    """The projection stands before an event that it cannot apply. Other projections go on."""
 
     def __init__(self, projection: str, position: int, reason: str) -> None:
         super().__init__(
@@ -55,11 +55,11 @@ class NotOwner(Exception):
 
 
 class CheckpointMoved(Exception):
-    """Another process moved the checkpoint: nothing was written. Read it again."""
+    """Another process moved the checkpoint. Nothing was written; the next step reads it again."""
 
 
 class OtherVersion(Exception):
-    """The tables that serve were made by another version of the projection's code."""
+    """The live build was made by another version of the projection."""
 
     def __init__(self, projection: str) -> None:
         super().__init__(
@@ -90,7 +90,7 @@ class Runner:
         self._build: Build | None = None
 
     def own(self) -> None:
-        """This process is the only one that runs the projection, as long as its session lives.
+        """This process alone runs the projection for as long as its session lives.
 
         Raises NotOwner, NotMigrated, OtherVersion.
         """
@@ -101,7 +101,7 @@ class Runner:
         if row is None or not row[0]:
             raise NotOwner(name)
         self._build = self._read_build()
-        if self._metrics is not None:  # there before the first event and the first fault
+        if self._metrics is not None:  # series exist before the first event and the first error
             self._metrics.projection_position.labels(name).set(self.position)
             self._metrics.projection_events.labels(name)
             self._metrics.projection_errors.labels(name)
@@ -117,9 +117,9 @@ class Runner:
         return None if self._build is None else self._build.recorded_at
 
     def step(self) -> int:
-        """Apply the next batch; how many events it had, 0 when there are none.
+        """Applies the next batch. Returns the number of its events, 0 at the end of the log.
 
-        Raises Halted (again and again, until the cause is gone), CheckpointMoved, OtherVersion.
+        Raises Halted (at every call until the cause is gone), CheckpointMoved, OtherVersion.
         """
         build = self._build = self._build or self._read_build()
         page = self._next_page(build)
@@ -132,7 +132,7 @@ class Runner:
             self._count_error()
             if page.count > 1:
                 self._one_by_one = page.count
-                return self.step()  # commit what comes before it, and find it
+                return self.step()  # one by one: commits the events before the bad one
             self._one_by_one = 1
             raise Halted(self.projection.name, page.last, _reason(error)) from error
         self._one_by_one = max(0, self._one_by_one - 1)

@@ -18,8 +18,10 @@ CHANNEL: Final = "histoire_events"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Consecutive events after a position. `last`: position of the last one read, those this
-    program does not know included; `count`: how many were read.
+    """Consecutive events after a position.
+
+    `last`, `recorded_at`: of the last event read. `count`: number of events read, with those of the
+    library's users, which `events` leaves out.
     """
 
     events: list[OpenedEvent]
@@ -29,8 +31,9 @@ class Page:
 
 
 class Subscription:
-    """Pages of the log. Projections that stand at the same position get the same page, read, opened
-    and decoded once. Positions have holes: only "greater than" is ever asked (decision 0015).
+    """Pages of the log. Projections at the same position get the same page, read and decoded once.
+
+    Numbers are missing between positions: only "greater than" is ever asked (decision 0015).
     """
 
     def __init__(self, log: EventLog, limit: int, *, keep: int = 2) -> None:
@@ -40,7 +43,7 @@ class Subscription:
         self._pages: OrderedDict[int, Page] = OrderedDict()
 
     def page_after(self, position: int) -> Page | None:
-        """The next page, None when there is nothing after the position now."""
+        """The next page, shared. None when no event follows the position now."""
         page = self._pages.get(position)
         if page is None or page.count < self._limit:  # a short page may have grown since
             page = self.read_after(position, self._limit)
@@ -51,7 +54,7 @@ class Subscription:
         return page
 
     def read_after(self, position: int, limit: int) -> Page | None:
-        """The same, not shared, with a limit of its own."""
+        """The next page of `limit` events at most, not shared."""
         events = self._log.read_after(position, limit)
         if not events:
             return None
@@ -60,14 +63,14 @@ class Subscription:
 
 
 class WakeUp:
-    """Waits for the next append. A mere wake-up: what it misses, polling finds."""
+    """Waits for the next append. Polling finds an append whose wake-up was lost."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn: Final = dsn
         self._conn: psycopg.Connection[Any] | None = None
 
     def wait(self, seconds: float) -> None:
-        """Returns after an append or that time, whichever comes first. Raises psycopg errors."""
+        """Returns after an append or `seconds`, whichever comes first. Raises psycopg errors."""
         conn = self._conn
         if conn is None or conn.closed:
             conn = self._conn = connect(self._dsn, application_name="histoire-wake-up")

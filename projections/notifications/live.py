@@ -1,6 +1,6 @@
-"""The projection `notifications`: triggers written once, in the transaction of the batch.
+"""The projection `notifications`: each trigger is written once, in the transaction of its batch.
 
-Its rows are facts of their own (somebody was told), so it is never rebuilt from the log.
+The projection is never rebuilt from the log: that somebody was told is a fact of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NEVER_REBUILT: Final = (
 
 
 class Notifications:
-    """See `rule` for when somebody is told, `relay` for how."""
+    """The projection `notifications`. Module `rule`: when somebody is told; `relay`: how."""
 
     name: Final = "notifications"
     version: Final = 1
@@ -41,7 +41,7 @@ class Notifications:
         return NotificationTables(build).tables()
 
     def indexes(self, build: int) -> Sequence[str]:
-        """None: it is never loaded in bulk."""
+        """No statement: the tables are never loaded in bulk."""
         return ()
 
     def table_names(self, build: int) -> Sequence[str]:
@@ -55,7 +55,7 @@ class Notifications:
     def forget(
         self, cursor: Cursor, build: int, log: EventLog, records: Iterable[int], upto: int
     ) -> None:
-        """See `Projection`; also what was announced of them."""
+        """See `Projection`. What was announced of these records is forgotten too."""
         NotificationTables(build).forget(cursor, sorted(records))
 
     def apply(
@@ -67,7 +67,7 @@ class Notifications:
         if erased:
             tables.forget(cursor, erased)
         legible = [event for event in events if not event.erased]
-        # Who is whose person changes at a link and not before: batches must not matter.
+        # A link changes persons from its own position on: the cut into batches must not matter.
         for links, run in groupby(legible, key=lambda event: event.name in LINK_EVENTS):
             if links:
                 tables.persons.apply(cursor, list(run))
@@ -116,7 +116,7 @@ def _load(
         if person is not None:
             person.hold(candidate)
     for person in persons.values():
-        person.announced = announced  # one set: a lineage may reach over two persons unlinked again
+        person.announced = announced  # one set: a lineage may lie in two persons
 
 
 def _store(
@@ -138,5 +138,5 @@ def _store(
 
 
 def _active(triggers: Iterable[Trigger], after: Mapping[str, int]) -> Iterator[Trigger]:
-    """Before a version of a rule is activated, keys are used up and nobody is told."""
+    """The triggers after the activation of their rule. Earlier ones use up keys and tell nobody."""
     return (trigger for trigger in triggers if trigger.position > after[trigger.rule])

@@ -1,4 +1,4 @@
-"""Publishes due notifications to their topic, at least once, each always under the same id."""
+"""Publishes due notifications to their topic, at least once each, under the same id each time."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _COLUMNS: Final = (
 
 
 class NotificationRefused(FeedError):
-    """The feed refuses a notification for itself (size, rights, topic): a person must look."""
+    """The feed refuses a notification for its size, rights or topic: a person must look."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A row of the outbox. `lineage`: 16 bytes, hexadecimal on the feed. `type_code`: empty when it
-    is about no document.
+    """A notification in the outbox. `lineage`: hexadecimal on the feed. `type_code`: empty when the
+    notification concerns no document. `published_at`: None while it is due.
     """
 
     notification_id: UUID
@@ -60,7 +60,7 @@ class OutboxRow:
     published_at: datetime | None
 
     def as_told(self) -> dict[str, Any]:
-        """What is said of it on the feed and in lists, but for its times."""
+        """The fields on the feed and in lists, without the times, which differ between both."""
         return {
             "notificationId": str(self.notification_id),
             "rule": self.rule,
@@ -75,7 +75,10 @@ class OutboxRow:
 
 
 def outbox_rows(conn: Connection, *, due: bool, limit: int | None = None) -> list[OutboxRow]:
-    """Notifications in the order of their events; `due`: only those not published yet."""
+    """Notifications in the order of their events, `limit` at most (None: all).
+
+    `due`: only those not published yet.
+    """
     with conn.cursor() as cursor:
         tables = NotificationTables(live_build(cursor, "notifications").number)
         where = "where published_at is null" if due else ""
@@ -89,8 +92,9 @@ def outbox_rows(conn: Connection, *, due: bool, limit: int | None = None) -> lis
 def newest_outbox_rows(
     conn: Connection, *, due: bool, limit: int | None = None, since: datetime | None = None
 ) -> list[OutboxRow]:
-    """The newest `limit` notifications (None: all) whose event was recorded at `since` or later, in
-    the order of their events.
+    """The newest `limit` notifications (None: all), in the order of their events.
+
+    `since`: only those whose event was recorded then or later. `due`: only those not published yet.
     """
     with conn.cursor() as cursor:
         tables = NotificationTables(live_build(cursor, "notifications").number)
@@ -104,13 +108,15 @@ def newest_outbox_rows(
 
 
 class NotificationRelay:
-    """Publishes pages of due notifications; a page is answered before the next is handed over, so a
-    feed that is away is never handed the same ones twice.
+    """Publishes due notifications page by page.
+
+    The next page is handed over after the feed replied to the whole page before. A feed that is
+    away is thus never handed the same notification twice.
     """
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher: Final = publisher
-        self._lock: Final = threading.Lock()  # answers come on the publisher's thread
+        self._lock: Final = threading.Lock()  # replies come on the thread of the publisher
         self._in_flight: set[UUID] = set()
         self._newest_in_flight: datetime | None = None
         self._oldest_in_flight: datetime | None = None
@@ -120,9 +126,9 @@ class NotificationRelay:
         self._refused: list[tuple[UUID, str]] = []
 
     def step(self, conn: Connection, timeout_seconds: float = 10.0) -> int:
-        """How many were acknowledged by now, and are marked so; the others stay due.
+        """Marks what the feed acknowledged within the timeout; returns their number.
 
-        Raises NotificationRefused when the feed refuses one for itself.
+        Other notifications stay due. Raises NotificationRefused when the feed refused one.
         """
         if not self._in_flight:
             page = outbox_rows(conn, due=True, limit=PAGE)
@@ -149,8 +155,9 @@ class NotificationRelay:
         return len(acknowledged)
 
     def waiting(self) -> tuple[int, datetime | None]:
-        """How many were handed over and are not answered, and when the event of the oldest of their
-        page was recorded."""
+        """How many were handed over and await a reply, and when the oldest event of their page was
+        recorded (None when none waits).
+        """
         return len(self._in_flight), self._oldest_in_flight if self._in_flight else None
 
     def close(self) -> None:
@@ -158,10 +165,10 @@ class NotificationRelay:
         self._publisher.close()
 
     def _done(self, notification_id: UUID) -> Done:
-        def done(answer: Acknowledgement | PublishFailure) -> None:
+        def done(reply: Acknowledgement | PublishFailure) -> None:
             with self._lock:
-                if isinstance(answer, PublishFailure):
-                    self._refused.append((notification_id, answer.code))
+                if isinstance(reply, PublishFailure):
+                    self._refused.append((notification_id, reply.code))
                 else:
                     self._acknowledged.append(notification_id)
 

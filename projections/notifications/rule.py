@@ -1,17 +1,20 @@
-"""The rules: tell the patient of each document that becomes visible to him, and of break-glass.
+"""The two rules of notification: a document became visible to the patient; the glass was broken.
 
-Pure. `document_visible`: once for ever per *content lineage*, the run of versions that differ by
-visibility flags only: hide, show, hide, show announces once, and so does a replacement that only
-changes flags (TRAP 12, 13, 18). A real new version is a content lineage of its own, announced.
+The module is pure. `document_visible` announces once for ever per *content lineage*, a run of
+versions that differ by visibility flags only. Hide, show, hide, show announces once; a replacement
+that only changes flags announces nothing more (TRAP 12, 13, 18). A version with new content is a
+content lineage of its own and is announced.
 
-Never announced: technical documents (TRAP 25); a document that came after its replacement; one
-replaced or deleted while it was hidden; one shown while its record is closed (nobody reads there,
-SPEC d.5; shown again after the record is opened, it is). Announced all the same: old documents of
-the historical channel, since they are new to the patient (TRAP 10: novelty is the position in the
-log; SPEC d.6), and archived ones, which he sees apart. An opposition hides nothing from him.
+Never announced are technical documents (TRAP 25), a document that came after its replacement, one
+replaced or deleted while it was hidden, and one shown while its record is closed: nobody reads
+there (SPEC d.5). The last is announced when it is shown again after the record was opened.
 
-`emergency_access`: once for each time the glass was broken and the record shown (SPEC h.3), to the
-patient and nobody else. Ordinary, secret and refused accesses are in the list of accesses only.
+Announced are old documents of the historical channel, since they are new to the patient (TRAP 10:
+novelty is the position in the log; SPEC d.6), and archived ones, which he sees apart. An opposition
+hides nothing from him.
+
+`emergency_access` announces each granted break-glass once (SPEC h.3), to the patient and nobody
+else. Ordinary, secret and refused accesses stand in the list of accesses only.
 """
 
 from __future__ import annotations
@@ -55,7 +58,7 @@ TAKES: Final = frozenset(
 
 @dataclass(slots=True)
 class Candidate:
-    """What the rule knows of a document; the order is that of the columns."""
+    """What the rules know of a document. Fields have the order of the columns."""
 
     stream: bytes
     record: int
@@ -70,8 +73,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Somebody is to be told. `lineage`: the content lineage, or the access; 16 bytes. `type_code`:
-    empty for an access.
+    """Somebody is to be told. `lineage`: 16 bytes that name the content lineage or the access.
+    `type_code`: empty for an access.
     """
 
     record: int
@@ -85,15 +88,16 @@ class Trigger:
 
     @property
     def notification_id(self) -> UUID:
-        """The same for ever for the same rule, lineage and audience."""
+        """The id of the notification: the same for ever for one rule, lineage and audience."""
         return uuid5(_NAMESPACE, f"{self.rule}|{self.lineage.hex()}|{AUDIENCE}")
 
 
 @dataclass(slots=True)
 class PersonRule:
-    """The rules' state for one person. `announced`: lineages and accesses that had their turn.
+    """The rules applied to the events of one person.
 
-    `triggers`, `new_keys` (record, lineage, rule) and `changed` are what events add to it.
+    `closed`: his records that are closed. `announced`: lineages and accesses announced before.
+    Events add to `triggers`, to `new_keys` (record, lineage, rule) and to `changed` (streams).
     """
 
     person: int
@@ -106,14 +110,15 @@ class PersonRule:
     changed: set[bytes] = field(default_factory=set)
 
     def hold(self, candidate: Candidate) -> None:
-        """A candidate known from before is part of the state."""
+        """The rules have this candidate, which came earlier."""
         self.candidates[candidate.stream] = candidate
         if candidate.target is not None:
             self.waiting.setdefault(candidate.target, []).append(candidate.stream)
 
     def apply(self, event: OpenedEvent) -> None:
-        """One more event, in order of position. Those it has seen change nothing. Raises
-        EventNotApplicable, and StoredEventError for unreadable bytes.
+        """Applies one more event, in order of position. An event seen before changes nothing.
+
+        Raises EventNotApplicable, and StoredEventError for unreadable bytes.
         """
         if event.name == names.RECORD_CLOSED:
             self.closed.add(event.record)
@@ -149,7 +154,7 @@ class PersonRule:
                 if candidate.content_lineage == stream and candidate is not late:
                     candidate.content_lineage = late.content_lineage
                     self.changed.add(candidate.stream)
-            if stream in self.announced:  # what was announced under the old name stays so
+            if stream in self.announced:  # the lineage was announced under its old name
                 self._key(late.record, late.content_lineage)
 
     def _changed(self, event: OpenedEvent) -> None:
@@ -213,12 +218,12 @@ class PersonRule:
 
 
 def access_lineage(event: OpenedEvent) -> bytes:
-    """16 bytes that name this access and no other, nor any document."""
+    """16 bytes that name this access and nothing else, no document either."""
     return uuid5(_NAMESPACE, f"{event.stream.hex()}|{event.position}").bytes
 
 
 def new_candidate(event: OpenedEvent) -> Candidate:
-    """A document just submitted, as if it replaced nothing that is known."""
+    """The candidate of a document just submitted. The rule adds what follows from replacement."""
     datum = event.said
     document = datum["document"]
     target = None if document["replaces"] is None else document_stream(document["replaces"])

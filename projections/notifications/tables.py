@@ -1,4 +1,4 @@
-"""The tables of the notifications: candidates, keys used up, and the outbox of the relay."""
+"""The tables of the notifications: candidates, keys used up, the outbox of the relay."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OUTBOX_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class NotificationTables:
-    """Names and statements of the tables of one build (there is only ever one: never rebuilt)."""
+    """Names and statements of the tables of the only build there is."""
 
     build: int
 
@@ -46,7 +46,7 @@ class NotificationTables:
 
     @property
     def key(self) -> str:
-        """Keys used up: (rule, lineage, audience). A lineage is of one record and of one rule."""
+        """Keys used up: lineage, rule, audience. A lineage belongs to one record and one rule."""
         return f"{self.prefix}_key"
 
     @property
@@ -61,7 +61,7 @@ class NotificationTables:
 
     @property
     def rule(self) -> str:
-        """From which position on each version of a rule applies."""
+        """The position after which each version of a rule applies."""
         return f"{self.prefix}_rule"
 
     @property
@@ -76,7 +76,7 @@ class NotificationTables:
         return (*own, *self.persons.names)
 
     def tables(self) -> list[str]:
-        """Statements that make them. The rule applies from the first event on."""
+        """Statements that make them. Rules apply from the first event on."""
         return [
             f"create table {self.candidate} (stream uuid primary key, record bigint not null,"
             " changed bigint not null, content_lineage uuid not null, visibility_only boolean"
@@ -108,7 +108,7 @@ class NotificationTables:
     def load(
         self, cursor: Cursor, streams: Iterable[bytes], targets: Iterable[bytes]
     ) -> list[Candidate]:
-        """These candidates, those that replace `targets`, and all of the latter's content."""
+        """Candidates of `streams`, those that replace `targets`, and their content lineages."""
         columns = ", ".join(f"uuid_send({c})" if c in _UUIDS else c for c in COLUMNS)
         known, wanted = UuidArray.of(streams), UuidArray.of(targets)
         query = (
@@ -123,7 +123,7 @@ class NotificationTables:
         return [Candidate(*row) for row in rows]
 
     def announced(self, cursor: Cursor, lineages: Iterable[bytes]) -> set[bytes]:
-        """Those of these lineages and accesses that had their turn."""
+        """The lineages and accesses among these that were announced before."""
         query = (
             f"select uuid_send(lineage) from {self.key} where lineage = any(%b::uuid[])"
             f" and audience = '{AUDIENCE}'"
@@ -132,7 +132,7 @@ class NotificationTables:
         return {lineage for (lineage,) in rows}
 
     def closed_records(self, cursor: Cursor, records: Iterable[int]) -> set[int]:
-        """Those of these records that are closed."""
+        """The records among these that are closed."""
         query = f"select record from {self.closed} where record = any(%b::bigint[])"
         rows = cursor.execute(query, (Int8Array.of(list(records)),), prepare=True).fetchall()
         return {record for (record,) in rows}
@@ -148,7 +148,7 @@ class NotificationTables:
         )
 
     def write(self, cursor: Cursor, candidates: Sequence[Candidate]) -> None:
-        """These candidates are in the table as they are."""
+        """These candidates are in the table; a row of the same stream is replaced."""
         cursor.execute(
             f"delete from {self.candidate} where stream = any(%b::uuid[])",
             (UuidArray.of(candidate.stream for candidate in candidates),),
@@ -171,8 +171,8 @@ class NotificationTables:
     def applies_after(self, cursor: Cursor, before: int) -> dict[str, int]:
         """The position after which each rule announces, in its present version.
 
-        One that these tables do not know yet is activated now: it announces nothing of the past,
-        what came up to the position `before`.
+        A version that the table lacks is activated now and announces nothing up to position
+        `before`.
         """
         cursor.executemany(
             f"insert into {self.rule} values (%s, %s, %s) on conflict do nothing",
@@ -187,7 +187,7 @@ class NotificationTables:
         return {rule: known[rule, version] for rule, version in RULES}
 
     def forget(self, cursor: Cursor, records: Sequence[int]) -> None:
-        """Nothing is left of these records but links, which name nobody."""
+        """No row of these records is left. Links stay: they name nobody."""
         for table in (self.candidate, self.key, self.outbox, self.closed):
             cursor.execute(
                 f"delete from {table} where record = any(%b::bigint[])", (Int8Array.of(records),)

@@ -1,3 +1,3 @@
-"""Versions of a projection beside each other: built again, compared, switched; imports the
-projections.
+"""Builds of a projection side by side: built again, compared, switched, erased records removed;
+imports the projections.
 """

@@ -1,7 +1,7 @@
-"""Which build of each projection serves, and how far each has come.
+"""The builds of each projection: which one serves, and the checkpoint of each.
 
-A *build* is one set of a projection's tables, numbered; the number is in the tables' names. One is
-live. A replay makes the next beside it; the switch is one statement on one row.
+A *build* is one numbered set of tables of a projection; the names of the tables carry the number.
+One build is live. A replay makes the next one beside it; the switch is one statement on one row.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ Cursor = psycopg.Cursor[Any]
 
 MIGRATION_LOCK: Final = (7202, 0)
 OWNER_LOCKS: Final = 7203
-"""Class of the advisory locks of live projections, by name; 7204: those of replays."""
+"""Class of the advisory locks of running projections, by name."""
 REPLAY_LOCKS: Final = 7204
+"""Class of the advisory locks of replays, by name of the projection."""
 
 
 class NotMigrated(Exception):
-    """The projection has no tables yet: run `histoire migrate`."""
+    """The projection has no tables. Repair: `histoire migrate`."""
 
     def __init__(self, projection: str) -> None:
         super().__init__(f"projection {projection} has no tables: run `histoire migrate`")
@@ -35,8 +36,10 @@ class NotMigrated(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One build of a projection. `position`: the last event it has seen. `version`: of the code
-    that made it. `complete`: it may serve.
+    """One build of a projection.
+
+    `version`: of the code that made it. `position`, `recorded_at`: its checkpoint, and the time of
+    that event. `complete`: the build may serve.
     """
 
     projection: str
@@ -48,7 +51,7 @@ class Build:
 
 
 def migrate(dsn: str, projections: Sequence[Projection]) -> list[str]:
-    """Every projection has a live build; the names of those made now. Two at once are safe."""
+    """Every projection has a live build. Returns the names of those made. Safe twice at once."""
     made = []
     with connect(dsn, application_name="histoire-migrate") as conn, transaction(conn):
         conn.execute("select pg_advisory_xact_lock(%s, %s)", MIGRATION_LOCK)
@@ -67,7 +70,7 @@ def migrate(dsn: str, projections: Sequence[Projection]) -> list[str]:
 
 
 def new_build(cursor: Cursor, projection: Projection, *, indexes: bool, complete: bool) -> int:
-    """A new, empty build at position 0; its number."""
+    """Makes an empty build at position 0. Returns its number."""
     row = cursor.execute(
         "insert into projection.build (projection, number, version, complete)"
         " select %s, coalesce(max(number), 0) + 1, %s, %s from projection.build"
@@ -84,14 +87,15 @@ def new_build(cursor: Cursor, projection: Projection, *, indexes: bool, complete
 
 
 def grant_rights(cursor: Cursor) -> None:
-    """All tables belong to `histoire_project` and are for readers to read, where the roles exist
-    and we may give them away.
+    """All tables belong to `histoire_project`, and readers may read them.
+
+    Nothing changes where these roles do not exist or the session may not give tables away.
     """
     cursor.execute(files("projections.rebuild").joinpath("rights.sql").read_bytes())
 
 
 def drop_build(cursor: Cursor, projection: Projection, number: int) -> None:
-    """The build and its tables are gone."""
+    """The tables of the build and its row are gone."""
     for table in projection.table_names(number):
         cursor.execute(f"drop table if exists {table}".encode())
     cursor.execute(
@@ -121,7 +125,7 @@ def all_builds(cursor: Cursor, projection: str) -> list[Build]:
 
 
 def switch(cursor: Cursor, projection: str, old: int, new: int) -> bool:
-    """`new` serves from now on, in one statement; False when `old` was not the live one."""
+    """`new` serves from now on, by one statement. False: `old` was not live, nothing changed."""
     done = cursor.execute(
         "update projection.live set build = %s, previous = %s, switched_at = clock_timestamp()"
         " where projection = %s and build = %s",
@@ -131,7 +135,7 @@ def switch(cursor: Cursor, projection: str, old: int, new: int) -> bool:
 
 
 def advance(cursor: Cursor, build: Build, position: int, recorded_at: datetime) -> bool:
-    """The build has come to `position`; False when it was no longer where `build` says."""
+    """The checkpoint is `position`. False: it was not that of `build` any more, nothing changed."""
     done = cursor.execute(
         "update projection.build set position = %s, recorded_at = %s"
         " where projection = %s and number = %s and position = %s",
@@ -142,9 +146,9 @@ def advance(cursor: Cursor, build: Build, position: int, recorded_at: datetime) 
 
 
 def hold_live(cursor: Cursor, projection: str, *, exclusive: bool = False) -> int | None:
-    """The number of the live build, which cannot change before the transaction ends.
+    """The number of the live build, which stays live until the transaction ends.
 
-    Batches of the live build share this lock; a replay that takes it `exclusive` stops them.
+    Batches of the live build share this lock. A replay that takes it `exclusive` stops them.
     """
     mode = "update" if exclusive else "share"
     row = cursor.execute(

@@ -1,4 +1,4 @@
-"""Erased persons leave the projections too: rows, contributions to figures, notices."""
+"""Erased records leave the projections too: rows, contributions to figures, notifications."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .builds import all_builds, hold_live
 def remove_erased_records(
     dsn: str, log: EventLog, projections: Sequence[Projection], records: Iterable[int]
 ) -> None:
-    """Nothing is left of these records in any build, now or later. Call it after
-    `EventStore.erase`; again does no harm. Raises psycopg errors.
+    """Nothing is left of these records in any build, nor will be in a build made later.
+
+    Call after `EventStore.erase`. A second call changes nothing. Raises psycopg errors.
     """
     given = sorted(set(records))
     with connect(dsn, application_name="histoire-forget") as conn:

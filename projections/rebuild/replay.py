@@ -1,8 +1,9 @@
-"""Rebuilds a projection from the first event beside the live one, proves it equal, switches.
+"""Builds a projection again from the first event beside the live build, compares both, switches.
 
-The build that serves is never touched: killed at any moment, it still serves, and the next replay
-drops what was left half made. Both builds are compared at the same position in one snapshot, while
-the live one goes on; the switch is one statement, after the few events that came meanwhile.
+The build that serves is never touched. If the replay is killed at any moment, the live build still
+serves, and the next replay drops the half-made one. Both builds are compared at the same position
+in one snapshot, while the live one goes on. The switch is one statement, after the few events that
+came during the comparison.
 """
 
 from __future__ import annotations
@@ -41,26 +42,28 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 BATCH: Final = 5000
 NEARLY: Final = 2000
-"""So near to the live build the replay stops it for the rest of the way."""
+"""Events that the replay may be behind when it stops the live build for the rest of the way."""
 
 
 class ReplayImpossible(Exception):
-    """The projection cannot be replayed or switched so; the sentence says why."""
+    """The projection cannot be replayed or switched. The sentence tells the reason."""
 
 
 class Report(Protocol):
-    """Is told how a replay goes on."""
+    """Shows the progress of a replay."""
 
     def stage(self, description: str, total: int | None) -> None:
-        """A stage begins."""
+        """A stage begins. `total`: its last position, None when unknown."""
 
     def advance(self, count: int) -> None:
-        """So many more events are done."""
+        """`count` more events are done."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What a replay did. `seconds`: of building, without comparison; `switched`: `build` serves."""
+    """The result of a replay. `seconds`: of building, without comparison. `switched`: `build`
+    serves.
+    """
 
     projection: str
     build: int
@@ -73,7 +76,7 @@ class ReplayResult:
 
 
 class Replay:
-    """One replay of one projection. Use it once."""
+    """One replay of one projection, for one use."""
 
     def __init__(self, settings: Settings, projection: Projection, report: Report) -> None:
         """Raises ReplayImpossible for a projection that is never rebuilt."""
@@ -88,10 +91,10 @@ class Replay:
     def run(
         self, *, workers: int = 2, keep: bool = False, accept_differences: bool = False
     ) -> ReplayResult:
-        """Build, catch up, compare; switch when nothing differs (or differences are accepted).
+        """Builds, catches up, compares; switches if nothing differs or differences are accepted.
 
-        Otherwise the new build is dropped, or kept for a look with `keep`, which also keeps builds
-        older than the one replaced. Raises ReplayImpossible, NotMigrated, the store's errors.
+        Otherwise the new build is dropped. `keep` keeps it for a look, and older builds too.
+        Raises ReplayImpossible, NotMigrated, the errors of the store.
         """
         with (
             EventStore.open(self._settings) as store,
@@ -125,7 +128,7 @@ class Replay:
         )
 
     def back(self) -> Build:
-        """The build that served before serves again, caught up first; that build.
+        """Brings the build that served before up to date; it serves again. Returns it.
 
         Raises ReplayImpossible when there is none.
         """
@@ -177,7 +180,7 @@ class Replay:
     def _build_up_to(
         self, conn: Connection, store: EventStore, upto: int, workers: int
     ) -> tuple[Build, int]:
-        """A build at position `upto`, and how many events it took."""
+        """Makes a build at position `upto`. Returns it and the number of its events."""
         projection = self._projection
         with transaction(conn):
             number = new_build(conn.cursor(), projection, indexes=False, complete=False)
@@ -206,7 +209,7 @@ class Replay:
     def _apply_up_to(
         self, conn: Connection, store: EventStore, build: Build, upto: int
     ) -> tuple[Build, int]:
-        """The build at position `upto`, batch by batch; and how many events it took."""
+        """Brings the build to position `upto`. Returns it and the number of events applied."""
         takes, count = self._projection.takes, 0
         while build.position < upto:
             page = [e for e in store.read_after(build.position, BATCH) if e.position <= upto]
@@ -229,7 +232,7 @@ class Replay:
     def _catch_up(
         self, conn: Connection, building: Connection, store: EventStore, build: Build
     ) -> Build:
-        """The build is near the live one, which goes on."""
+        """Brings the build near the live one, which goes on."""
         while True:
             live = live_build(conn.cursor(), self._projection.name)
             if live.position - build.position <= NEARLY:
@@ -240,7 +243,7 @@ class Replay:
     def _live_stopped(
         self, conn: Connection, building: Connection, store: EventStore, build: Build
     ) -> Iterator[Build]:
-        """Inside, the build stands exactly where the live one does, which waits for the end."""
+        """Inside, the build stands exactly at the checkpoint of the live one, which waits."""
         with transaction(conn), conn.cursor() as cursor:
             hold_live(cursor, self._projection.name, exclusive=True)
             live = live_build(cursor, self._projection.name)

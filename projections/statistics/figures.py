@@ -1,4 +1,4 @@
-"""The national figures as they stand, for people and programs."""
+"""The national figures of the live build, and their filters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MONTH: Final = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2]))?")
 
 
 class NoSuchFigure(ValueError):
-    """What was asked for is in no list and in no figure: a sentence, and what to give instead."""
+    """A sector, type or month that no list and no figure has. `repair`: what to give instead."""
 
     def __init__(self, sentence: str, repair: str) -> None:
         super().__init__(sentence)
@@ -30,7 +30,7 @@ class NoSuchFigure(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Documents of one sector, type and month of the act."""
+    """Numbers of documents of one sector, type and month of the act."""
 
     sector: str
     type_code: str
@@ -43,7 +43,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All figures, as of one position of the log."""
+    """All figures at one position of the log. `records`: number of records per figure."""
 
     position: int
     records: dict[str, int]
@@ -51,7 +51,7 @@ class Figures:
 
 
 def national_figures(conn: Connection) -> Figures:
-    """What the live build says. Raises NotMigrated."""
+    """The figures of the live build. Raises NotMigrated."""
     with conn.transaction(), conn.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
         build = live_build(cursor, "statistics")
@@ -68,10 +68,10 @@ def national_figures(conn: Connection) -> Figures:
 def chosen(
     figures: Figures, sectors: Collection[str], types: Collection[str], month: str | None
 ) -> Figures:
-    """The documents of these sectors, types (empty: all) and of this month or year (YYYY[-MM]).
+    """The figures of these sectors and types (empty: all) and of this month or year (YYYY[-MM]).
 
-    Raises NoSuchFigure for a sector or type that neither a list nor the figures know, and for what
-    is no month.
+    Figures of records are not filtered. Raises NoSuchFigure for a sector or type that no list and
+    no figure has, and for a malformed month.
     """
     for code in sectors:
         if code not in FACILITIES and all(code != figure.sector for figure in figures.documents):
@@ -92,7 +92,7 @@ def chosen(
 
 
 def totals(figures: Figures) -> dict[str, int]:
-    """The sums of the documents' figures."""
+    """The sums of the figures of documents."""
     return {
         "fed": sum(figure.fed for figure in figures.documents),
         "replaced": sum(figure.replaced for figure in figures.documents),

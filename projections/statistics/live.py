@@ -1,12 +1,12 @@
 """The projection `statistics`: the national figures.
 
-Documents per sector (healthcareFacilityTypeCode), type and month of the act as written. Every
-version of a document counts as fed; `current` are those neither replaced nor deleted. Archived and
-hidden ones count: figures name nobody. Technical documents do not count (TRAP 25). Records count
-as opened, activated and fed once they have been so, as closed and opposed while they are.
+Documents are counted per sector (healthcareFacilityTypeCode), type and month of the act as written.
+Every version of a document counts as fed; documents neither replaced nor deleted count as current.
+Archived and hidden documents count, since figures name nobody. Technical documents do not count
+(TRAP 25). A record counts as opened, activated and fed for ever, as closed and opposed while it is.
 
-Exact under erasure: each document's and record's contribution is kept and subtracted then, so a
-rebuild equals the live figures. Linked records stay two records.
+Figures stay exact under erasure. The contribution of each document and record is kept and is
+subtracted at its erasure; a rebuild therefore equals the live figures. Linked records count as two.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TAKES: Final = frozenset({names.DOCUMENT_SUBMITTED, *_FATES, *_ON, *_OFF})
 
 
 class Statistics:
-    """See the module."""
+    """The projection `statistics`; see the module."""
 
     name: Final = "statistics"
     version: Final = 1
@@ -61,13 +61,13 @@ class Statistics:
         return StatisticsTables(build).names
 
     def compare(self, cursor: Cursor, old: int, new: int) -> Comparison:
-        """Per figure."""
+        """Figure by figure."""
         return compare_figures(cursor, StatisticsTables(old), StatisticsTables(new))
 
     def forget(
         self, cursor: Cursor, build: int, log: EventLog, records: Iterable[int], upto: int
     ) -> None:
-        """See `Projection`: their contributions are subtracted."""
+        """See `Projection`. The contributions of these records are subtracted."""
         StatisticsTables(build).forget(cursor, sorted(records))
 
     def apply(
@@ -134,14 +134,14 @@ def _count_records(cursor: Cursor, tables: StatisticsTables, events: Sequence[Op
 
 
 def counts(event: OpenedEvent) -> bool:
-    """Whether it is the deposit of a document that is counted."""
+    """True for the deposit of a document that is not technical."""
     return event.name == names.DOCUMENT_SUBMITTED and not is_technical(
         event.said["document"]["typeCode"]
     )
 
 
 def cell_key(event: OpenedEvent) -> CellKey:
-    """Sector, type, and the month of the act (YYYY-MM; YYYY when no month was given)."""
+    """Sector, type and month of the act (YYYY-MM; YYYY when the act has no month)."""
     document = event.said["document"]
     act = document["serviceStartTime"]
     month = f"{act[:4]}-{act[4:6]}" if act[4:6].isdigit() else act[:4]
@@ -149,7 +149,7 @@ def cell_key(event: OpenedEvent) -> CellKey:
 
 
 def compare_figures(cursor: Cursor, old: StatisticsTables, new: StatisticsTables) -> Comparison:
-    """Figure by figure; one that is zero equals one that is not there."""
+    """Compares figure by figure. A figure of zero equals an absent one."""
 
     def figures_of(tables: StatisticsTables) -> str:
         return (

@@ -1,7 +1,7 @@
-"""The tables of the national figures, and the figures themselves.
+"""The tables of the national figures.
 
-`cell`: one row per (sector, type, month of the act) with its counts. `document`: what each document
-contributes, so that erased persons can be subtracted. `record`, `total`: the same for records.
+`cell`: the counts of one sector, type and month of the act. `document`: the contribution of each
+document, kept to be subtracted at an erasure. `record`, `total`: the same for records.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _RECORD: Final = struct.Struct("!hiqih").pack
 
 
 class Fate(IntFlag):
-    """What became of a document, once each."""
+    """What became of a document. Each bit is set once and stays."""
 
     REPLACED = 1
     DELETED = 2
 
 
 class RecordFigure(IntFlag):
-    """What a record counts as. The first three for ever, the others while they hold."""
+    """The figures that a record counts in: the first three for ever, the others while they hold."""
 
     OPENED = 1
     ACTIVATED = 2
@@ -43,7 +43,7 @@ class RecordFigure(IntFlag):
 
 @dataclass(slots=True)
 class Contribution:
-    """What a document counts as. `cell`: number of its cell."""
+    """The contribution of a document. `cell`: number of its cell; `fate`: bits of `Fate`."""
 
     record: int
     cell: int
@@ -111,7 +111,7 @@ class StatisticsTables:
         ]
 
     def contributions(self, cursor: Cursor, streams: Iterable[bytes]) -> dict[bytes, Contribution]:
-        """What these documents, of those counted, contribute."""
+        """The contributions of these documents, by stream. Uncounted documents are left out."""
         rows = cursor.execute(
             f"select uuid_send(stream), record, cell, fate from {self.document}"
             " where stream = any(%b::uuid[])",
@@ -121,7 +121,7 @@ class StatisticsTables:
         return {row[0]: Contribution(*row[1:]) for row in rows}
 
     def figures(self, cursor: Cursor, records: Iterable[int]) -> dict[int, int]:
-        """What these records, of those counted, count as."""
+        """The bits of `RecordFigure` of these records. Uncounted records are left out."""
         rows = cursor.execute(
             f"select record, figures from {self.record} where record = any(%b::bigint[])",
             (Int8Array.of(list(records)),),
@@ -130,7 +130,7 @@ class StatisticsTables:
         return dict(rows)
 
     def cells(self, cursor: Cursor, keys: Iterable[CellKey]) -> dict[CellKey, int]:
-        """The numbers of these cells, made where they were not."""
+        """The numbers of these cells. Missing cells are made."""
         wanted = sorted(set(keys))
         columns = [[key[n] for key in wanted] for n in range(3)]
         cursor.execute(
@@ -151,7 +151,7 @@ class StatisticsTables:
     def write_documents(
         self, cursor: Cursor, new: Mapping[bytes, Contribution], old: Mapping[bytes, Contribution]
     ) -> None:
-        """New contributions are there, old ones have their new fate."""
+        """`new` contributions are in the table; `old` ones have the fate given here."""
         rows = (
             _DOCUMENT(4, 16, stream, 8, given.record, 4, given.cell, 2, given.fate)
             for stream, given in new.items()
@@ -168,7 +168,7 @@ class StatisticsTables:
     def write_records(
         self, cursor: Cursor, figures: Mapping[int, int], known: Mapping[int, int]
     ) -> None:
-        """These records count as `figures` says; `known` says as what they did."""
+        """The table has `figures`. `known`: what the table had before."""
         changed = [record for record, now in figures.items() if known.get(record) != now]
         cursor.execute(
             f"delete from {self.record} where record = any(%b::bigint[])",
@@ -179,7 +179,7 @@ class StatisticsTables:
         copy_rows(cursor, self.record, ("record", "figures"), rows)
 
     def add_to_cells(self, cursor: Cursor, deltas: Mapping[int, Sequence[int]]) -> None:
-        """(fed, replaced, deleted, current) of each cell are up by these."""
+        """Each cell has grown by its delta: fed, replaced, deleted, current."""
         columns = [Int8Array.of([delta[n] for delta in deltas.values()]) for n in range(4)]
         cursor.execute(
             f"update {self.cell} c set fed = c.fed + u.fed, replaced = c.replaced + u.replaced,"
@@ -191,7 +191,7 @@ class StatisticsTables:
         )
 
     def add_to_totals(self, cursor: Cursor, deltas: Mapping[int, int]) -> None:
-        """The numbers of records per figure are up by these."""
+        """The number of records of each figure has grown by its delta."""
         cursor.execute(
             f"insert into {self.total} as t (figure, records)"
             " select * from unnest(%b::smallint[], %b::bigint[])"
@@ -201,7 +201,7 @@ class StatisticsTables:
         )
 
     def forget(self, cursor: Cursor, records: Sequence[int]) -> None:
-        """What these records contributed is subtracted and forgotten."""
+        """The contributions of these records are subtracted, and their rows are gone."""
         given = (Int8Array.of(records),)
         cursor.execute(
             f"with gone as (delete from {self.document} where record = any(%b::bigint[])"

@@ -1,4 +1,4 @@
-"""Do two builds of the timeline say the same? Per person, by a hash of all their rows say."""
+"""Two builds of the timeline compared person by person, by a hash of all rows of the person."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ SHOWN: Final = 20
 
 
 def compare_builds(cursor: Cursor, old: int, new: int) -> Comparison:
-    """Two builds at the same position; their tables may differ by columns (compared: those both
-    have). Persons of the link tables: a person put together otherwise is a difference.
+    """Compares two builds at the same position, by the columns that both have.
+
+    Each build groups records into persons by its own links: another grouping is a difference.
     """
     before, after = TimelineTables(old), TimelineTables(new)
     documents = _shared_columns(cursor, before.document, after.document)

@@ -23,7 +23,7 @@ SHOWN_OF_ID: Final = 24
 
 
 def as_json(timeline: PersonTimeline, reader: str, now: datetime, *, archived: bool) -> Any:
-    """One object. `count` is what the reader sees; archived documents only when asked for."""
+    """One object. `count` counts what the reader sees; archived documents are listed on demand."""
     return {
         "person": timeline.person,
         "position": timeline.position,
@@ -69,7 +69,7 @@ def _document(entry: Entry) -> dict[str, Any]:
 
 
 def print_timeline(console: Console, timeline: PersonTimeline, *, archived: bool) -> None:
-    """By day, newest act first; archived documents below a line of their own."""
+    """Prints by day, newest act first; archived documents under a heading of their own."""
     _print_days(console, timeline.current)
     if not timeline.current:
         console.print("Aucun document.")
@@ -101,5 +101,5 @@ def _line(entry: Entry) -> Text:
 
 
 def short_id(unique_id: str) -> str:
-    """A uniqueId of up to 24 characters, of a longer one the end, which tells documents apart."""
+    """The uniqueId, or the end of one over 24 characters: the end tells documents apart."""
     return unique_id if len(unique_id) <= SHOWN_OF_ID else "…" + unique_id[1 - SHOWN_OF_ID :]

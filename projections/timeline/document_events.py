@@ -35,7 +35,7 @@ _HIDDEN: Final = int(DocumentFlags.INVISIBLE_PATIENT)
 
 
 def new_row(event: OpenedEvent, datum: Mapping[str, Any]) -> TimelineRow:
-    """The row of a document just submitted, as if it replaced nothing that is known."""
+    """The row of a document just submitted. The fold adds what follows from replacement."""
     document = datum["document"]
     stream, recorded_at = event.stream, event.recorded_at
     replaces = document["replaces"]

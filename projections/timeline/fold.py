@@ -1,13 +1,13 @@
-"""What a timeline says is a pure fold of one person's events, in the order of their positions.
+"""A timeline is a pure fold of the events of one person, in the order of their positions.
 
-No database, no clock. The live projection, the rebuild and the comparison all use `PersonFold`:
-the live one with the few rows a batch needs, the others with a whole person (decision 0024).
+There is no database and no clock. The live projection folds with the few rows that a batch needs;
+the rebuild and the tests fold whole persons (decision 0024).
 
 Rules of replacement (SPEC d.2, TRAP 11 to TRAP 15):
-- a document joins the lineage of its target as soon as both are known, whichever came first;
-- a target is DEPRECATED when its successor is a document of the same person. After a link of two
-  records is undone, what the other person's document had replaced shows again;
-- a version that only changes flags keeps the content lineage of its target.
+- A document joins the lineage of its target as soon as both are known, whichever came first.
+- A target is DEPRECATED while its successor is a document of the same person. After two records are
+  unlinked, a document that the other person's document had replaced shows again.
+- A version that changes flags only keeps the content lineage of its target.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class PersonFold:
             self._root_again(row)
 
     def _root_again(self, target: TimelineRow) -> None:
-        """Documents that named this one before it came join its lineage."""
+        """Documents that named `target` before it came join its lineage."""
         for stream in self.waiting[target.stream]:
             first = self.rows[stream]
             for row in self.rows.values():
@@ -142,16 +142,16 @@ class PersonFold:
 
 
 def fold(events: Iterable[OpenedEvent]) -> list[TimelineRow]:
-    """The rows of one person, in the order their documents came.
+    """The rows of one person, in the order in which his documents came.
 
     `events`: all events of all his records, in order of position (`open_events` of
-    `EventStore.read_record`). Erased events fold to nothing.
+    `EventStore.read_record`). Erased events leave no row.
     """
     return list(fold_person(events).rows.values())
 
 
 def fold_person(events: Iterable[OpenedEvent]) -> PersonFold:
-    """The same, with the facts of the person's records."""
+    """The same fold, with the rows of the person's records beside those of documents."""
     person = PersonFold()
     for event in events:
         person.apply(event)
@@ -162,4 +162,4 @@ TAKES: Final = frozenset(
     {names.DOCUMENT_SUBMITTED, names.DOCUMENT_REPLACED, *OF_DOCUMENTS, *OF_RECORDS}
     | {names.RECORD_LINKED, names.RECORD_UNLINKED}
 )
-"""Names of the events a timeline is made of."""
+"""Names of the events that a timeline is made of."""

@@ -1,4 +1,4 @@
-"""The timeline kept up to date, batch by batch: the fold with only the rows a batch needs."""
+"""The timeline kept up to date batch by batch, with the rows that a batch needs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ Cursor = psycopg.Cursor[Any]
 
 
 class Timeline:
-    """The projection `timeline`. Links and erasures are rare: they fold whole persons again, read
-    from the log; all else is incremental.
+    """The projection `timeline`.
+
+    Links and erasures are rare: they fold whole persons again, read from the log. All other events
+    change single rows.
     """
 
     name: Final = "timeline"
@@ -44,13 +46,13 @@ class Timeline:
         return TimelineTables(build).names
 
     def compare(self, cursor: Cursor, old: int, new: int) -> Comparison:
-        """Per person, by a hash of all that the rows say."""
+        """Per person, by a hash of all his rows."""
         return compare_builds(cursor, old, new)
 
     def forget(
         self, cursor: Cursor, build: int, log: EventLog, records: Iterable[int], upto: int
     ) -> None:
-        """No row of these records; whoever is linked to them is folded again."""
+        """No row of these records is left. Records linked to them are folded again."""
         _fold_again(cursor, TimelineTables(build), log, set(records), upto)
 
     def apply(
@@ -74,8 +76,9 @@ class Timeline:
 def _fold_again(
     cursor: Cursor, tables: TimelineTables, log: EventLog, records: set[int], upto: int
 ) -> set[int]:
-    """The rows of these records and of all linked to them are those of the log up to a position;
-    all records concerned.
+    """The rows of these records, and of all linked to them, are those of the log up to `upto`.
+
+    Returns all records concerned.
     """
     linked = tables.persons.persons(cursor, records)
     members = tables.persons.members(cursor, linked.values())
@@ -124,12 +127,12 @@ def _load(
     persons: Mapping[int, PersonFold],
     members: Mapping[int, int],
 ) -> set[bytes]:
-    """All rows that these events may touch are in the person of their person; their streams."""
+    """Each person holds the rows that these events may touch. Returns the streams of those rows."""
     streams, targets = streams_touched(events)
     known = set()
     for row in tables.load(cursor, streams, targets):
         person = persons.get(members.get(row.record, row.record))
-        if person is not None:  # else the target is another person's: unknown to this one
+        if person is not None:  # else the target belongs to another person
             person.hold(row)
             known.add(row.stream)
     for facts in tables.load_records(cursor, {event.record for event in events}):
@@ -138,8 +141,9 @@ def _load(
 
 
 def streams_touched(events: Sequence[OpenedEvent]) -> tuple[set[bytes], set[bytes]]:
-    """Streams whose rows these events may read or change, and the new documents among them, whose
-    successors may be waiting.
+    """Streams whose rows these events may read or change, then those of new documents among them.
+
+    Successors may wait for a new document.
     """
     streams, new = set(), set()
     for event in events:

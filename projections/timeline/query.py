@@ -1,6 +1,6 @@
 """A person's timeline as one reader may see it: by day, newest act first (SPEC h.2, TRAP 10, 17).
 
-What he may not see is in neither rows nor counts. Archived documents come apart.
+Rows and counts hold nothing that the reader may not see. Archived documents stand apart.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .tables import TimelineTables, select_list
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
 ReaderOf = Callable[[PersonAccess], Reader]
-"""A reader whose rights depend on what the person said of him."""
+"""Makes the reader from the permissions of the person."""
 
 _NOBODY: Final[frozenset[str]] = frozenset()
 _SAID_NOTHING: Final = PersonAccess()
@@ -37,7 +37,7 @@ IDENTITY_ERROR: Final = "IDENTITY_ERROR"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A document on the timeline. `day`: of the act as written, YYYY-MM-DD, YYYY-MM or YYYY."""
+    """A document on the timeline. `day`: day of the act as written: YYYY-MM-DD, YYYY-MM or YYYY."""
 
     day: str
     row: TimelineRow
@@ -45,19 +45,19 @@ class Entry:
 
     @property
     def type_label(self) -> str:
-        """The French label its type had when it was made, the code when no list has it."""
+        """The French label of the type when the document was made; the code of an unlisted type."""
         return type_label(self.row.type_code, self.row.created) or self.row.type_code
 
     @property
     def sector_label(self) -> str:
-        """The French label the place of care had then, the code when no list has it."""
+        """The French label of the sector when the document was made; an unlisted one's code."""
         code = self.row.facility_type
         return facility_label(code, self.row.created) or code
 
 
 @dataclass(frozen=True, slots=True)
 class PersonTimeline:
-    """What one reader sees of one person. `position`: of the last event it takes account of."""
+    """What one reader sees of one person. `position`: checkpoint of the timeline."""
 
     person: int
     position: int
@@ -68,10 +68,10 @@ class PersonTimeline:
 def timeline_of(
     conn: Connection, record: int, reader: Reader | ReaderOf, now: datetime
 ) -> PersonTimeline:
-    """The timeline of the person of this record, for this reader, at this moment (aware).
+    """The timeline of the person of this record for this reader at `now` (aware).
 
-    Sorted by the act, newest first; of two acts at the same moment the document deposited later
-    first. Raises NotMigrated.
+    Sorted by the act, newest first. Of two acts at the same moment, the document deposited later
+    comes first. Raises NotMigrated.
     """
     return in_snapshot(conn, lambda cursor: read_timeline(cursor, record, reader, now)[0])
 
@@ -79,7 +79,7 @@ def timeline_of(
 def read_timeline(
     cursor: Cursor, record: int, reader: Reader | ReaderOf, now: datetime
 ) -> tuple[PersonTimeline, Mapping[int, RecordFacts]]:
-    """The same in the transaction of `cursor` (binary), with the facts of the person's records."""
+    """The same in the transaction of `cursor` (binary), and the facts of the person's records."""
     known = isinstance(reader, Reader) and reader.kind in _BY_RIGHT
     access = _SAID_NOTHING if known else read_access(cursor, record, now)
     reader = reader if isinstance(reader, Reader) else reader(access)
@@ -103,11 +103,11 @@ def read_timeline(
 def record_facts(
     rows: Iterable[RecordRow], access: PersonAccess = _SAID_NOTHING
 ) -> dict[int, RecordFacts]:
-    """What decides, per record of one person.
+    """The facts of each record of one person, by number of the record.
 
-    A record closed as an identity error hides its own documents; one closed for another motive
-    closes the person. The birth date is the declared one, else the earliest that documents claim:
-    a representative's access ends too early rather than too late.
+    A record closed for an error of identity hides its own documents. A record closed for any other
+    reason closes all records of the person. The birth date is the declared one, else the earliest
+    that documents claim: a representative's access then ends too early rather than too late.
     """
     rows = list(rows)
     person_closed = any(row.closed and row.closure != IDENTITY_ERROR for row in rows)
@@ -149,16 +149,17 @@ def _identifiers(authors: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def day_of(literal: str) -> str:
-    """The calendar day a literal names, as precise as it is: never shifted (TRAP 8, 9)."""
+    """The calendar day that a literal names, to its precision, never shifted (TRAP 8, 9)."""
     digits = literal[:8]
     parts = (digits[:4], digits[4:6], digits[6:8])
     return "-".join(part for part in parts if part.isdigit())
 
 
 def by_day(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """The entries of each day as written, newest day first; a month or year after its days.
+    """The entries of each day as written, newest day first; a month or year follows its days.
 
-    Acts of other time zones may stand on another day than their moment alone would say (TRAP 9).
+    The day is the one that the producer wrote. In Paris an act of another time zone may fall on
+    another day (TRAP 9).
     """
     days: dict[str, list[Entry]] = {}
     for entry in entries:

@@ -1,7 +1,8 @@
-"""The timeline of all persons at once, by several processes: fold per person, COPY per page.
+"""The timeline of all persons, built by several processes: a fold per person, a COPY per page.
 
-Each process takes ranges of records. A record with links is put aside, since its person may reach
-into another range; those persons are folded at the end from their own events (decision 0025).
+Each process takes ranges of records. A record with links is put aside, since its person may have
+records in another range. Persons with links are folded at the end from their own events (decision
+0025).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ PAGE: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class RangeJob:
-    """Records low <= record < high, events up to `upto`, into the tables of `build`."""
+    """Records from `low` to below `high`, events up to `upto`, into the tables of `build`."""
 
     settings: Settings
     build: int
@@ -47,7 +48,9 @@ class RangeJob:
 
 @dataclass(slots=True)
 class RangeDone:
-    """What a range had. `links`: its link events; `linked`: records put aside."""
+    """The result of a range. `events`: their number. `links`: link events. `linked`: records put
+    aside.
+    """
 
     events: int = 0
     links: list[RecordedEvent] = field(default_factory=list)
@@ -57,8 +60,9 @@ class RangeDone:
 def rebuild_timeline(
     settings: Settings, build: int, upto: int, workers: int, advance: Callable[[int], None]
 ) -> int:
-    """The rows of all events up to position `upto` are in the build's tables, which were empty; how
-    many events there were. `advance(count)` is told of events done.
+    """The tables of `build`, empty before, hold the rows of all events up to position `upto`.
+
+    Returns the number of events. `advance(count)` is called with the number of events done since.
     """
     with EventStore.open(settings) as store:
         jobs = _jobs(settings, build, upto, workers, store.max_record())
@@ -75,7 +79,7 @@ def rebuild_timeline(
 
 
 def _built(store: EventStore, jobs: Sequence[RangeJob], workers: int) -> Iterator[RangeDone]:
-    """The ranges done, in any order."""
+    """The results of the ranges, in any order."""
     if workers == 1:
         gc.disable()
         try:
@@ -83,8 +87,9 @@ def _built(store: EventStore, jobs: Sequence[RangeJob], workers: int) -> Iterato
         finally:
             gc.enable()
         return
-    # Spawned: a forked child would share our sessions and copy our pages (decision 0039). Collector
-    # off: pages are freed by reference counts, it would only walk them (decision 0039).
+    # Spawned: a forked child would share our sessions and copy our pages. The collector is off:
+    # reference counts free the pages, and the collector would walk them for nothing (decision
+    # 0039).
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers) as pool:
         yield from pool.imap_unordered(_build_in_worker, jobs)
@@ -102,7 +107,7 @@ def _build_in_worker(job: RangeJob) -> RangeDone:
 
 
 def build_range(store: EventStore, job: RangeJob) -> RangeDone:
-    """The persons of a range, in one transaction; those with links are put aside."""
+    """Writes the persons of a range in one transaction. Records with links are put aside."""
     done = RangeDone()
     tables = TimelineTables(job.build)
     with _writing(job.settings, tables) as (_, writer):
@@ -112,7 +117,7 @@ def build_range(store: EventStore, job: RangeJob) -> RangeDone:
 
 
 class Writer:
-    """Collects folded persons and copies many at once."""
+    """Collects the rows of folded persons and copies many at once."""
 
     def __init__(self, cursor: psycopg.Cursor[Any], tables: TimelineTables) -> None:
         self._cursor: Final = cursor
@@ -121,14 +126,14 @@ class Writer:
         self._records: list[bytes] = []
 
     def write(self, person: PersonFold) -> None:
-        """A person's rows will be in the tables."""
+        """The rows of this person will be in the tables after `flush`."""
         self._rows.extend(encoded(person.rows.values()))
         self._records.extend(map(encoded_record, person.records.values()))
         if len(self._rows) >= ROWS_PER_COPY:
             self.flush()
 
     def flush(self) -> None:
-        """All rows given are in the tables."""
+        """All rows given so far are in the tables."""
         self._tables.copy_encoded(self._cursor, self._rows, self._records)
         self._rows, self._records = [], []
 
@@ -137,20 +142,20 @@ class Writer:
 def _writing(
     settings: Settings, tables: TimelineTables
 ) -> Iterator[tuple[psycopg.Cursor[Any], Writer]]:
-    """One transaction; what the writer was given is in the tables at its end."""
+    """One transaction. All rows given to the writer are in the tables at its end."""
     with (
         connect(store_dsn(settings), application_name=f"{settings.instance}-replay") as conn,
         transaction(conn),
         conn.cursor() as cursor,
     ):
-        conn.execute("set local synchronous_commit = off")  # lost: the build is incomplete anyway
+        conn.execute("set local synchronous_commit = off")  # an incomplete build is dropped
         writer = Writer(cursor, tables)
         yield cursor, writer
         writer.flush()
 
 
 def fold_page(page: Sequence[RecordedEvent], writer: Writer, done: RangeDone) -> None:
-    """The persons of a page (whole records, in order) are written; those with links put aside."""
+    """Writes the persons of a page of whole records. Records with links are put aside."""
     done.events += len(page)
     at, end = 0, len(page)
     while at < end:
@@ -179,7 +184,7 @@ def fold_linked(
     upto: int,
     done: RangeDone,
 ) -> None:
-    """The records put aside are folded, person by person, and the links are in their tables."""
+    """Writes the links, and the records put aside, person by person."""
     edges: set[tuple[int, int]] = set()
     links = open_events(done.links)
     apply_link_events(edges, sorted(links, key=lambda event: event.position))

@@ -1,4 +1,4 @@
-"""What the timeline keeps of a document and of a record: values, no database."""
+"""The rows of the timeline for a document and for a record, as values."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from schemas.policy.may_see import DocumentFacts
 
 @dataclass(slots=True)
 class TimelineRow:
-    """A document as its events leave it. Streams are 16 bytes; the order is that of the columns.
+    """A document after its events. Streams are 16 bytes; fields have the order of the columns.
 
-    `position`: of its `submitted`; `changed`: of its last event. `lineage`: stream of the first
-    version known in the chain of replacements. `content_lineage`: stream of the first of a run of
-    versions that differ by visibility flags only (TRAP 13). `act`, `created`: HL7 literals;
-    `act_key`: microseconds since 1970 UTC, sorts the timeline. `visible_since`: since when it is
-    not hidden from the patient, None while it is. `authors`: JSON array of the feed's `Author`s.
+    `position`: of its `document_submitted`; `changed`: of its last event. `lineage`: stream of the
+    first version known among those that replace each other. `content_lineage`: stream of the first
+    of a run of versions that differ by visibility flags only (TRAP 13). `act`, `created`: HL7
+    literals. `act_key`: the act in microseconds since 1970 UTC; the timeline is sorted by it.
+    `visible_since`: since when the patient may see the document, None while it is hidden from him.
+    `authors`: JSON array of `Author`s as in the feed.
     """
 
     stream: bytes
@@ -50,7 +51,7 @@ class TimelineRow:
     confidentiality: str
 
     def facts(self, authors: frozenset[str]) -> DocumentFacts:
-        """What `may_see` asks of a document."""
+        """The facts that `may_see` needs of a document."""
         return DocumentFacts(
             self.type_code, DocumentStatus(self.status), DocumentFlags(self.flags), authors
         )
@@ -58,9 +59,11 @@ class TimelineRow:
 
 @dataclass(slots=True)
 class RecordRow:
-    """A record as its events leave it. `state`: RecordFlags; `changed`: position of the last event
-    of the record itself. `closure`: motive while it is closed. `birth_date`: as declared with the
-    qualified identity; `claimed_birth_date`: the earliest that documents claim.
+    """A record after its events.
+
+    `state`: bits of `RecordFlags`. `changed`: position of the last event of the record's own
+    stream. `closure`: reason code while the record is closed. `birth_date`: that of the declared
+    identity. `claimed_birth_date`: the earliest one that documents claim.
     """
 
     record: int
@@ -72,5 +75,5 @@ class RecordRow:
 
     @property
     def closed(self) -> bool:
-        """Whether it is closed now."""
+        """True while the record is closed."""
         return bool(self.state & RecordFlags.CLOSED)

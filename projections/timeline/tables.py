@@ -1,7 +1,8 @@
-"""The tables of one build of the timeline: their columns, and rows to and from them.
+"""The tables of one build of the timeline: columns, and rows written and read.
 
 `document` and `record` mirror `TimelineRow` and `RecordRow` field by field; `link` and `person`
-are those of `projections.persons`. Clear text: disposable, never exported, never logged.
+are those of `projections.persons`. The tables hold clear text: never exported, never logged, and
+built again from the log at any time.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _RECORD_FIXED: Final = struct.Struct("!hiqihiq").pack
 
 
 def select_list(alias: str = "") -> str:
-    """The columns in the order of `TimelineRow`, uuids as 16 bytes, authors as text."""
+    """The columns in the order of `TimelineRow`: uuids as 16 bytes, authors as text."""
     dot = f"{alias}." if alias else ""
 
     def column(name: str) -> str:
@@ -120,9 +121,7 @@ class TimelineTables:
     def load(
         self, cursor: Cursor, streams: Iterable[bytes], targets: Iterable[bytes]
     ) -> list[TimelineRow]:
-        """The rows of these streams, those that replace `targets`, and the lineages of the
-        latter.
-        """
+        """The rows of `streams`, those that replace one of `targets`, and their lineages."""
         known, wanted = UuidArray.of(streams), UuidArray.of(targets)
         query = (
             f"select {select_list()} from {self.document} where stream = any(%b::uuid[])"
@@ -136,7 +135,7 @@ class TimelineTables:
         return [TimelineRow(*row) for row in rows]
 
     def load_records(self, cursor: Cursor, records: Iterable[int]) -> list[RecordRow]:
-        """The rows of these records, of those that have one."""
+        """The rows of these records. A record without row is left out."""
         query = (
             f"select {', '.join(RECORD_COLUMNS)} from {self.record}"
             " where record = any(%b::bigint[])"
@@ -145,37 +144,37 @@ class TimelineTables:
         return [RecordRow(*row) for row in rows]
 
     def write(self, cursor: Cursor, rows: Iterable[TimelineRow]) -> None:
-        """These rows are in the table; none with their streams was."""
+        """These rows are in the table. None of their streams may have a row before."""
         copy_rows(cursor, self.document, COLUMNS, encoded(rows))
 
     def write_records(self, cursor: Cursor, rows: Iterable[RecordRow]) -> None:
-        """These rows are in the table; none of their records was."""
+        """These rows are in the table. None of their records may have a row before."""
         copy_rows(cursor, self.record, RECORD_COLUMNS, map(encoded_record, rows))
 
     def copy_encoded(self, cursor: Cursor, rows: Sequence[bytes], records: Sequence[bytes]) -> None:
-        """Rows encoded by `encoded` and `encoded_record` are in the tables."""
+        """Rows made by `encoded` and `encoded_record` are in the tables."""
         copy_rows(cursor, self.document, COLUMNS, rows)
         copy_rows(cursor, self.record, RECORD_COLUMNS, records)
 
     def delete(self, cursor: Cursor, streams: Iterable[bytes]) -> None:
-        """No row of these documents."""
+        """No row of these documents is left."""
         query = f"delete from {self.document} where stream = any(%b::uuid[])"
         cursor.execute(query, (UuidArray.of(streams),), prepare=True)
 
     def delete_records(self, cursor: Cursor, records: Sequence[int]) -> None:
-        """No row of these records; their documents stay."""
+        """No row of these records is left; the rows of their documents stay."""
         query = f"delete from {self.record} where record = any(%b::bigint[])"
         cursor.execute(query, (Int8Array.of(records),), prepare=True)
 
     def delete_documents_of(self, cursor: Cursor, records: Sequence[int]) -> None:
-        """No row of any document of these records, nor of the records."""
+        """No row of these records is left, nor of any document of theirs."""
         query = f"delete from {self.document} where record = any(%b::bigint[])"
         cursor.execute(query, (Int8Array.of(records),), prepare=True)
         self.delete_records(cursor, records)
 
 
 def encoded(rows: Iterable[TimelineRow]) -> Iterator[bytes]:
-    """Each row as COPY takes it, in the order of `COLUMNS`."""
+    """Each row in the binary format of COPY, fields in the order of `COLUMNS`."""
     pack = _FIXED.pack
     for row in rows:
         since = row.visible_since
@@ -199,6 +198,6 @@ def encoded(rows: Iterable[TimelineRow]) -> Iterator[bytes]:
 
 
 def encoded_record(row: RecordRow) -> bytes:
-    """The row of a record as COPY takes it."""
+    """The row of a record in the binary format of COPY."""
     fixed = _RECORD_FIXED(6, 8, row.record, 2, row.state, 8, row.changed)
     return fixed + text(row.closure) + day(row.birth_date) + day(row.claimed_birth_date)
