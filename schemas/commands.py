@@ -1,4 +1,4 @@
-"""Commands of the language itself, which need no server and no settings."""
+"""The command `histoire cda`, and the commands about schemas; they need no server, no settings."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ REFUSED: Final = 1
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this package to the umbrella application."""
+    """Add the commands of this package to the application."""
     app.command("cda")(cda)
     schema_commands.register(app)
 
@@ -67,14 +67,14 @@ def _read_all(files: list[Path]) -> Iterator[tuple[str, CdaDocument | CdaUnreada
 
 
 def _with_progress(files: list[Path]) -> Iterable[Path]:
-    """The files, behind a bar on standard error unless answers scroll on the same terminal."""
+    """The files, with a bar on standard error unless the output scrolls on the same terminal."""
     console = Console(stderr=True)
     shown = console.is_terminal and not sys.stdout.isatty()
     return track(files, "Reading", console=console, transient=True, disable=not shown)
 
 
 def _read(path: Path, name: str) -> CdaDocument | CdaUnreadable:
-    """The document of this file; no more of it is read than a document may have."""
+    """The document of this file. No more bytes are read than a document may have."""
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)

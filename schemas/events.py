@@ -1,8 +1,8 @@
-"""The stored events: stable names, and the shapes of what they say.
+"""The stored events: their names for ever, and the shapes of their datums.
 
-The name and schema version of an event go into the store, never a Python path. `document_submitted`
-is the received `DepositDocument` itself with `content` null (no re-encoding); every other event has
-a record of its own in `schemas/avro/event`.
+The store has the name and the schema version of an event, never a Python path. The datum of
+`document_submitted` is the received `DepositDocument` with `content` null, not encoded again; every
+other event has a schema of its own in `schemas/avro/event`.
 """
 
 from collections.abc import Mapping
@@ -80,22 +80,22 @@ SCHEMA_OF: Final[Mapping[str, str]] = {
     SERVICE_EVALUATED: "ServiceEvaluated",
     SERVICE_WITHDRAWN: "ServiceWithdrawn",
 }
-"""Event name to the name of its schema. Closed: a new event is one row here and one file."""
+"""Name of an event to the name of its schema. A new event is one row here and one file."""
 
 
 class DocumentFlags(IntFlag):
-    """Visibility flags of a document, as kept in `stream.flags` (decision 0010; SPEC c.4)."""
+    """Flags of a document, kept in `stream.flags` (decision 0010; SPEC c.4)."""
 
     MASQUE_PS = 1
     INVISIBLE_PATIENT = 2
     INVISIBLE_REPRESENTANTS_LEGAUX = 4
-    MASQUE_PS_BY_PATIENT = 8  # beside MASQUE_PS: set by the patient, so it passes to successors
+    MASQUE_PS_BY_PATIENT = 8  # beside MASQUE_PS: the patient set it, and successors inherit it
     CONTENT = 16  # the bytes are kept
-    ARCHIVED = 32  # set aside, which outlives that it is replaced for a time
+    ARCHIVED = 32  # set aside; stays while another document replaces this one
 
 
 class DocumentStatus(IntEnum):
-    """Availability of a document (SPEC c.5), as kept in `stream.status`."""
+    """Availability of a document (SPEC c.5), kept in `stream.status`."""
 
     APPROVED = 0
     ARCHIVED = 1
@@ -104,15 +104,15 @@ class DocumentStatus(IntEnum):
 
 
 class RecordFlags(IntFlag):
-    """State of a record, as kept in `stream.flags` of its stream; all bits off: reserved only."""
+    """Flags of a record, kept in `stream.flags` of its stream. No bit: the number is reserved."""
 
     OPENED = 1
     ACTIVATED = 2
     OPPOSED = 4
     CLOSED = 8
     REVOKED = 16
-    DECEASED = 32  # beside CLOSED: closed by death
-    IDENTITY_ERROR = 64  # beside CLOSED: closed for an error of identity
+    DECEASED = 32  # beside CLOSED: the person died
+    IDENTITY_ERROR = 64  # beside CLOSED: the identity was an error
 
 
 class DocumentArchived(TypedDict):
@@ -124,7 +124,7 @@ class DocumentArchived(TypedDict):
 
 
 class DocumentContentAdded(TypedDict):
-    """The bytes of a document known by its metadata only arrived."""
+    """The bytes arrived of a document that had metadata only."""
 
     provenance: Provenance
     uniqueId: str
@@ -133,7 +133,7 @@ class DocumentContentAdded(TypedDict):
 
 
 class DocumentDeleted(TypedDict):
-    """A document was deleted (unpublished for good)."""
+    """A document was deleted: unpublished for good."""
 
     provenance: Provenance
     uniqueId: str
@@ -141,7 +141,7 @@ class DocumentDeleted(TypedDict):
 
 
 class DocumentReplaced(TypedDict):
-    """Event of the replaced document: its successor was submitted."""
+    """The successor of this document was submitted. Stands in the stream of the replaced one."""
 
     provenance: Provenance
     uniqueId: str
@@ -179,7 +179,7 @@ class IdentityDeclared(TypedDict):
 
 
 class IdentityRevoked(TypedDict):
-    """The identity is no longer qualified: nothing is fed until it is declared again."""
+    """The identity is no longer qualified. Nothing is fed until an identity is declared again."""
 
     provenance: Provenance
     reason: str | None
@@ -240,7 +240,7 @@ class RecordUnlinked(TypedDict):
 
 
 class AccessAuthorised(TypedDict):
-    """Access to the record was given, until this moment (epoch milliseconds)."""
+    """Access to the record was given until a moment, in milliseconds since 1970."""
 
     provenance: Provenance
     professionalId: str
@@ -291,7 +291,7 @@ class EmergencyOppositionWithdrawn(TypedDict):
 
 
 class AttendingPhysicianDesignated(TypedDict):
-    """The attending physician was named; the one before no longer is."""
+    """The attending physician was designated. The one before is ended by an event of its own."""
 
     provenance: Provenance
     professionalId: str

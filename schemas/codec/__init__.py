@@ -1,1 +1,1 @@
-"""Messages and stored events as bytes, and back; imports versions and the table of rules."""
+"""Messages and stored events written as bytes and read; imports versions and the table of rules."""

@@ -1,8 +1,8 @@
-"""Avro types as a tree: what the schema files say, with every name resolved.
+"""The types of a schema file as a tree, with every name resolved.
 
-Everything that reasons about a schema (lint, compatibility, the generated readers) walks this tree.
-It is finite: a type that contains itself is refused, since its messages could be nested without end
-(decision 0004: depth 5,000 kills the process).
+Lint, compatibility and the generated readers walk this tree. The tree is finite: a type that
+contains itself is refused, since its messages could be nested without end (decision 0004: depth
+5,000 kills the process).
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ PRIMITIVES: Final = frozenset(
 
 
 class SchemaError(Exception):
-    """A schema is not fit for use. Names the file, the field (dotted, may be empty), the reason."""
+    """A schema is not fit for use. `field`: dotted, empty for the whole file."""
 
     def __init__(self, file: str, field: str, reason: str) -> None:
         place = f"{file}, field {field}" if field else file
@@ -46,7 +46,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Enum:
-    """One of `symbols`, written as its index; an unknown one is read as `default` if any."""
+    """One of `symbols`, written as its index. An unknown symbol is read as `default`, if any."""
 
     name: str
     symbols: tuple[str, ...]
@@ -57,7 +57,7 @@ class Enum:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a record; `aliases` are earlier names it is read from."""
+    """A field of a record type. `aliases`: earlier names, from which it is read too."""
 
     name: str
     type: "AvroType"
@@ -68,7 +68,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class RecordType:
-    """Fields in order."""
+    """A record in the sense of Avro: fields in order."""
 
     name: str
     fields: tuple[Field, ...]
@@ -92,7 +92,7 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """One of `branches`, written as its index and then its value."""
+    """One of `branches`, written as the index of the branch, then the value."""
 
     branches: tuple["AvroType", ...]
 
@@ -113,9 +113,9 @@ def kind_of(node: AvroType) -> str:
 
 
 def tree_of(text: Mapping[str, Any], file: str) -> AvroType:
-    """The tree of a schema given as parsed JSON that is valid Avro (fastavro checked it before).
+    """The tree of a schema. `text`: parsed JSON that fastavro accepts as a schema.
 
-    Raises `SchemaError` when a type contains itself or types are nested over `NESTING_MAX`.
+    Raises `SchemaError` when a type contains itself or types are nested over `NESTING_MAX` deep.
     """
     return _Builder(file).build(text, "", "", 0)
 

@@ -1,14 +1,14 @@
 """Bounded, canonical reading: one specialised reader per schema, generated from it.
 
-fastavro's reader is lenient: it takes union index -1, bytes after the end and arrays of 10^8 nulls
-(decision 0004). So messages are read by functions generated from the schema, straight-line Python
-with no interpretation of types: a check before fastavro would cost half as much again, and this
-reads faster than fastavro while it checks. A property keeps them equal: bytes are accepted here
-exactly when fastavro reads them and writes the same bytes again.
+The reader of fastavro is lenient: it takes union index -1, bytes after the end and arrays of 10^8
+nulls (decision 0004). Messages are therefore read by functions generated from the schema: plain
+lines of Python, which interpret no types. They check while they read, and read faster than
+fastavro; a check before fastavro would cost half as much again. A property of the tests keeps both
+equal: bytes are accepted here exactly when fastavro reads them and writes the same bytes again.
 
-Bounds: every item of an array has at least one byte (lint refuses others), counts are within the
-bytes left and within `room`; a length of one byte may pass the end of the bytes, then the next
-access of a byte or the check at the end refuses it. So work and memory grow with the bytes only.
+Work and memory are bounded by the number of bytes. Every item of an array has at least one byte
+(lint refuses others); counts are within the bytes left and within `room`. A length of one byte may
+point past the end of the bytes: the next access of a byte, or the check at the end, refuses it.
 """
 
 import struct
@@ -37,21 +37,20 @@ _BOOLEANS: Final = {0: False, 1: True}
 
 
 def read(reader: Reader, data: bytes, begin: int, limit: int, room: int) -> tuple[Any, int]:
-    """What `reader` returns; whatever is wrong with the bytes is raised as `Unreadable`."""
+    """Returns what `reader` returns. Raises `Unreadable` for all that is wrong with the bytes."""
     try:
         return reader(data, begin, limit, room)
     except (IndexError, UnicodeDecodeError, struct.error):
         raise Unreadable("malformed") from None
-    except KeyError:  # a boolean, branch or symbol that is none
+    except KeyError:  # no such boolean, branch or symbol
         raise Unreadable("not_canonical") from None
 
 
 def reader_of(record: RecordType) -> Reader:
-    """The reader of a record.
+    """The reader of a record type, to be called through `read`.
 
-    `reader(b, begin, limit, room)` reads the whole of `b` from `begin` on. Strings must end at
-    `limit` or before (only a last field `content` need not), arrays have `room` items in all.
-    Use it through `read`.
+    `reader(b, begin, limit, room)` reads all of `b` from `begin` on. Strings and bytes end at
+    `limit` or before, except a last field `content`. All arrays together have `room` items at most.
     """
     source, names = source_of(record)
     space: dict[str, Any] = {**_BUILTINS, **names}
@@ -62,7 +61,7 @@ def reader_of(record: RecordType) -> Reader:
 
 
 def source_of(record: RecordType) -> tuple[str, Mapping[str, Any]]:
-    """The source of the reader, and the constants it refers to."""
+    """The source text of the reader, and the constants that the text refers to."""
     writer = _Source()
     lines = ["def read(b, q, limit, room):", " end = len(b)"]
     fields = record.fields
@@ -97,7 +96,7 @@ _BUILTINS: Final[Mapping[str, Any]] = {
 
 
 class _Source:
-    """Writes the lines that read a type at offset q, and the expression its value has then."""
+    """Writes the lines that read a type at offset q, and the expression of the value read."""
 
     def __init__(self) -> None:
         self.constants: dict[str, Any] = {}
@@ -108,7 +107,7 @@ class _Source:
         return f"{prefix}{self._count}"
 
     def value(self, node: AvroType, depth: int) -> tuple[str, list[str]]:
-        """Expression and lines; lines are indented by `depth` blanks."""
+        """The expression, then the lines, indented by `depth` blanks."""
         if isinstance(node, RecordType):
             return self._record(node, depth)
         if isinstance(node, Primitive) and node.kind == "null":
@@ -150,7 +149,7 @@ class _Source:
         yield f"{var} = {table}[n]"
 
     def _union(self, node: Union, var: str) -> Iterator[str]:
-        """Optional values, the only unions lint allows: null and one other type."""
+        """A union of null and one other type: lint allows no others."""
         null = next(
             i for i, b in enumerate(node.branches) if isinstance(b, Primitive) and b.kind == "null"
         )
@@ -175,7 +174,7 @@ class _Source:
         yield from self._block(f"{var} = {{}}", lines, f"{var}[{key}] = {value}")
 
     def _block(self, empty: str, body: list[str], store: str) -> Iterator[str]:
-        """One block of items, then the empty block: the canonical form has no other."""
+        """One block of items, then the empty block. No other form is canonical."""
         count = self._name("n")
         yield f"{count} = b[q]"
         yield f"if {count} & 129: {count}, q = count_at(b, q)"
@@ -191,7 +190,7 @@ class _Source:
 
 
 def _span() -> Iterator[str]:
-    """p and q become begin and end of what has its length at q; one byte: at most 63."""
+    """p and q become begin and end of the bytes whose length stands at q. One byte: at most 63."""
     yield "n = b[q]"
     yield "if n & 129: p, q = span_at(b, q, limit)"
     yield "else: p = q + 1; q = p + (n >> 1)"

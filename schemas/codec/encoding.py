@@ -1,4 +1,4 @@
-"""Writing a datum with its schema, and saying which field is at fault when it can't be."""
+"""Writes a datum with its schema, and names the field of a datum that cannot be written."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _WRITE_ERRORS: Final = (
 
 
 class EncodeError(ValueError):
-    """A datum is not of the shape of its schema. Names the record and the field, never a value."""
+    """A datum has not the shape of its schema. Names the schema and the field, never a value."""
 
     def __init__(self, name: str, field: str) -> None:
         place = f"field {field}" if field else "it"
@@ -37,14 +37,14 @@ class EncodeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Encodes with one schema. Make it with `writer_of`."""
+    """Encodes with one schema. Made by `writer_of`."""
 
     schema: Schema
     tree: RecordType
     ints: Check | None
 
     def encode(self, datum: Mapping[str, Any], head: bytes = b"") -> bytes:
-        """`head`, then the datum in Avro binary. Raises `EncodeError`."""
+        """Returns `head`, then the datum in Avro binary. Raises `EncodeError`."""
         out = BytesIO()
         out.write(head)
         try:
@@ -52,7 +52,7 @@ class Writer:
             fits = self.ints is None or self.ints(datum)
         except _WRITE_ERRORS:
             fits = False
-        if not fits:  # not chained: fastavro's messages quote the value
+        if not fits:  # not chained: messages of fastavro quote the value
             raise EncodeError(self.schema.name, flaw_of(self.tree, datum) or "")
         return out.getvalue()
 
@@ -63,7 +63,10 @@ def writer_of(schema: Schema, tree: RecordType) -> Writer:
 
 
 def _ints(node: AvroType) -> Check | None:
-    """Are the numbers of type int within 32 bits? fastavro does not look. None: there are none."""
+    """A check that numbers of type int are within 32 bits, which fastavro does not make.
+
+    None when the type holds no such number.
+    """
     if isinstance(node, Primitive):
         return (lambda v: -0x80000000 <= v <= 0x7FFFFFFF) if node.kind == "int" else None
     if isinstance(node, RecordType):
@@ -83,7 +86,7 @@ def _ints(node: AvroType) -> Check | None:
 
 
 def flaw_of(node: AvroType, value: Any, path: str = "") -> str | None:
-    """The dotted field whose value is not of its type ("" for the whole), None if all are."""
+    """The dotted field whose value is not of its type: "" for the whole, None when all fit."""
     if isinstance(node, RecordType):
         return _flaw_of_record(node, value, path)
     if isinstance(node, Union):
@@ -135,7 +138,7 @@ def _is_of(node: Primitive | Fixed | Enum, value: Any) -> bool:
 
 
 def _is_text(value: str) -> bool:
-    """False when it holds half a surrogate pair, which UTF-8 has no form for."""
+    """False for half a surrogate pair, which has no form in UTF-8."""
     try:
         value.encode()
     except UnicodeEncodeError:

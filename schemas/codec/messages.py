@@ -1,7 +1,7 @@
 """Messages and stored events as bytes: Avro single-object encoding, bounded and canonical reading.
 
-`C3 01`, the fingerprint of the schema (8 bytes, little-endian), then the datum in Avro binary. Old
-versions come out as the newest one. Datums are to be treated as read-only.
+The bytes are `C3 01`, the fingerprint of the schema (8 bytes, little-endian), then the datum in
+Avro binary. A datum of an older version is read as one of the newest. Datums are read-only.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ CONTENT_BYTES_MAX: Final = 8 * 1024 * 1024
 METADATA_BYTES_MAX: Final = 256 * 1024
 MESSAGE_BYTES_MAX: Final = CONTENT_BYTES_MAX + METADATA_BYTES_MAX
 ITEMS_MAX: Final = 10_000
-"""Items of all arrays of a message together (decision 0004): bounds memory and time."""
+"""Most items of all arrays of a message together: bounds memory and time (decision 0004)."""
 
 _REJECTIONS: Final[Mapping[str, Rejection]] = {
     code: Rejection(code)
@@ -58,7 +58,10 @@ _REJECTIONS: Final[Mapping[str, Rejection]] = {
 
 
 class StoredEventError(Exception):
-    """Stored bytes can't be read: a schema is missing or the store is damaged. Halt, don't skip."""
+    """Stored bytes cannot be read: a schema is missing or the store is damaged.
+
+    Readers halt: to skip an event would falsify all that follows.
+    """
 
     def __init__(self, schema_name: str, reason: str) -> None:
         super().__init__(f"a stored {schema_name} cannot be read: {reason}")
@@ -70,19 +73,19 @@ class StoredEventError(Exception):
 class Decoded:
     """A message that was read.
 
-    `schema` is the one it was written with, `datum` is of the newest version of `name`. `body_end`
-    is where the field `content` begins in the bytes; their length for records without one.
+    `schema`: the one it was written with. `datum`: in the newest version of `name`. `body_end`: the
+    offset in the bytes where the field `content` begins; their length when there is no such field.
     """
 
     schema: Schema
     name: str
-    datum: dict[str, Any] = field(repr=False)  # a log may show the rest, never this
+    datum: dict[str, Any] = field(repr=False)  # logs may show the other fields, never this one
     body_end: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """All that is known beforehand about bytes with one fingerprint."""
+    """How bytes with one fingerprint are read."""
 
     schema: Schema
     name: str
@@ -101,10 +104,10 @@ class Codec:
         self._newest: dict[str, tuple[Writer, bytes]] = {}
 
     def encode(self, name: str, datum: Mapping[str, Any]) -> bytes:
-        """The bytes of `datum`, of the newest version of the record with this short name.
+        """The bytes of `datum`, which has the newest version of the schema with this short name.
 
-        `decode` accepts them (but for sizes). Raises KeyError for an unknown name, `EncodeError`
-        naming the field when the datum is not of this shape (every field present, no other).
+        `decode` reads them unless they are too large. Raises KeyError for an unknown name, and
+        `EncodeError` for a datum of another shape: each field must be there, and no other.
         """
         if name not in self._newest:
             schema = self._catalogue.newest(name)
@@ -116,10 +119,10 @@ class Codec:
         return writer.encode(datum, head)
 
     def decode(self, data: bytes | None, *, expected: str | None = None) -> Decoded | Rejection:
-        """Read any bytes whatever: what they say, or the rejection they deserve.
+        """Reads any bytes: returns the message, or the rejection of bytes that are none.
 
-        Never raises; works within their size. With `expected`, messages of another record are
-        refused as `schema_not_of_topic`.
+        Never raises. Time and memory are bounded by the number of bytes. With `expected`, messages
+        of another schema are rejected as `schema_not_of_topic`.
         """
         if not data:
             return _REJECTIONS["value_empty"]
@@ -145,9 +148,9 @@ class Codec:
         return Decoded(plan.schema, plan.name, datum, end)
 
     def decode_event(self, schema_name: str, data: bytes) -> dict[str, Any]:
-        """The datum of stored bytes, of the newest version; no limit of size.
+        """The datum of stored bytes of any size, in the newest version of its schema.
 
-        Raises `StoredEventError` when they can't be read or are not of the record `schema_name`.
+        Raises `StoredEventError` when they cannot be read or are not of `schema_name`.
         """
         plan = self._plans.get(data[2:10]) or self._plan(data[2:10])
         if plan is None or data[:2] != MARKER:
@@ -174,7 +177,7 @@ class Codec:
         return plan
 
     def _upgrade(self, written: Schema, data: bytes, datum: dict[str, Any]) -> dict[str, Any]:
-        """Version by version: runs of plain resolution by fastavro, upcasters between them."""
+        """The datum in the newest version. fastavro resolves over the versions without upcaster."""
         body: bytes | None = data[HEADER_BYTES:]
         newest = self._catalogue.newest(written.name).version
         at = written
@@ -220,9 +223,9 @@ def decode_event(schema_name: str, data: bytes) -> dict[str, Any]:
 
 
 def without_content(data: bytes, decoded: Decoded) -> bytes:
-    """The message with `content` null: the bytes up to it and one more, nothing encoded again.
+    """The bytes of the message with `content` null. Nothing is encoded again.
 
-    A message without a field `content` is returned as it is.
+    A message without a field `content` is returned unchanged.
     """
     end = decoded.body_end
     return data if end == len(data) else data[:end] + b"\x00"

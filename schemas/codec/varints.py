@@ -1,7 +1,7 @@
-"""The slow half of canonical reading: numbers over one byte, and what is wrong with bytes.
+"""Numbers of several bytes, and the checks of canonical reading.
 
-A number is canonical when it is written in as few bytes as possible. The generated readers
-(`canonical`) handle numbers of one byte themselves and call these for the rest.
+A number is canonical when it has as few bytes as possible. The generated readers (`canonical`) read
+numbers of one byte themselves and call these functions for longer ones.
 """
 
 from typing import Final, NoReturn
@@ -10,7 +10,7 @@ UNLIMITED: Final = 1 << 62
 
 
 class Unreadable(Exception):
-    """The bytes are refused; `code` is that of a rejection. Carries nothing of the bytes."""
+    """The bytes cannot be read. `code`: of the rejection. Holds nothing of the bytes."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -18,7 +18,10 @@ class Unreadable(Exception):
 
 
 def long_at(b: bytes, q: int) -> tuple[int, int]:
-    """The number at `q` and the offset after it. Raises `Unreadable`, or IndexError at the end."""
+    """The number at `q`, and the offset after the number.
+
+    Raises `Unreadable`, and IndexError when the bytes end.
+    """
     n = b[q]
     value = n & 127
     shift = 7
@@ -37,7 +40,7 @@ def long_at(b: bytes, q: int) -> tuple[int, int]:
 
 
 def int_at(b: bytes, q: int) -> tuple[int, int]:
-    """As `long_at`, of 32 bits."""
+    """Like `long_at`, for a number of 32 bits."""
     value, q = long_at(b, q)
     if not -0x80000000 <= value <= 0x7FFFFFFF:
         raise Unreadable("malformed")
@@ -45,10 +48,10 @@ def int_at(b: bytes, q: int) -> tuple[int, int]:
 
 
 def span_at(b: bytes, q: int, limit: int) -> tuple[int, int]:
-    """Begin and end of the string or bytes whose length is at `q`; within the bytes.
+    """Begin and end of the string or bytes whose length stands at `q`.
 
-    Raises `Unreadable`: malformed when it is negative or passes the end of the bytes, too_large
-    when it passes `limit`.
+    Raises `Unreadable`: malformed for a negative length and for an end after that of the bytes,
+    too_large for an end after `limit`.
     """
     n, m = b[q], b[q + 1]
     if n & 128 and 0 < m < 128:
@@ -69,7 +72,7 @@ def span_at(b: bytes, q: int, limit: int) -> tuple[int, int]:
 
 
 def count_at(b: bytes, q: int) -> tuple[int, int]:
-    """The number of items of a block; negative ones (a block with its size) are not canonical."""
+    """The number of items of a block. A negative one (a block with its size) is not canonical."""
     n, q = long_at(b, q)
     if n < 0:
         raise Unreadable("not_canonical")
@@ -77,7 +80,7 @@ def count_at(b: bytes, q: int) -> tuple[int, int]:
 
 
 def check_room(count: int, room: int, left: int) -> None:
-    """Raise `Unreadable` unless `count` items are within `room` and the `left` bytes."""
+    """Raises `Unreadable` unless `count` items fit into `room` and into the `left` bytes."""
     if count > left:
         raise Unreadable("malformed")
     if count > room:
@@ -85,12 +88,12 @@ def check_room(count: int, room: int, left: int) -> None:
 
 
 def refuse() -> NoReturn:
-    """Raise `Unreadable`: readable, but not canonical."""
+    """Raises `Unreadable` for bytes that are not canonical."""
     raise Unreadable("not_canonical")
 
 
 def check_end(q: int, end: int) -> None:
-    """Raise `Unreadable` unless reading stopped where the bytes end."""
+    """Raises `Unreadable` unless the reader stopped at the end of the bytes."""
     if q > end:
         raise Unreadable("malformed")
     if q < end:

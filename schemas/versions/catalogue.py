@@ -1,6 +1,7 @@
-"""The folder of schemas is the registry: every version ever used, found by its fingerprint.
+"""The catalogue of schemas: every version ever used, found by its fingerprint.
 
-Loading refuses what could not be read safely or would be read wrongly later (decision 0003).
+A folder of schemas is loaded only when each of them can be read safely, now and in every later
+version (decision 0003).
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ __all__ = ["Schema", "SchemaCatalogue", "SchemaError", "schema_catalogue"]
 
 
 class SchemaCatalogue:
-    """The schemas of one folder, checked. Make it with `load`."""
+    """The schemas of one folder, checked. Made by `load`."""
 
     def __init__(
         self, schemas: Mapping[Step, tuple[Schema, RecordType]], upcasters: Mapping[Step, Upcaster]
@@ -43,10 +44,10 @@ class SchemaCatalogue:
         upcasters: Mapping[Step, Upcaster] = UPCASTERS,
         resolved_as_is: frozenset[Step] = RESOLVED_AS_IS,
     ) -> Self:
-        """The registry of `folder`.
+        """The catalogue of `folder`.
 
-        Raises `SchemaError`, naming file, field and reason, for the first thing `check_folder`
-        would report, and when the steps from version to version are not all accounted for.
+        Raises `SchemaError` for the first problem that `check_folder` would report, and for a step
+        between versions that is missing in, or superfluous for, `upcasters` and `resolved_as_is`.
         """
         content = read_folder(folder)
         for problem in content.problems:
@@ -58,15 +59,15 @@ class SchemaCatalogue:
         return cls(schemas, upcasters)
 
     def newest(self, name: str) -> Schema:
-        """The newest version of the record with this short name. Raises KeyError if none."""
+        """The newest version of the schema with this short name. Raises KeyError if none."""
         return self._newest[name]
 
     def get(self, name: str, version: int) -> Schema:
-        """One version of a record. Raises KeyError if there is none."""
+        """One version of a schema. Raises KeyError if there is none."""
         return self._schemas[name, version][0]
 
     def tree(self, schema: Schema) -> RecordType:
-        """The types of a schema of this registry."""
+        """The types of a schema of this catalogue."""
         return self._schemas[schema.name, schema.version][1]
 
     def all(self) -> tuple[Schema, ...]:
@@ -76,7 +77,7 @@ class SchemaCatalogue:
 
 @cache
 def schema_catalogue() -> SchemaCatalogue:
-    """The registry of this application, loaded once from the package data."""
+    """The catalogue of this application, loaded once from the data of the package."""
     return SchemaCatalogue.load(files("schemas.avro"))
 
 

@@ -1,4 +1,4 @@
-"""Commands about the schemas: what may be sent, and whether the folder is fit for use."""
+"""The commands `histoire schemas list | show | check`."""
 
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -28,7 +28,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object per line on 
 
 
 def register(app: typer.Typer) -> None:
-    """Add `schemas list | show | check` to the umbrella application."""
+    """Add `schemas list | show | check` to the application."""
     group = typer.Typer(no_args_is_help=True)
     group.command("list")(list_schemas)
     group.command("show")(show)
@@ -131,7 +131,7 @@ def _problems_of(folder: Path) -> list[Incompatibility]:
 
 
 def _problems_in_use() -> list[Incompatibility]:
-    """As `check_folder`; also what only the registry sees, the steps between versions."""
+    """The problems of the schemas in use, with those of the steps between versions."""
     folder = files("schemas.avro")
     problems = check_folder(folder)
     if not problems:

@@ -1,7 +1,7 @@
-"""Avro's rules of schema resolution as a check: can a reader's schema read what a writer's wrote?
+"""The rules of schema resolution as a check: does one schema read what another one wrote?
 
-Source of the rules: Avro specification, Schema Resolution. Apache's own checker is the oracle of
-the tests.
+Source of the rules: Avro specification, Schema Resolution. The checker of Apache's library is the
+oracle of the tests.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ _PROMOTIONS: Final = frozenset(
 def incompatibilities(
     reader: AvroType, writer: AvroType, path: str = ""
 ) -> Iterator[tuple[str, str]]:
-    """Why `reader` can't read everything `writer` may have written: dotted field, reason.
+    """The reasons why `reader` cannot read all that `writer` may write: dotted field, reason.
 
     Nothing is yielded when it can.
     """

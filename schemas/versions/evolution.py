@@ -1,6 +1,6 @@
-"""The schema gate: is everything ever written readable by every newer version?
+"""The gate for schemas: every newer version reads what an older one wrote.
 
-Used by `histoire schemas check` and by the registry when it loads.
+`histoire schemas check` and the catalogue at its loading pass through this gate.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from .schema_files import Schema, files_below, read_schema
 
 @dataclass(frozen=True, slots=True)
 class Incompatibility:
-    """One reason why a folder of schemas is not fit; `field` is dotted, empty for the whole."""
+    """One reason why a folder of schemas is not fit. `field`: dotted, empty for the whole file."""
 
     file: str
     field: str
@@ -25,7 +25,7 @@ class Incompatibility:
 
     @property
     def sentence(self) -> str:
-        """All of it in one sentence."""
+        """File, field and reason in one sentence."""
         return (
             f"{self.file}, field {self.field}: {self.reason}."
             if self.field
@@ -35,23 +35,23 @@ class Incompatibility:
 
 @dataclass(frozen=True, slots=True)
 class FolderContent:
-    """What a folder holds: schemas with their trees, by file, and what is wrong with them."""
+    """The schemas of a folder with their trees, in the order of files, and the problems found."""
 
     schemas: tuple[tuple[Schema, RecordType], ...]
     problems: tuple[Incompatibility, ...]
 
 
 def check_folder(path: Traversable) -> list[Incompatibility]:
-    """Everything that is wrong with the schemas below `path`; empty when they are fit for use.
+    """All problems of the schemas below `path`; empty when they are fit for use.
 
-    Each one must be well formed, keep the rules of `lint`, have a fingerprint of its own and be
-    readable by every newer version of it.
+    Each schema must be well formed, keep the rules of `lint` and have a fingerprint of its own;
+    every newer version must read what it wrote.
     """
     return list(read_folder(path).problems)
 
 
 def read_folder(path: Traversable) -> FolderContent:
-    """The schemas below `path` that can be read, and every problem found."""
+    """The schemas below `path` that can be read, and all problems found."""
     found: list[tuple[Schema, RecordType]] = []
     problems: list[Incompatibility] = []
     for file in files_below(path):
@@ -69,7 +69,7 @@ def read_folder(path: Traversable) -> FolderContent:
 
 
 def _by_name(found: list[tuple[Schema, RecordType]]) -> dict[str, list[tuple[Schema, RecordType]]]:
-    """Versions in order, by short name."""
+    """The versions of each short name, in order."""
     groups: defaultdict[str, list[tuple[Schema, RecordType]]] = defaultdict(list)
     for schema, tree in sorted(found, key=lambda pair: (pair[0].name, pair[0].version)):
         groups[schema.name].append((schema, tree))
@@ -77,7 +77,7 @@ def _by_name(found: list[tuple[Schema, RecordType]]) -> dict[str, list[tuple[Sch
 
 
 def _fingerprints(found: list[tuple[Schema, RecordType]]) -> Iterator[Incompatibility]:
-    """Defaults, docs and aliases are not in the canonical form, so two files may share one."""
+    """Two schemas that differ by defaults, docs and aliases only have one fingerprint."""
     first: dict[bytes, Schema] = {}
     for schema, _ in found:
         other = first.setdefault(schema.fingerprint, schema)

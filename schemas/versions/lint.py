@@ -1,7 +1,7 @@
-"""Rules for schema files beyond what Avro asks: documented, bounded, readable by the readers.
+"""Rules for schema files beyond those of Avro: documented, bounded, fit for the generated readers.
 
-Why: sizes and times of reading must be bounded by the bytes (decision 0004), and the readers of
-`canonical` must mean exactly what other programs read.
+Memory and time of reading must be bounded by the number of bytes (decision 0004), and the readers
+of `canonical` must read the same values as other programs.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from schemas.codec.avro_types import (
 )
 
 VALUES_MAX: Final = 2000
-LOOPS_MAX: Final = 8  # Python allows 20 nested blocks, and who needs more
+LOOPS_MAX: Final = 8  # Python allows 20 nested blocks
 
 
 def flaws(record: RecordType) -> Iterator[tuple[str, str]]:
-    """Every breach of a rule: dotted field (empty for the record itself) and the reason."""
+    """Every breach of a rule: dotted field (empty for the whole), and the reason."""
     if "." not in record.name:
         yield "", "the record has no namespace"
     yield from _of(record, "", 0)
@@ -37,7 +37,7 @@ def flaws(record: RecordType) -> Iterator[tuple[str, str]]:
 
 
 def least_bytes(node: AvroType) -> int:
-    """The fewest bytes a value takes."""
+    """The fewest bytes that a value takes."""
     if isinstance(node, Primitive):
         return {"null": 0, "float": 4, "double": 8}.get(node.kind, 1)
     if isinstance(node, Fixed):

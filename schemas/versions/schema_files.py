@@ -1,4 +1,4 @@
-"""Reading schema files: `<Record>.<version>.avsc`, anywhere below a folder."""
+"""Reads schema files: `<Name>.<version>.avsc`, anywhere below a folder."""
 
 import json
 import re
@@ -24,10 +24,10 @@ _FILE_NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\.([1-9][0-9]{0,3})\.av
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """One version of one record.
+    """One version of one schema of a record type.
 
-    `fingerprint`: 8 bytes, CRC-64-AVRO of the Parsing Canonical Form, little-endian, as in Avro's
-    single-object encoding. `text` is the file, `parsed` what fastavro made of it.
+    `fingerprint`: 8 bytes, CRC-64-AVRO of the Parsing Canonical Form, little-endian, as in the
+    single-object encoding of Avro. `text`: content of the file. `parsed`: result of fastavro.
     """
 
     namespace: str
@@ -39,17 +39,17 @@ class Schema:
 
     @property
     def file(self) -> str:
-        """Name of its file."""
+        """The name of the file."""
         return f"{self.name}.{self.version}.avsc"
 
     @property
     def doc(self) -> str:
-        """What the record is, in the words of the schema."""
+        """The description in the schema; empty without one."""
         return str(self.parsed.get("doc", ""))
 
 
 def files_below(folder: Traversable) -> Iterator[Traversable]:
-    """Every schema file below a folder, in the order of the names."""
+    """Every schema file below a folder, in the order of names."""
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
         if entry.is_dir():
             yield from files_below(entry)
@@ -58,9 +58,9 @@ def files_below(folder: Traversable) -> Iterator[Traversable]:
 
 
 def read_schema(file: Traversable) -> tuple[Schema, RecordType, list[SchemaError]]:
-    """The schema, its tree, and the lint rules it breaks.
+    """The schema, its tree, and the breaches of lint rules.
 
-    Raises `SchemaError` when the file is no schema of a record of its name at all.
+    Raises `SchemaError` when the file is no schema of a record type of that name.
     """
     match = _FILE_NAME.fullmatch(file.name)
     if match is None:

@@ -1,28 +1,28 @@
-"""What Avro's resolution alone can't do when an old version is read as the next: in one place.
+"""The steps from each version of a schema to the next.
 
-For every version n of a record that has a version n + 1 there is exactly one entry, either a
-function in `UPCASTERS` or a mention in `RESOLVED_AS_IS`; the registry refuses to load otherwise.
-So nobody adds a version without having thought of what the stored ones mean in it.
+Every version n with a version n + 1 has exactly one entry: a function in `UPCASTERS` where Avro's
+resolution is not enough, or a mention in `RESOLVED_AS_IS`. The catalogue does not load otherwise:
+whoever adds a version must have thought about the stored datums of the version before.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 Step: TypeAlias = tuple[str, int]
-"""Short name of a record, and the version a step starts from."""
+"""Short name of a schema, and the version from which the step starts."""
 
 Upcaster: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
-"""Takes a datum of version n, gives one of n + 1. Total: it never raises on a valid datum."""
+"""Makes a datum of version n + 1 from one of version n. Never raises on a valid datum."""
 
 UPCASTERS: Final[Mapping[Step, Upcaster]] = {}
 
 RESOLVED_AS_IS: Final[frozenset[Step]] = frozenset(
     {
-        # No sentences, no link, no warnings: the reader looks the sentences up by their code.
+        # Version 1 has no sentences, link and warnings: readers find sentences by the code.
         ("Outcome", 1),
         ("OutcomeBatch", 1),
-        # Every notification was of a document, whose type it says.
+        # Every notification of version 1 concerns a document and has its type.
         ("Notification", 1),
     }
 )
-"""Steps for which plain Avro resolution (defaults, aliases, promotions) says it all."""
+"""Steps for which plain Avro resolution (defaults, aliases, promotions) is enough."""
