@@ -19,8 +19,8 @@ from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.read.interpret import hard_rules, interpret, soft_rules
 from ingest.read.site import Context
 from schemas.codec.messages import CONTENT_BYTES_MAX, Decoded, decode
-from schemas.feed.keys import feed_key
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
+from schemas.forms.feed_keys import feed_key
 from schemas.forms.identity import accepted_oids
 from schemas.rules.of_messages import RULES_OF, SOFT_GROUPS_OF
 from schemas.rules.soft_groups import not_known

@@ -1,0 +1,1 @@
+"""The command line and the processes of an installation; imports everything."""

@@ -25,7 +25,7 @@ from ingest.runtime.postgres.database import store_dsn
 from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings, SettingsError
 from projections import migrate_projections, timeline_audit
-from projections.rebuild.builds import NotMigrated
+from projections.builds import NotMigrated
 
 EPILOG = (
     "Settings come from HISTOIRE_* variables: see `histoire config`. "

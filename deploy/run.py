@@ -16,7 +16,7 @@ from ingest.runtime.metrics import Metrics, serve
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings, child_environment
 from projections import PROJECTIONS
-from projections.rebuild.builds import live_build
+from projections.builds import live_build
 
 from .group_metrics import ChildrenCollector
 from .supervisor import Child, Supervisor

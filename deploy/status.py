@@ -21,7 +21,7 @@ from ingest.runtime.options import Json
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
-from projections.rebuild.builds import Build, live_build
+from projections.builds import Build, live_build
 from schemas.feed.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
 from .group_metrics import samples_of

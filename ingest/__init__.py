@@ -1,0 +1,1 @@
+"""Ingestion, the event store and the feed; it imports schemas."""

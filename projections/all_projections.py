@@ -8,11 +8,11 @@ from ingest.eventstore import EventStore
 from ingest.runtime.console import CommandError, Exit
 from projections.access.live import Access
 from projections.notifications.live import Notifications
-from projections.rebuild.builds import migrate
-from projections.rebuild.erased_records import remove_erased_records
 from projections.statistics.live import Statistics
 from projections.timeline.live import Timeline
 
+from .builds import migrate
+from .erased_records import remove_erased_records
 from .projection import Projection
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (

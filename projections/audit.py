@@ -12,13 +12,13 @@ from ingest.eventstore import EventStore
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.access.tables import AccessTables
-from projections.rebuild.builds import Build, live_build
 from projections.statistics.tables import StatisticsTables
 from projections.timeline.tables import TimelineTables
 from schemas.events import DOCUMENT_SUBMITTED, RECORD_ACCESSED
 from schemas.policy.may_see import NEVER_LISTED
 
 from .all_projections import PROJECTIONS
+from .builds import Build, live_build
 
 Cursor = psycopg.Cursor[Any]
 

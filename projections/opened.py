@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from ingest.eventstore.log.batch import RecordedEvent
+from ingest.eventstore.batch import RecordedEvent
 from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import psycopg
 
-from ingest.eventstore.log.batch import RecordedEvent
+from ingest.eventstore.batch import RecordedEvent
 
 from .opened import OpenedEvent
 

@@ -1,0 +1,1 @@
+"""The language: what is sent and stored, and the rules on both; it imports nothing of ours."""

@@ -33,6 +33,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
 }
 """What the modules of each room may import beside their own; all else is forbidden."""
+ROOM_MODULES_MAX = 12
+"""Modules in one room; those of its rooms are counted there."""
 DRAWERS = {"utils", "util", "helpers", "core", "common", "misc", "tools", "base"}
 
 
@@ -71,6 +73,33 @@ def test_every_room_imports_what_it_may_and_nothing_else() -> None:
         if room(imported) not in (room(importer), *MAY_IMPORT[room(importer)])
     ]
     assert not wrong
+
+
+def rooms() -> dict[str, list[str]]:
+    """Every folder of code, with its modules."""
+    found: dict[str, list[str]] = {}
+    for path in modules():
+        names = found.setdefault(str(path.parent.relative_to(ROOT)), [])
+        if path.name != "__init__.py":
+            names.append(path.stem)
+    return found
+
+
+def test_rooms_are_small(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list of rooms is printed: it is the quickest way to find a subject."""
+    with capsys.disabled():
+        print()  # noqa: T201
+        for name, found in rooms().items():
+            print(f"{len(found):3} {name}: {', '.join(found)}")  # noqa: T201
+    assert {
+        name: len(found) for name, found in rooms().items() if len(found) > ROOM_MODULES_MAX
+    } == {}
+
+
+@pytest.mark.parametrize("name", rooms())
+def test_a_room_says_what_is_in_it_and_what_it_may_import(name: str) -> None:
+    said = ast.get_docstring(ast.parse((ROOT / name / "__init__.py").read_text())) or ""
+    assert re.search(r"\bimports?\b", said), "its __init__ says what it may import"
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))

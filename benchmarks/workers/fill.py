@@ -9,8 +9,8 @@ import orjson
 from benchmarks.workers.protocol import task
 from ingest.feed import Acknowledgement, PublishFailure, open_publisher
 from ingest.runtime.settings import Settings
+from producers.simulator.content.messages import Message, MessageMaker
 from producers.simulator.plan.plan import Plan, Run
-from producers.simulator.run.messages import Message, MessageMaker
 from producers.simulator.tables.tables import read_sector
 
 SECTORS = ("lab", "hospital", "gp")

@@ -6,7 +6,7 @@ from benchmarks.cpu import Mark, Meter
 from benchmarks.workers.protocol import answer, meter_of, task
 from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
-from projections.rebuild.replay import Replay
+from projections.replay import Replay
 
 
 class Stages:

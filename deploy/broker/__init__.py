@@ -1,4 +1,7 @@
-"""A real Kafka without containers: Apache Kafka (KRaft) on the JVM, from Maven artefacts."""
+"""A real Kafka without containers: Apache Kafka (KRaft) on the JVM, from Maven artefacts.
+
+It imports runtime and the feed.
+"""
 
 from .cluster import (
     BrokerHandle,

@@ -12,7 +12,7 @@ from typing import Final
 from ingest.decide.entitlement import needs_access_facts
 from ingest.decide.kos import references_of
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import PendingLink, WaitingLetter
+from ingest.eventstore.batch import PendingLink, WaitingLetter
 from ingest.facts.access import FACT_EVENTS, Said
 from ingest.facts.evolve import CLOSED_BY
 from ingest.facts.view import (

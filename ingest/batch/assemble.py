@@ -10,7 +10,7 @@ from ingest.basis.prefetch import Basis
 from ingest.decide.decide import apply_decision, decide
 from ingest.decide.document import TARGET_UNKNOWN
 from ingest.decide.kos import references_of
-from ingest.eventstore.log.batch import (
+from ingest.eventstore.batch import (
     AppendBatch,
     AppliedMessage,
     HeadChange,

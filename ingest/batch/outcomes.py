@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ingest.eventstore.log.batch import (
+from ingest.eventstore.batch import (
     AppendBatch,
     DecidedLetter,
     NewDeadLetter,

@@ -10,8 +10,8 @@ from typing import Final
 
 from ingest.basis.prefetch import BasisReader
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import AppendBatch, Fenced, SourceAdvance
-from ingest.eventstore.tables.letters import Letter
+from ingest.eventstore.batch import AppendBatch, Fenced, SourceAdvance
+from ingest.eventstore.log.letters import Letter
 from ingest.read.arrivals import Arrival, read_dead_letters
 from ingest.read.patience import Patience, at_once
 from ingest.read.site import Context

@@ -12,13 +12,7 @@ from typing import Final
 
 from ingest.basis.prefetch import BasisReader
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import (
-    AppendBatch,
-    Fenced,
-    RecordRef,
-    SourceAdvance,
-    SourcePosition,
-)
+from ingest.eventstore.batch import AppendBatch, Fenced, RecordRef, SourceAdvance, SourcePosition
 from ingest.feed import Partition, PolledPartition
 from ingest.read.arrivals import Arrival, cut_at_hole, partition_of_source
 from ingest.read.patience import Patience

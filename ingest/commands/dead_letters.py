@@ -12,13 +12,12 @@ from rich.text import Text
 from ingest.batch.retry import Retry, waiting
 from ingest.consume.startup import context_of, feed_facts
 from ingest.eventstore import EventStore
-from ingest.eventstore.tables.letters import Letter
+from ingest.eventstore.log.letters import Letter
 from ingest.read.patience import patience
 from ingest.runtime.console import CommandError, Exit, err, out, print_json, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
-from ingest.runtime.options import Json, JsonLines, Limit, Since
+from ingest.runtime.options import Json, JsonLines, Limit, Since, since_given
 from ingest.runtime.settings import Settings
-from ingest.runtime.since import since_given
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 from schemas.versions.catalogue import schema_catalogue
 

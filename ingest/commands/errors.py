@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from ingest.consume.rejection_limit import TooManyRejections
 from ingest.eventstore import StoreError
-from ingest.eventstore.tables.letters import LetterNotFound
+from ingest.eventstore.log.letters import LetterNotFound
 from ingest.eventstore.tables.migrations import MigrationError
 from ingest.runtime.console import CommandError, Exit
 from ingest.upkeep.documents import DocumentUnavailable

@@ -5,7 +5,7 @@ refused.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ingest.eventstore.log.batch import PendingLink
+from ingest.eventstore.batch import PendingLink
 from ingest.facts.evolve import flags_of_deposit
 from ingest.facts.identity import traits_differ
 from ingest.facts.view import (

@@ -1,7 +1,11 @@
-"""The event store: the only door to the log, the keys and the document bytes (decision 0010)."""
+"""The event store: the only door to the log, the keys and the document bytes (decision 0010).
+
+It imports runtime and schemas.
+"""
 
 from ingest.eventstore.keys.store_secrets import Migrated, migrate
-from ingest.eventstore.log.batch import (
+
+from .batch import (
     AppendBatch,
     Appended,
     AppliedMessage,
@@ -24,7 +28,6 @@ from ingest.eventstore.log.batch import (
     UnknownCommit,
     WaitingLetter,
 )
-
 from .store import EventStore, migrate_store
 
 __all__ = [

@@ -28,24 +28,9 @@ from ingest.eventstore.log.append import (
     write_links,
     write_references,
 )
-from ingest.eventstore.log.batch import (
-    AppendBatch,
-    Appended,
-    Head,
-    LostRace,
-    PendingLink,
-    RecordedEvent,
-    RecordRef,
-    SourcePosition,
-    UnknownCommit,
-    WaitingLetter,
-)
 from ingest.eventstore.log.encoded_batch import EncodedBatch, check_batch, encode_batch
 from ingest.eventstore.log.event_names import EventNames
-from ingest.eventstore.log.partitions import Room
-from ingest.eventstore.log.reading import NO_LIMIT, PAGE, Reading
-from ingest.eventstore.tables.auditing import Auditing, StoreCounts, StoreMoment, StreamMismatch
-from ingest.eventstore.tables.letters import (
+from ingest.eventstore.log.letters import (
     Letter,
     Letters,
     OpenedLetter,
@@ -54,6 +39,9 @@ from ingest.eventstore.tables.letters import (
     erase_letters,
     write_letters,
 )
+from ingest.eventstore.log.partitions import Room
+from ingest.eventstore.log.reading import NO_LIMIT, PAGE, Reading
+from ingest.eventstore.tables.auditing import Auditing, StoreCounts, StoreMoment, StreamMismatch
 from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
 from ingest.eventstore.tables.outcomes import Outcomes, UnpublishedOutcomes, write_outcomes
 from ingest.eventstore.tables.positions import Positions
@@ -69,6 +57,18 @@ from ingest.runtime.postgres.database import (
 )
 from ingest.runtime.settings import Settings
 
+from .batch import (
+    AppendBatch,
+    Appended,
+    Head,
+    LostRace,
+    PendingLink,
+    RecordedEvent,
+    RecordRef,
+    SourcePosition,
+    UnknownCommit,
+    WaitingLetter,
+)
 from .sessions import Session
 
 

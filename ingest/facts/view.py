@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from ingest.eventstore.log.batch import Head, PendingLink, RecordRef
+from ingest.eventstore.batch import Head, PendingLink, RecordRef
 from schemas.feed.messages import Actor, Author
 from schemas.feed.outcomes import Status
 from schemas.policy.may_do import DEFAULT_POLICY, Authorship, Policy

@@ -1,6 +1,7 @@
 """The feed: publish and poll, the same on the embedded log and on Kafka.
 
-Kafka's client is imported only when a broker is configured: it costs start-up time.
+Kafka's client is imported only when a broker is configured: it costs start-up time. The room
+imports runtime and schemas.
 """
 
 from __future__ import annotations
@@ -10,14 +11,8 @@ from collections.abc import Mapping, Sequence
 from ingest.runtime.settings import Settings
 
 from .partitioning import partition_of
-from .topics import (
-    PlannedTopic,
-    TopicFacts,
-    check_topics,
-    ensure_topics,
-    planned_topics,
-    topic_facts,
-)
+from .topic_shapes import PlannedTopic, TopicFacts
+from .topics import check_topics, ensure_topics, planned_topics, topic_facts
 from .types import (
     Acknowledgement,
     Assignment,

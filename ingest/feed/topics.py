@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ingest.runtime.settings import Settings
 from schemas.feed.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
+from .topic_shapes import PlannedTopic, TopicFacts
 from .types import FeedMismatch, FeedUnavailable
 
 ANSWER_PARTITIONS = 6
 """Outcomes and notifications: little data, and no order beyond one software or record."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedTopic:
-    """How a topic is created."""
-
-    partitions: int
-    retention_hours: int
-
-
-@dataclass(frozen=True, slots=True)
-class TopicFacts:
-    """A topic as it is. `log_start` and `log_end` by partition number: it holds [start, end)."""
-
-    topic: str
-    topic_id: str
-    cluster_id: str
-    log_start: tuple[int, ...]
-    log_end: tuple[int, ...]
-
-    @property
-    def partitions(self) -> int:
-        """How many partitions the topic has."""
-        return len(self.log_end)
 
 
 def planned_topics(settings: Settings) -> Mapping[str, PlannedTopic]:

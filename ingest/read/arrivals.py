@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ingest.eventstore.log.batch import WaitingLetter
+from ingest.eventstore.batch import WaitingLetter
 from ingest.feed import FeedRecord, Partition, PolledPartition
 from schemas.codec.messages import decode_event, encode
 from schemas.feed.outcomes import REJECTED, Status

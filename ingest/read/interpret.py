@@ -11,8 +11,8 @@ from uuid import UUID
 
 from ingest.feed import FeedRecord, Headers, Partition, partition_of
 from schemas.codec.messages import MARKER, Decoded, decode, without_content
-from schemas.feed.keys import feed_key
 from schemas.feed.messages import TOPIC_OF, Document, Ins
+from schemas.forms.feed_keys import feed_key
 from schemas.forms.identity import ins_key
 from schemas.forms.stream_ids import document_stream
 from schemas.forms.texts import software_id_is_fit

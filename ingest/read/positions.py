@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import SourcePosition
+from ingest.eventstore.batch import SourcePosition
 from ingest.feed import Assignment, Partition, PartitionsHalted, TopicFacts
 
 from .arrivals import source_of

@@ -1,0 +1,1 @@
+"""Settings, logs, metrics, the console, the life of a process; imports schemas."""

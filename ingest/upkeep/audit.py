@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.eventstore.log.batch import SourcePosition
+from ingest.eventstore.batch import SourcePosition
 from ingest.eventstore.tables.auditing import StoreMoment
 from ingest.feed import TopicFacts
 from ingest.read.positions import PartitionPosition, positions_of

@@ -14,7 +14,7 @@ from typing import Final
 import psycopg
 
 from ingest.eventstore import EventStore, StoreError
-from ingest.eventstore.log.batch import SourcePosition
+from ingest.eventstore.batch import SourcePosition
 from ingest.feed import FeedError, Partition, TopicFacts, topic_facts, trim
 from ingest.read.positions import positions_of
 from ingest.runtime.lifecycle import Clock

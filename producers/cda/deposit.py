@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from producers.check.inputs import bytes_of
 from schemas import valuesets
 from schemas.cda import Author as CdaAuthor
 from schemas.cda import CdaDocument, CdaUnreadable, read_cda
@@ -17,6 +16,7 @@ from schemas.forms.times import parse_time
 from schemas.forms.unique_id import canonical_unique_id, unique_id_is_well_formed
 from schemas.rules.table.rejections import REJECTIONS
 
+from .inputs import bytes_of
 from .reference_ids import ACCESSION, ORDER, STUDY
 
 T = TypeVar("T")

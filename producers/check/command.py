@@ -13,12 +13,12 @@ from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings, SettingsError, variable
+from producers.cda.inputs import SUFFIXES, Inputs, inputs
 from producers.check.schematron.files import SchematronError
 from producers.check.schematron.xml_schema import XsdError
 from schemas.rules.table.severities import Severities, SeverityError, parse_severities
 
 from .checker import Plan
-from .inputs import SUFFIXES, Inputs, inputs
 from .many_files import check_files
 from .report import Totals, show
 

@@ -8,9 +8,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+from producers.cda.inputs import STDIN, bytes_of, name_of
+
 from .checker import Checker, Plan
 from .finding import FileReport
-from .inputs import STDIN, bytes_of, name_of
 
 _SOME: Final = 8
 """Files a process takes at a time."""

@@ -23,8 +23,8 @@ from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 from schemas.codec.messages import encode
-from schemas.feed.keys import feed_key
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
+from schemas.forms.feed_keys import feed_key
 
 from .durable_queue import UNUSABLE, DurableQueue, QueuedMessage, QueueError, Submission
 from .headers import cloud_event_headers

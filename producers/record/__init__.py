@@ -1,1 +1,1 @@
-"""`histoire record`: what a person, a professional or software of identity says of a record."""
+"""What is told of a record by a command; imports send, publish and outcomes."""

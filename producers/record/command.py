@@ -9,9 +9,8 @@ from rich.text import Text
 
 from ingest.feed.types import FeedMismatch
 from ingest.runtime.console import CommandError, Exit, out, print_json
-from ingest.runtime.ins_option import read_ins
 from ingest.runtime.lifecycle import SystemClock
-from ingest.runtime.options import Json
+from ingest.runtime.options import Json, read_ins
 from ingest.runtime.settings import Settings
 from producers.outcomes.reading import place_of_rule
 from producers.outcomes.report import Spoken, without_outcome

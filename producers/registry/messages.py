@@ -9,8 +9,8 @@ from uuid import UUID
 from ingest.feed.types import OutgoingRecord
 from producers.publish.headers import cloud_event_headers
 from schemas.codec.messages import encode
-from schemas.feed.keys import feed_key
 from schemas.feed.messages import TOPIC_OF, Provenance
+from schemas.forms.feed_keys import feed_key
 from schemas.rules.of_messages import RULES_OF, provenance_complete
 from schemas.rules.table.rejections import Rejection
 

@@ -1,0 +1,1 @@
+"""Synthetic practice, the same for the same seed; imports publish, registry and schemas."""

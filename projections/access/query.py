@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import psycopg
 
-from projections.rebuild.builds import live_build
+from projections.builds import live_build
 
 from .person import PersonAccess, person_access
 from .tables import AccessTables

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from ingest.eventstore import StoreError
 from ingest.eventstore.tables.migrations import MigrationError
 from ingest.runtime.console import CommandError, Exit
+from projections.builds import NotMigrated
 from projections.live.runner import NotOwner, OtherVersion
 from projections.opened import EventNotApplicable
-from projections.rebuild.builds import NotMigrated
-from projections.rebuild.replay import ReplayImpossible
+from projections.replay import ReplayImpossible
 
 
 @contextmanager

@@ -8,10 +8,9 @@ import typer
 from rich.table import Table
 
 from ingest.runtime.console import CommandError, Exit, note, out, print_json
-from ingest.runtime.options import Json, JsonLines, Limit, Since
+from ingest.runtime.options import Json, JsonLines, Limit, Since, since_given
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
-from ingest.runtime.since import since_given
 from projections.notifications.relay import OutboxRow, newest_outbox_rows
 from projections.statistics.figures import (
     Figure,

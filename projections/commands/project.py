@@ -16,7 +16,7 @@ from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
 from projections.all_projections import PROJECTIONS, projection_named
 from projections.live.loop import ProjectionLoop
-from projections.rebuild.replay import Replay, ReplayResult
+from projections.replay import Replay, ReplayResult
 
 from .errors import as_command_errors
 from .habilitation import register_habilitation

@@ -12,14 +12,13 @@ import typer
 
 from ingest.eventstore.keys.find_record import find_record
 from ingest.runtime.console import CommandError, Exit, out, print_json
-from ingest.runtime.ins_option import read_ins
-from ingest.runtime.options import Ins, JsonLines
+from ingest.runtime.options import Ins, JsonLines, read_ins
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
-from projections.access.display import as_json as access_as_json
-from projections.access.display import print_accesses
-from projections.access.view import accesses_of
 from projections.commands.reader_option import named_reader, reader_named, reading_rules
+from projections.timeline.accesses import accesses_of
+from projections.timeline.accesses_display import as_json as access_as_json
+from projections.timeline.accesses_display import print_accesses
 from projections.timeline.display import as_json, print_timeline
 from projections.timeline.query import timeline_of
 from schemas.forms.identity import ins_key

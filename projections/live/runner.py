@@ -14,9 +14,9 @@ from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.arrays import Int8Array
 from ingest.runtime.postgres.database import transaction, transaction_timeouts
+from projections.builds import OWNER_LOCKS, Build, advance, hold_live, live_build
 from projections.opened import EventNotApplicable, OpenedEvent, check_known
 from projections.projection import EventLog, Projection
-from projections.rebuild.builds import OWNER_LOCKS, Build, advance, hold_live, live_build
 from schemas.codec.messages import StoredEventError
 
 from .subscription import Page, Subscription

@@ -22,7 +22,7 @@ from ingest.feed.types import (
 )
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.arrays import UuidArray
-from projections.rebuild.builds import live_build
+from projections.builds import live_build
 from schemas.codec.messages import encode
 from schemas.feed.messages import NOTIFICATIONS
 

@@ -1,0 +1,1 @@
+"""The national figures, as rows; imports the root of projections."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
-from projections.rebuild.builds import live_build
+from projections.builds import live_build
 from schemas.valuesets import FACILITIES, TYPES
 
 from .tables import RecordFigure, StatisticsTables

@@ -16,7 +16,7 @@ import psycopg
 from ingest.runtime.postgres.arrays import Int8Array
 from projections.access.person import PersonAccess
 from projections.access.query import read_access
-from projections.rebuild.builds import live_build
+from projections.builds import live_build
 from projections.snapshot import in_snapshot
 from schemas.policy.may_see import Reader, ReaderKind, RecordFacts, may_see
 from schemas.valuesets import facility_label, type_label

@@ -1,0 +1,1 @@
+"""The schemas as files, every version ever used; nothing here imports."""

@@ -9,10 +9,10 @@ from typing import Final
 from lxml import etree
 
 from schemas import valuesets
+from schemas.cda.checks.checks import problems
 
 from . import context, patient
 from .body import body, format_code, is_stylesheet, mime_type
-from .checks import problems
 from .document import CdaDocument, Subject
 from .elements import (
     CLINICAL_DOCUMENT,

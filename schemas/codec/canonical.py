@@ -15,7 +15,17 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
-from .avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, RecordType, Union
+from schemas.versions.avro_types import (
+    Array,
+    AvroType,
+    Enum,
+    Fixed,
+    Map,
+    Primitive,
+    RecordType,
+    Union,
+)
+
 from .varints import (
     UNLIMITED,
     Unreadable,

@@ -7,9 +7,17 @@ from typing import Any, Final, TypeAlias
 
 from fastavro import schemaless_writer
 
+from schemas.versions.avro_types import (
+    Array,
+    AvroType,
+    Enum,
+    Fixed,
+    Map,
+    Primitive,
+    RecordType,
+    Union,
+)
 from schemas.versions.schema_files import Schema
-
-from .avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, RecordType, Union
 
 Check: TypeAlias = Callable[[Any], bool]
 

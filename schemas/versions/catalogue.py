@@ -11,8 +11,7 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Self
 
-from schemas.codec.avro_types import RecordType, SchemaError
-
+from .avro_types import RecordType, SchemaError
 from .evolution import read_folder
 from .schema_files import Schema
 from .upcasters import RESOLVED_AS_IS, UPCASTERS, Step, Upcaster

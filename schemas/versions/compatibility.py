@@ -7,7 +7,7 @@ oracle of the tests.
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.codec.avro_types import (
+from .avro_types import (
     Array,
     AvroType,
     Enum,

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from itertools import combinations
 
-from schemas.codec.avro_types import RecordType, SchemaError
-
+from .avro_types import RecordType, SchemaError
 from .compatibility import incompatibilities
 from .schema_files import Schema, files_below, read_schema
 

@@ -7,7 +7,7 @@ of `canonical` must read the same values as other programs.
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.codec.avro_types import (
+from .avro_types import (
     Array,
     AvroType,
     Enum,

@@ -15,8 +15,7 @@ from fastavro.schema import (
     to_parsing_canonical_form,
 )
 
-from schemas.codec.avro_types import RecordType, SchemaError, short, tree_of
-
+from .avro_types import RecordType, SchemaError, short, tree_of
 from .lint import flaws
 
 _FILE_NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\.([1-9][0-9]{0,3})\.avsc")

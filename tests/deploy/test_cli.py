@@ -24,7 +24,7 @@ from ingest.feed.types import FeedMismatch, FeedUnavailable
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings, variable
-from projections.rebuild.builds import NotMigrated
+from projections.builds import NotMigrated
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.decide.decide import apply_decision, decide
-from ingest.eventstore.log.batch import RecordRef
+from ingest.eventstore.batch import RecordRef
 from ingest.facts.view import DocumentState, Event, Known
 from ingest.read.interpret import Interpreted, interpret
 from schemas.forms.stream_ids import document_stream

@@ -9,8 +9,8 @@ from typing import Any
 from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.read.site import Context
 from schemas.codec.messages import encode
-from schemas.feed.keys import feed_key
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
+from schemas.forms.feed_keys import feed_key
 from schemas.forms.identity import accepted_oids
 
 OID = "1.2.250.1.213.1.4.10"

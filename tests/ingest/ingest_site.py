@@ -10,7 +10,7 @@ from ingest.batch.write import BatchWriter, Written
 from ingest.consume.consumer import Consumer, Limits
 from ingest.consume.rejection_limit import RejectionLimit
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import RecordedEvent
+from ingest.eventstore.batch import RecordedEvent
 from ingest.feed import (
     Acknowledgement,
     FeedRecord,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import AppendBatch, Appended
+from ingest.eventstore.batch import AppendBatch, Appended
 from ingest.facts.view import record_of_head
 from schemas.events import RecordFlags
 from schemas.forms.stream_ids import record_stream

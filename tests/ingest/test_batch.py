@@ -11,7 +11,7 @@ import pytest
 from ingest.batch.attempts import Contention
 from ingest.batch.write import BatchWriter
 from ingest.eventstore import EventStore, UnknownCommit
-from ingest.eventstore.log.batch import AppendBatch, Appended, Head, RecordedEvent
+from ingest.eventstore.batch import AppendBatch, Appended, Head, RecordedEvent
 from ingest.facts.evolve import DOCUMENT_EVENTS, evolve_document, evolve_record, submit
 from ingest.facts.view import (
     LINE_MAX,

@@ -16,7 +16,7 @@ from ingest.consume.consumer import Consumer
 from ingest.consume.metrics import IngestionMetrics
 from ingest.consume.rejection_limit import RejectionLimit, TooManyRejections
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import SourcePosition
+from ingest.eventstore.batch import SourcePosition
 from ingest.feed import (
     Assignment,
     FeedMismatch,

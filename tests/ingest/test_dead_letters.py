@@ -8,7 +8,7 @@ import psycopg
 
 from ingest.batch.retry import Retry, of_schemas_known_now, waiting
 from ingest.eventstore import EventStore, UnknownCommit
-from ingest.eventstore.log.batch import AppendBatch, Appended
+from ingest.eventstore.batch import AppendBatch, Appended
 from ingest.feed import OutgoingRecord
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import StopSignal, SystemClock

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ingest.basis.prefetch import Basis
 from ingest.batch.assemble import assemble
 from ingest.batch.write import BatchWriter
-from ingest.eventstore.log.batch import PendingLink, RecordedEvent
+from ingest.eventstore.batch import PendingLink, RecordedEvent
 from ingest.eventstore.log.encoded_batch import check_batch
 from ingest.facts.view import DocumentState, Known, document_of_head
 from ingest.read.arrivals import Arrival, source_of

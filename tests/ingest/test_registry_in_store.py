@@ -14,7 +14,7 @@ from ingest.batch.assemble import assemble
 from ingest.batch.retry import Retry
 from ingest.consume.metrics import IngestionMetrics
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.batch import LostRace
+from ingest.eventstore.batch import LostRace
 from ingest.facts.registry import Kind, entry_stream
 from ingest.read.arrivals import Arrival
 from ingest.read.interpret import interpret

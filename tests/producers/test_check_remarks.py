@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 
 import schemas.cda
-from producers.check.files.places import PLACES
+from producers.check.places import PLACES
 from producers.check.remarks.page import page
 from producers.check.remarks.remarks import _REFUSALS, REMARKS, findings_of
 from producers.check.rules.valid_values import SOUND

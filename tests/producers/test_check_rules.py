@@ -23,13 +23,13 @@ from producers.check.finding import FileReport
 from producers.check.rules.of_message import Judge
 from producers.check.rules.valid_values import SOUND, sound_value
 from producers.simulator.cda.document import CdaWriter
-from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, RecordType, Union
 from schemas.codec.messages import CONTENT_BYTES_MAX, encode
-from schemas.feed.keys import feed_key
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
+from schemas.forms.feed_keys import feed_key
 from schemas.forms.identity import Environment, accepted_oids
 from schemas.rules.table.rejections import RULES_PAGE
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
+from schemas.versions.avro_types import Array, AvroType, Enum, Fixed, RecordType, Union
 from schemas.versions.catalogue import schema_catalogue
 from tests.producers.samples_of_plan import documents_of, planned
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from ingest.feed import Acknowledgement, Done, OutgoingRecord, Partition
 from ingest.runtime.lifecycle import StopSignal
+from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Plan, Run
 from producers.simulator.plan.sending_times import NationalDay
-from producers.simulator.run.messages import Message
 from producers.simulator.run.pacing import AsPlanned, Batch, FullSpeed, Pace, Steady
 from producers.simulator.run.simulation import Sender, messages_of
 from producers.simulator.tables.tables import all_sectors, read_sector

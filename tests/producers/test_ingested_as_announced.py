@@ -21,9 +21,9 @@ from ingest.read.positions import StoredPositions
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
+from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
-from producers.simulator.run.messages import Message
 from producers.simulator.run.simulation import messages_of
 from producers.simulator.tables.tables import all_sectors, read_sector
 from schemas.codec.messages import CONTENT_BYTES_MAX, decode_event

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.simulator.content.encoding import encode_repeating
+from producers.simulator.content.messages import MessageMaker
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.moments import literal, moment, zone_of
 from producers.simulator.plan.plan import LIFE_CYCLE_SHARE, PERIOD, Plan, Run
 from producers.simulator.population.patients import Population
 from producers.simulator.population.practice import Practice, luhn_key
-from producers.simulator.run.encoding import encode_repeating
-from producers.simulator.run.messages import MessageMaker
 from producers.simulator.run.simulation import messages_of
 from producers.simulator.tables.rows import TableError
 from producers.simulator.tables.tables import (
@@ -36,9 +36,9 @@ from tests.producers.samples_of_plan import documents_of, planned, run_of
 _DIGEST = """
 import sys
 from hashlib import sha256
-from producers.simulator.run.encoding import encode_repeating
+from producers.simulator.content.encoding import encode_repeating
 from producers.simulator.faults.rates import parse_faults
-from producers.simulator.run.messages import MessageMaker
+from producers.simulator.content.messages import MessageMaker
 from producers.simulator.plan.plan import Run
 from producers.simulator.run.simulation import messages_of
 from producers.simulator.tables.tables import read_sector

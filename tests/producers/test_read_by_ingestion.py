@@ -10,9 +10,9 @@ from ingest.feed import partition_of
 from ingest.feed.types import FeedRecord, Partition
 from ingest.read.interpret import Interpreted, Refused, interpret
 from ingest.read.site import Context
+from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
-from producers.simulator.run.messages import Message
 from producers.simulator.run.simulation import messages_of
 from schemas.codec.messages import CONTENT_BYTES_MAX
 from schemas.feed.messages import FEED_TOPICS

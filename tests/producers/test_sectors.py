@@ -7,13 +7,13 @@ from hashlib import sha256
 from itertools import pairwise
 
 from producers.simulator.content.content import ContentWriter, suffix_of
+from producers.simulator.content.messages import MessageMaker, message_of, provenance
 from producers.simulator.content.metadata import document_metadata
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Plan, Run
 from producers.simulator.plan.planned import Planned, PlannedDocument
 from producers.simulator.population.authors import Machine, PatientAuthor
 from producers.simulator.population.practice import Professional
-from producers.simulator.run.messages import MessageMaker, message_of, provenance
 from producers.simulator.run.simulation import messages_of
 from producers.simulator.tables.tables import all_sectors, read_sector
 from schemas.codec.messages import encode

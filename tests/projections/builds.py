@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 
-from ingest.eventstore.log.batch import RecordedEvent
+from ingest.eventstore.batch import RecordedEvent
+from projections.builds import new_build
 from projections.opened import open_events
 from projections.projection import Projection
-from projections.rebuild.builds import new_build
 
 
 @dataclass

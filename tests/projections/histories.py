@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingest.eventstore.log.batch import RecordedEvent
+from ingest.eventstore.batch import RecordedEvent
 from schemas.forms.stream_ids import document_stream
 from tests.projections.given import START, Log, milliseconds, traits
 

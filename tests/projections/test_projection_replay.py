@@ -18,10 +18,10 @@ from ingest.eventstore import EventStore, RecordedEvent
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings, variable
 from projections import PROJECTIONS, remove_erased_from_projections
+from projections.builds import REPLAY_LOCKS, all_builds, live_build
 from projections.notifications.live import Notifications
 from projections.persons import PersonTables
-from projections.rebuild.builds import REPLAY_LOCKS, all_builds, live_build
-from projections.rebuild.replay import Replay, ReplayImpossible
+from projections.replay import Replay, ReplayImpossible
 from projections.statistics.live import Statistics
 from projections.timeline import rebuild
 from projections.timeline.live import Timeline
@@ -182,7 +182,7 @@ def test_one_replay_at_a_time(filled: Settings) -> None:
 _KILLED = """
 import os, signal
 from ingest.runtime.settings import Settings
-from projections.rebuild.replay import Replay
+from projections.replay import Replay
 from projections.timeline.live import Timeline
 class Deadly:
     def stage(self, description, total):

@@ -13,11 +13,11 @@ from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections import ProjectionCheck, remove_erased_from_projections, timeline_audit
+from projections.builds import live_build
 from projections.live.loop import ProjectionLoop
 from projections.live.runner import CheckpointMoved, Halted, NotOwner, Runner
 from projections.live.subscription import Subscription
 from projections.opened import open_events
-from projections.rebuild.builds import live_build
 from projections.timeline.live import Timeline
 from projections.timeline.tables import TimelineTables
 from schemas.forms.stream_ids import document_stream

@@ -15,8 +15,8 @@ from ingest.eventstore import EventStore
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections.audit import timeline_audit
+from projections.builds import live_build
 from projections.notifications.tables import NotificationTables
-from projections.rebuild.builds import live_build
 from projections.statistics.figures import national_figures
 from projections.timeline.display import as_json
 from projections.timeline.query import timeline_of

@@ -5,7 +5,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.codec.avro_types import Array, AvroType, Enum, Fixed, Map, Primitive, RecordType, Union
+from schemas.versions.avro_types import (
+    Array,
+    AvroType,
+    Enum,
+    Fixed,
+    Map,
+    Primitive,
+    RecordType,
+    Union,
+)
 
 _DATUMS: dict[str, st.SearchStrategy[Any]] = {
     "null": st.none(),

@@ -10,9 +10,9 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from schemas.codec.avro_types import RecordType, tree_of
 from schemas.codec.canonical import UNLIMITED, Unreadable, read, reader_of
 from schemas.codec.encoding import flaw_of
+from schemas.versions.avro_types import RecordType, tree_of
 from schemas.versions.catalogue import schema_catalogue
 from tests.schemas.avro_strategies import bounded_schemas, damaged, datums
 

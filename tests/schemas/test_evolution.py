@@ -10,7 +10,7 @@ from avro.schema import make_avsc_object
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
-from schemas.codec.avro_types import NESTING_MAX, tree_of
+from schemas.versions.avro_types import NESTING_MAX, tree_of
 from schemas.versions.compatibility import incompatibilities
 from schemas.versions.evolution import check_folder
 

@@ -6,7 +6,9 @@ from typing import Any, Literal, get_type_hints, is_typeddict
 import pytest
 
 from schemas import events
-from schemas.codec.avro_types import (
+from schemas.feed import access_messages, messages, outcomes
+from schemas.feed import registry as registry_shapes
+from schemas.versions.avro_types import (
     Array,
     AvroType,
     Enum,
@@ -16,8 +18,6 @@ from schemas.codec.avro_types import (
     Union,
     short,
 )
-from schemas.feed import access_messages, messages, outcomes
-from schemas.feed import registry as registry_shapes
 from schemas.versions.catalogue import schema_catalogue
 
 _PYTHON = {

@@ -32,7 +32,7 @@ def copies_applied() -> None:
     """A late copy of a mask is applied again; nor does the store refuse it."""
     assembly, store = module("ingest.batch.assemble"), module("ingest.eventstore.store")
     decide, write_applied = assembly.decide, store.write_applied
-    lost_race = module("ingest.eventstore.log.batch").LostRace
+    lost_race = module("ingest.eventstore.batch").LostRace
 
     def forgetful(known: Any, message: Any) -> Any:
         known.applied.pop(message.message_id, None)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingest.decide.decide import apply_decision, decide
-from ingest.eventstore.log.batch import RecordedEvent, RecordRef
+from ingest.eventstore.batch import RecordedEvent, RecordRef
 from ingest.read.interpret import Interpreted, interpret
 from ingest.read.site import Context
 from projections.notifications.rule import PersonRule

@@ -20,7 +20,7 @@ from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
-from projections.access.view import accesses_of
+from projections.timeline.accesses import accesses_of
 from schemas.cda import CdaDocument, CdaUnreadable, read_cda
 from schemas.events import DocumentStatus
 from schemas.policy.may_do import Policy

@@ -9,8 +9,8 @@ import pytest
 from ingest.eventstore.keys.find_record import find_record
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
+from projections.builds import live_build
 from projections.notifications.tables import NotificationTables
-from projections.rebuild.builds import live_build
 from projections.timeline.query import timeline_of
 from schemas.cda import read_cda
 from schemas.cda.document import CdaDocument

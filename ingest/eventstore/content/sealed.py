@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from ingest.eventstore.batch import NewContent, StoreError
 from ingest.eventstore.keys.key_ring import Keys
 from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
 from ingest.eventstore.keys.sealing import content_name, content_place, seal, unseal
-from ingest.eventstore.log.batch import NewContent, StoreError
 
 from .homes import ContentHome
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from ingest.eventstore.log.batch import KeyMissing
+from ingest.eventstore.batch import KeyMissing
 from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
 from ingest.runtime.postgres.database import connect, keys_dsn, store_dsn
 from ingest.runtime.settings import Settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ingest.eventstore.log.batch import RecordRef
+from ingest.eventstore.batch import RecordRef
 from ingest.eventstore.sessions import Session
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.arrays import Int8Array, UuidArray

@@ -27,6 +27,7 @@ from eventsourcing.persistence import (
     TrackingRecorder,
 )
 
+from ingest.eventstore.batch import HeadChange, LostRace, RecordedEvent
 from ingest.eventstore.log.append import (
     CHANNEL,
     Cursor,
@@ -35,7 +36,6 @@ from ingest.eventstore.log.append import (
     take_positions,
     write_heads,
 )
-from ingest.eventstore.log.batch import HeadChange, LostRace, RecordedEvent
 from ingest.eventstore.log.encoded_batch import head_columns, row_end
 from ingest.eventstore.log.event_names import LIBRARY_VERSION, EventName
 from ingest.eventstore.log.reading import NO_LIMIT, UNSEALED_RECORD

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import psycopg
 
+from ingest.eventstore.batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
 
-from .batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
 from .encoded_batch import HeadColumns
 
 WRITERS: Final = (7201, 3)

@@ -13,14 +13,14 @@ from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ingest.eventstore.batch import AppendBatch, HeadChange, LostRace, NewEvent, StoreError
 from ingest.eventstore.keys.key_ring import KeyRing, Keys
 from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
 from ingest.eventstore.keys.sealing import PREFIX
-from ingest.eventstore.tables.letters import SealedLetters, seal_letters
 from ingest.runtime.postgres.arrays import Int2Array, Int4Array, Int8Array, UuidArray
 
-from .batch import AppendBatch, HeadChange, LostRace, NewEvent, StoreError
 from .event_names import EventNames
+from .letters import SealedLetters, seal_letters
 from .reading import UNSEALED_RECORD
 
 NO_UUID: Final = bytes(16)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from ingest.eventstore.batch import StoreError
 from ingest.eventstore.sessions import Session
 from schemas.events import SCHEMA_OF
 from schemas.versions.catalogue import schema_catalogue
-
-from .batch import StoreError
 
 MARKER: Final = b"\xc3\x01"
 """Begin of Avro's single-object encoding; 8 bytes of fingerprint follow."""

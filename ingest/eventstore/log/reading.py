@@ -10,6 +10,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ingest.eventstore.batch import Head, PendingLink, RecordedEvent
 from ingest.eventstore.keys.key_ring import KeyRing
 from ingest.eventstore.keys.sealing import PREFIX, SealBroken, event_place
 from ingest.eventstore.sessions import Session
@@ -23,7 +24,6 @@ from schemas.events import (
     SCHEMA_OF,
 )
 
-from .batch import Head, PendingLink, RecordedEvent
 from .event_names import EventNames
 
 UNSEALED_RECORD: Final = 0

@@ -1,0 +1,1 @@
+"""The migrations as files, checksummed: never changed; nothing here imports."""

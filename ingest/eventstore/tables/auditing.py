@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingest.eventstore.log.batch import SourcePosition
+from ingest.eventstore.batch import SourcePosition
 from ingest.eventstore.sessions import Connection, Session
 from ingest.runtime.postgres.database import transaction
 

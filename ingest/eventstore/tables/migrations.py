@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.eventstore.log.batch import StoreError
+from ingest.eventstore.batch import StoreError
 from ingest.runtime.postgres.database import connect, transaction
 
 STORE: Final = "store"

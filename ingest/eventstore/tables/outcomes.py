@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.eventstore.log.batch import NewOutcomes
+from ingest.eventstore.batch import NewOutcomes
 from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import ByteaArray, Int8Array
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest.eventstore.log.batch import SourcePosition, StoreError
+from ingest.eventstore.batch import SourcePosition, StoreError
 from ingest.eventstore.sessions import Session
 
 ALL_SOURCES: Final = b"""

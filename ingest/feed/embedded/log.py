@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
+from ingest.feed.topic_shapes import count_mismatch
 from ingest.feed.types import FeedError, FeedMismatch, FeedUnavailable
 from ingest.runtime.postgres.database import (
     UnknownCommit,
@@ -103,15 +104,6 @@ def create_topics(conn: Session, prefix: str, wanted: Mapping[str, int]) -> None
                 _create_topic(conn, prefix + name, partitions)
             elif existing[name].partitions != partitions:
                 raise count_mismatch(name, existing[name].partitions, partitions)
-
-
-def count_mismatch(topic: str, found: int, wanted: int) -> FeedMismatch:
-    """The halt when a topic has another number of partitions than it should (decision 0002)."""
-    return FeedMismatch(
-        f"topic {topic} has {found} partitions, the settings say {wanted}: another count sends a "
-        f"patient's messages elsewhere and breaks their order; set HISTOIRE_TOPIC_PARTITIONS back "
-        f"or feed a new topic prefix"
-    )
 
 
 def log_topics(conn: Session, prefix: str) -> dict[str, LogTopic]:

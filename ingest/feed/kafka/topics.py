@@ -9,8 +9,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
-from ingest.feed.embedded.log import count_mismatch
-from ingest.feed.topics import PlannedTopic, TopicFacts
+from ingest.feed.topic_shapes import PlannedTopic, TopicFacts, count_mismatch
 from ingest.feed.types import FeedError, FeedMismatch, FeedUnavailable
 from ingest.runtime.settings import Settings
 

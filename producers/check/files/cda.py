@@ -10,6 +10,7 @@ from typing import Any, Final
 from ingest.runtime.settings import Settings
 from producers.cda.deposit import Flags, Refused, check_document, deposit
 from producers.check.finding import Finding
+from producers.check.places import place_and_line
 from producers.check.remarks import remarks
 from producers.check.rules.of_message import UNLOOKED, Judge
 from producers.check.rules.valid_values import SOUND
@@ -22,8 +23,6 @@ from schemas.cda.hardened import hardened_tree
 from schemas.feed.messages import Provenance
 from schemas.forms.identity import accepted_oids
 from schemas.rules.table.rejections import REJECTIONS, Rejection
-
-from .places import place_and_line
 
 MESSAGE: Final = "DepositDocument"
 _TURNS_MAX: Final = 40

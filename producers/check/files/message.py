@@ -17,11 +17,11 @@ import orjson
 
 from producers.check.finding import FileReport, Finding, of_rule
 from producers.check.rules.of_message import UNLOOKED, Judge
-from schemas.codec.avro_types import Array, AvroType, Fixed, Primitive, RecordType, Union
 from schemas.codec.messages import MARKER, Decoded, EncodeError, decode, encode
 from schemas.feed.messages import TOPIC_OF
 from schemas.rules.document.technical import DICOM_MIME_TYPE
 from schemas.rules.table.rejections import Rejection
+from schemas.versions.avro_types import Array, AvroType, Fixed, Primitive, RecordType, Union
 from schemas.versions.catalogue import schema_catalogue
 
 _BOM: Final = b"\xef\xbb\xbf"

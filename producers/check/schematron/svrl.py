@@ -8,8 +8,8 @@ from typing import Final
 
 from lxml import etree
 
-from producers.check.files.places import element_at, place_of
 from producers.check.finding import Finding, Severity, of_schematron, shown
+from producers.check.places import element_at, place_of
 from schemas.cda.elements import Element, line_of
 
 _SVRL: Final = "{http://purl.oclc.org/dsdl/svrl}"

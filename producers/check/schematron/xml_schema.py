@@ -9,8 +9,8 @@ from typing import Final, cast
 
 from lxml import etree
 
-from producers.check.files.places import element_at, place_of
 from producers.check.finding import Finding, shown
+from producers.check.places import element_at, place_of
 from schemas.cda.elements import Element
 
 _FINDINGS_MAX: Final = 500

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from producers.simulator.content.dicom_codes import MODALITIES, REGIONS
 from producers.simulator.moments import literal
 from producers.simulator.plan.planned import PlannedDocument
 from producers.simulator.population.authors import PatientAuthor, Writer
 from producers.simulator.population.patients import Patient
 from producers.simulator.population.practice import Organisation
+from producers.simulator.tables.dicom_codes import MODALITIES, REGIONS
 from producers.simulator.tables.rows import Act, DocumentKind
 from schemas import valuesets
 

@@ -9,8 +9,7 @@ from typing import Final
 
 from producers.simulator.moments import literal
 from producers.simulator.plan.planned import PlannedDocument
-
-from .dicom_codes import IMAGE_CLASSES
+from producers.simulator.tables.dicom_codes import IMAGE_CLASSES
 
 KOS_CLASS: Final = "1.2.840.10008.5.1.4.1.1.88.59"
 _EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"

@@ -5,9 +5,8 @@ from producers.simulator.cda.header import act_times
 from producers.simulator.moments import literal
 from producers.simulator.plan.planned import PlannedDocument
 from producers.simulator.population.authors import PatientAuthor, Writer
+from producers.simulator.tables.dicom_codes import MODALITIES, REGIONS
 from schemas.feed.messages import Coded, Document, ReferenceId
-
-from .dicom_codes import MODALITIES, REGIONS
 
 
 def document_metadata(planned: PlannedDocument, sha1: bytes, sha256: bytes, size: int) -> Document:

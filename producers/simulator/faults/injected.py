@@ -12,10 +12,10 @@ from random import Random
 from typing import Any, Final
 
 from ingest.feed.types import OutgoingRecord
+from producers.simulator.content.messages import Message, MessageMaker, message_of
 from producers.simulator.plan.choices import LIFE_CYCLE_SHARE
 from producers.simulator.plan.planned import ACCEPTED, DUPLICATE, UNCHANGED, Expected, rejected
 from producers.simulator.randomness import Weighted, stream, uuid_bytes
-from producers.simulator.run.messages import Message, MessageMaker, message_of
 from schemas.codec.messages import CONTENT_BYTES_MAX
 
 from . import spoiled

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from producers.simulator.content.messages import Message
 from schemas.forms.identity import ins_key
-
-from .messages import Message
 
 ENOUGH: Final = 3
 """With so many documents a person is an example, and nobody is counted any more."""

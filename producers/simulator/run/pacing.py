@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Final, Protocol
 
-from .messages import Message
+from producers.simulator.content.messages import Message
 
 READY_RECORDS: Final = 20_000
 READY_BYTES: Final = 64 * 1024 * 1024

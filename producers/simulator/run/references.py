@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ingest.feed.types import OutgoingRecord
 from producers.registry.messages import registry_message, registry_record
+from producers.simulator.content.messages import PATIENT_SPACE
 from producers.simulator.plan.plan import Run
 from producers.simulator.plan.planned import ACCEPTED, Expected
 from producers.simulator.population.practice import Organisation, Practice
@@ -16,8 +17,6 @@ from producers.simulator.randomness import stream, uuid_bytes
 from schemas.feed.messages import Provenance, Software
 from schemas.forms.health_identifiers import ORGANISATION_ROOT
 from schemas.valuesets import TELECONSULTATION
-
-from .messages import PATIENT_SPACE
 
 FIRST_DAY: Final = "20200101"
 LAST_DAY: Final = "20991231"

@@ -17,13 +17,13 @@ from ingest.feed.types import Acknowledgement, Done, Publisher, PublishFailure
 from ingest.runtime.folders import PRIVATE
 from ingest.runtime.lifecycle import Clock, StopSignal
 from producers.simulator.content.content import ContentWriter, suffix_of
+from producers.simulator.content.messages import Message, MessageMaker
 from producers.simulator.faults.injected import FaultInjector
 from producers.simulator.faults.rates import FaultRates
 from producers.simulator.plan.plan import Plan, Run
 
 from .example import Example
 from .ledger import Ledger
-from .messages import Message, MessageMaker
 from .pacing import Batch, Pace
 from .references import Reference
 

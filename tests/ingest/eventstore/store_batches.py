@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from ingest.eventstore import AppendBatch, EventStore, HeadChange, NewEvent, SourceAdvance
+from ingest.eventstore.batch import NewDeadLetter
 from ingest.eventstore.keys.master_key import read_master_key
-from ingest.eventstore.log.batch import NewDeadLetter
 from schemas.codec.messages import encode
 from schemas.forms.stream_ids import document_stream
 

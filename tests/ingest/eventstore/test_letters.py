@@ -8,7 +8,7 @@ import pytest
 
 from ingest.eventstore import AppendBatch, DecidedLetter, EventStore, LostRace
 from ingest.eventstore.keys.sealing import SealBroken, letter_place, unseal
-from ingest.eventstore.tables.letters import LetterNotFound, seal_letters
+from ingest.eventstore.log.letters import LetterNotFound, seal_letters
 from tests.ingest.eventstore.store_batches import Batch, letter, records
 
 TARGET = bytes(range(16))

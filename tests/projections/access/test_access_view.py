@@ -13,9 +13,9 @@ from rich.console import Console
 from ingest.eventstore import EventStore
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
-from projections.access.display import as_json, print_accesses
-from projections.access.view import SeenAccess, accesses_of
 from projections.commands.reader_option import ReadingRules, reader_named
+from projections.timeline.accesses import SeenAccess, accesses_of
+from projections.timeline.accesses_display import as_json, print_accesses
 from projections.timeline.query import timeline_of
 from schemas.policy.may_see import Reader, ReaderKind
 from tests.projections.given import Log, author, milliseconds, provenance

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.eventstore.log.batch import RecordedEvent
+from ingest.eventstore.batch import RecordedEvent
 from projections.notifications.live import Notifications
 from projections.notifications.rule import PersonRule
 from projections.notifications.tables import NotificationTables

@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 
-from ingest.eventstore.log.batch import RecordedEvent
+from ingest.eventstore.batch import RecordedEvent
 from projections.opened import EventNotApplicable, open_events
 from projections.timeline.fold import fold, fold_person
 from projections.timeline.row import TimelineRow

@@ -7,14 +7,14 @@ repeats a value of the file. Order of the list = order in the output.
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from schemas.cda import patient
+from schemas.cda.document import CdaDocument, CdaRemark
+from schemas.cda.elements import Element, line_of, path
 from schemas.forms.identity import INS_OIDS, RETIRED_INS_OIDS, is_well_formed
 
-from . import patient
-from .checks_of_codes import CODE_CHECKS
-from .checks_of_identifiers import IDENTIFIER_CHECKS
-from .checks_of_times import TIME_CHECKS
-from .document import CdaDocument, CdaRemark
-from .elements import Element, line_of, path
+from .codes import CODE_CHECKS
+from .identifiers import IDENTIFIER_CHECKS
+from .times import TIME_CHECKS
 
 Check = Callable[[Element, CdaDocument], Iterator[CdaRemark]]
 

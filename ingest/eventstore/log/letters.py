@@ -10,16 +10,16 @@ from uuid import UUID
 
 import psycopg
 
-from ingest.eventstore.keys.key_ring import KeyRing, Keys
-from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
-from ingest.eventstore.keys.sealing import letter_place, seal, unseal
-from ingest.eventstore.log.batch import (
+from ingest.eventstore.batch import (
     DecidedLetter,
     LostRace,
     NewDeadLetter,
     StoreError,
     WaitingLetter,
 )
+from ingest.eventstore.keys.key_ring import KeyRing, Keys
+from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
+from ingest.eventstore.keys.sealing import letter_place, seal, unseal
 from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import Int4Array, Int8Array, UuidArray
 

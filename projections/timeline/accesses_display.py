@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from projections.access.row import Permission
+from projections.timeline.accesses import SeenAccess, SeenTrace
 from schemas.policy.may_do import PATIENT_ROLE
 from schemas.policy.may_see import PARIS
 from schemas.valuesets import FACILITIES, SUBJECT_ROLES
-
-from .row import Permission
-from .view import SeenAccess, SeenTrace
 
 _MODES: Final = {
     "NORMAL": "",

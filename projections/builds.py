@@ -55,7 +55,7 @@ def migrate(dsn: str, projections: Sequence[Projection]) -> list[str]:
     made = []
     with connect(dsn, application_name="histoire-migrate") as conn, transaction(conn):
         conn.execute("select pg_advisory_xact_lock(%s, %s)", MIGRATION_LOCK)
-        conn.execute(files("projections.rebuild").joinpath("builds.sql").read_bytes())
+        conn.execute(files("projections").joinpath("builds.sql").read_bytes())
         cursor = conn.cursor()
         grant_rights(cursor)
         for projection in projections:
@@ -91,7 +91,7 @@ def grant_rights(cursor: Cursor) -> None:
 
     Nothing changes where these roles do not exist or the session may not give tables away.
     """
-    cursor.execute(files("projections.rebuild").joinpath("rights.sql").read_bytes())
+    cursor.execute(files("projections").joinpath("rights.sql").read_bytes())
 
 
 def drop_build(cursor: Cursor, projection: Projection, number: int) -> None:

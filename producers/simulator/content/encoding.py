@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from schemas.codec.avro_types import (
+from schemas.codec.messages import MARKER
+from schemas.versions.avro_types import (
     Array,
     AvroType,
     Enum,
@@ -19,7 +20,6 @@ from schemas.codec.avro_types import (
     Union,
     short,
 )
-from schemas.codec.messages import MARKER
 from schemas.versions.catalogue import schema_catalogue
 
 Write = Callable[[Any], bytes]

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from schemas import valuesets
-
-from .document import CdaDocument, CdaRemark
-from .elements import Element
+from schemas.cda.document import CdaDocument, CdaRemark
+from schemas.cda.elements import Element
 
 Check = Callable[[Element, CdaDocument], Iterator[CdaRemark]]
 

@@ -4,11 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from schemas.cda.document import CdaDocument, CdaRemark
+from schemas.cda.elements import Element, Places, header_elements, local_name
 from schemas.forms.time_order import is_before, is_earlier_day
 from schemas.forms.times import TimeFlaw, time_exists, time_flaw
-
-from .document import CdaDocument, CdaRemark
-from .elements import Element, Places, header_elements, local_name
 
 Check = Callable[[Element, CdaDocument], Iterator[CdaRemark]]
 

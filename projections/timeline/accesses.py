@@ -15,15 +15,14 @@ from typing import Any, Final
 
 import psycopg
 
-from projections.rebuild.builds import live_build
+from projections.access.person import PersonAccess
+from projections.access.query import read_access, records_of_person
+from projections.access.row import Permission, Trace
+from projections.access.tables import AccessTables
+from projections.builds import live_build
 from projections.snapshot import in_snapshot
 from projections.timeline.query import Entry, read_timeline
 from schemas.policy.may_see import Reader, ReaderKind, RecordFacts, is_minor
-
-from .person import PersonAccess
-from .query import read_access, records_of_person
-from .row import Permission, Trace
-from .tables import AccessTables
 
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from schemas.cda.document import CdaDocument, CdaRemark
+from schemas.cda.elements import Element, Places, header_elements, line_of, path
 from schemas.forms.health_identifiers import (
     ORGANISATION_ROOT,
     PERSON_ROOT,
@@ -15,9 +17,6 @@ from schemas.forms.health_identifiers import (
     person_id_flaw,
 )
 from schemas.forms.unique_id import unique_id_is_well_formed
-
-from .document import CdaDocument, CdaRemark
-from .elements import Element, Places, header_elements, line_of, path
 
 Check = Callable[[Element, CdaDocument], Iterator[CdaRemark]]
 
