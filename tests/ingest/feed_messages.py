@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.read.site import Context
@@ -132,7 +132,7 @@ def bytes_of(content: bytes) -> dict[str, Any]:
     }
 
 
-KOS = {
+KOS: Final[dict[str, Any]] = {
     "typeCode": "IMG-KOS",
     "classCode": "31",
     "formatCode": "1.2.840.10008.5.1.4.1.1.88.59",

@@ -6,7 +6,7 @@ import itertools
 import random
 import uuid
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -75,7 +75,7 @@ _PERSONS = {
     LINKED: ("anna", "anna", "bruno"),
     WILD: ("anna", "anna", *PERSONS),
 }
-_AUTHORS = (
+_AUTHORS: Final[tuple[tuple[tuple[str, str | None], ...], ...]] = (
     (("dr a", "lab"),),
     (("dr b", "hospital"), ("dr a", "lab")),
     (("dr b", "hospital"),),
@@ -185,9 +185,9 @@ def histories(draw: st.DrawFn, most: int = 14, themes: tuple[str, ...] = THEMES)
         whats = ("link", "unlink", "link")
         for number, (place, what) in reversed(list(enumerate(zip(at, whats, strict=False)))):
             messages.insert(place, OnRecord(1000 + number, "anna", what, "bruno"))
-    for twist, at in draw(st.lists(st.tuples(st.sampled_from(TWISTS), places), max_size=4)):
-        place = at % (len(messages) + 1)
-        messages.insert(place, twisted(twist, messages[at % 97 % len(messages)]))
+    for twist, turn in draw(st.lists(st.tuples(st.sampled_from(TWISTS), places), max_size=4)):
+        spot = turn % (len(messages) + 1)
+        messages.insert(spot, twisted(twist, messages[turn % 97 % len(messages)]))
     return messages
 
 
@@ -226,7 +226,7 @@ def twisted(twist: str, first: Message) -> Message:
         return first
     if not isinstance(first, Deposit):
         person = "bruno" if first.person == "anna" else "anna"
-        other = {"other": "clara"} if getattr(first, "other", "") else {}
+        other: dict[str, Any] = {"other": "clara"} if getattr(first, "other", "") else {}
         return replace(first, person=person, **other)
     changes: dict[str, dict[str, Any]] = {
         "bytes": {"brought": first.kind == KOS},

@@ -55,7 +55,7 @@ def message_of(name: str, matricule: str, subject: str, number: int) -> Message:
         return access_message(name, matricule=matricule, mode=subject, by=doctor(DR_B, HOSPITAL))
     if name in ("OpposeEmergencyAccess", "WithdrawEmergencyOpposition"):
         return access_message(name, matricule=matricule, access=subject)
-    until = {"until": SAID_AT + number} if name == "AuthoriseAccess" else {}
+    until: dict[str, Any] = {"until": SAID_AT + number} if name == "AuthoriseAccess" else {}
     return access_message(name, matricule=matricule, professionalId=subject, **until)
 
 

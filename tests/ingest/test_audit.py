@@ -157,7 +157,7 @@ def test_planted_damage_is_found(busy: Site, what: str) -> None:
     statement, expected = DAMAGE[what]
     dsn: Any = busy.settings.database_dsn
     with psycopg.connect(dsn.get_secret_value(), autocommit=True) as conn:
-        conn.execute(EVENT_GUARD)  # type: ignore[arg-type]
-        conn.execute(PARTITION_GUARD)  # type: ignore[arg-type]
-        conn.execute(statement)  # type: ignore[arg-type]
+        conn.execute(EVENT_GUARD)
+        conn.execute(PARTITION_GUARD)
+        conn.execute(statement)
     assert any(expected in name for name in failed(busy, at_end=False))

@@ -282,7 +282,7 @@ def test_a_hole_at_the_begin_or_the_end_of_a_poll(site: Site, left: int) -> None
 class Raced(EventStore):
     """A store on which something else happens just before an append."""
 
-    before: Callable[[], None] | None = None
+    before: Callable[[], object] | None = None
 
     def append(self, batch: AppendBatch) -> Appended:
         if self.before is not None:
@@ -330,7 +330,7 @@ def test_a_link_undone_meanwhile_counts(
         site.offsets[part.partition] = part.from_offset
         site.store.insert_source(source_of("other", part.partition), "topic", part.from_offset)
         of_source(part, "other")
-    raced.before = lambda: site.write(UNLINK) and None
+    raced.before = lambda: site.write(UNLINK)
     with raced:
         written = site.writer(raced).write(parts)
     assert written.races == 1
@@ -368,7 +368,7 @@ def test_a_link_between_two_others_undone_meanwhile_counts(site: Site, raced: Ra
     site.write(deposit(1, matricule=BRUNO), *OVER_CLARA)
     parts = site.parts(deposit(2, replaces=unique_id(1)))
     site.offsets[parts[0].partition] = parts[0].from_offset
-    raced.before = lambda: site.write(record_message("UnlinkIns", matricule=CLARA)) and None
+    raced.before = lambda: site.write(record_message("UnlinkIns", matricule=CLARA))
     with raced:
         written = site.writer(raced).write(parts)
     assert (written.races, answers(written)) == (1, ["target_of_other_person"])
@@ -379,7 +379,7 @@ def test_another_owner_fences_us_out_and_the_rest_goes_on(site: Site, raced: Rac
     theirs = [replace(site.parts(deposit(1))[0], from_offset=0, next_offset=1)]
     arrival = theirs[0].records[0]
     arrival.feed_record = replace(arrival.feed_record, offset=0)
-    raced.before = lambda: site.writer().write(theirs) and None
+    raced.before = lambda: site.writer().write(theirs)
     with raced:
         written = site.writer(raced).write(ours)
     assert [part.partition for part in written.lost] == [ours[0].partition]

@@ -24,7 +24,7 @@ from tests.ingest.ingest_site import Message, Site
 
 SUBMITTED, DELETED, ARCHIVED = "document_submitted", "document_deleted", "document_archived"
 REPORT, IMAGES = 1, 2
-CODES = {
+CODES: dict[str, Any] = {
     "typeCode": "18748-4",
     "classCode": "31",
     "formatCode": "urn:ihe:iti:xds-sd:pdf:2008",
@@ -32,7 +32,11 @@ CODES = {
 
 
 def named(study: str | None, accession: str | None) -> list[dict[str, Any]]:
-    order = {"value": "O", "authority": ROOT, "typeCode": "urn:ihe:iti:xds:2013:order"}
+    order: dict[str, Any] = {
+        "value": "O",
+        "authority": ROOT,
+        "typeCode": "urn:ihe:iti:xds:2013:order",
+    }
     found = [order]
     if study is not None:
         kind = "urn:ihe:iti:xds:2016:studyInstanceUID"

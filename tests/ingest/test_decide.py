@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import uuid
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_two_spellings_of_a_unique_id_are_one_document() -> None:
         {"serviceStartTime": "20240104"},
     ],
 )
-def test_other_metadata_under_a_known_unique_id_is_a_conflict(changes: dict[str, object]) -> None:
+def test_other_metadata_under_a_known_unique_id_is_a_conflict(changes: dict[str, Any]) -> None:
     world = World().given(deposit(1))
     assert world.when(deposit(1, **changes)) == ("metadata_conflict", [])
 
@@ -219,7 +220,9 @@ def test_a_closed_record_still_lets_a_wrong_document_be_taken_out() -> None:
 )
 def test_forbidding_and_undoing_need_no_qualified_identity(name: str) -> None:
     """An identity that lost its qualification still masks, and a wrong document still goes."""
-    fields = {"masquePs": True, "by": patient()} if name == "ChangeVisibility" else {}
+    fields: dict[str, Any] = (
+        {"masquePs": True, "by": patient()} if name == "ChangeVisibility" else {}
+    )
     message = operation(name, 1, ins=ins(status="VALIDEE"), **fields)
     world = World().given(deposit(1))
     assert world.when(message)[0] in ("accepted", "unchanged")
@@ -372,7 +375,9 @@ def test_the_patient_makes_a_professionals_mask_his_own() -> None:
 
 
 def test_a_mask_in_the_patients_own_deposit_passes_to_a_version_that_came_first() -> None:
-    own = {"authors": [{**deposit(1)[1]["document"]["authors"][0], "id": f"{OID}^{ANNA}"}]}
+    own: dict[str, Any] = {
+        "authors": [{**deposit(1)[1]["document"]["authors"][0], "id": f"{OID}^{ANNA}"}]
+    }
     world = World().given(deposit(2, by=patient(), replaces=unique_id(1), **own))
     first = deposit(1, by=patient(), masquePs=True, **own)
     assert world.when(first) == ("accepted", [SUBMITTED, REPLACED, CHANGED])

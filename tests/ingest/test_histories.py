@@ -74,7 +74,7 @@ BITS = {
 }
 
 
-def profile(examples: int) -> Any:
+def profile(examples: int) -> settings:
     return settings(
         max_examples=examples * MANY,
         deadline=None,
@@ -394,7 +394,7 @@ def test_versions_end_the_same_in_every_order_of_arrival(
     messages: list[Message], data: st.DataObject
 ) -> None:
     """Deposits of one person by who may replace them; what is done to them comes afterwards."""
-    deposits = [message for message in messages if isinstance(message, Deposit)]
+    deposits: list[Message] = [m for m in messages if isinstance(m, Deposit)]
     others = [message for message in messages if not isinstance(message, Deposit)]
     shuffled = data.draw(st.permutations(deposits))
     cuts = data.draw(cut(shuffled))

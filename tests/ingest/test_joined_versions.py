@@ -186,7 +186,7 @@ def test_a_document_that_comes_while_its_link_is_written_is_seen(site: Site) -> 
     site.write(deposit(2, replaces=unique_id(1)), deposit(8, matricule=CLARA))
     late = site.parts(deposit(1, matricule=CLARA))
     joining = site.parts(link(otherMatricule=CLARA))
-    raced = []
+    raced: list[list[str]] = []
 
     def meanwhile(arrivals: list[Arrival]) -> None:
         if not raced:

@@ -137,10 +137,11 @@ def random_life_cycles(site: Site, history: Any) -> None:
     body = f"1790351215{person:03d}"
     matricule = body + matricule_key(body)
     base = 1000 * person
-    messages = [message_of(*step, base, matricule) for step in steps]
+    messages = [message_of(kind, number, detail, base, matricule) for kind, number, detail in steps]
     model = Model()
     for at in order:
-        model.arrive(*steps[at], messages[at][1]["messageId"])
+        kind, number, detail = steps[at]
+        model.arrive(kind, number, detail, messages[at][1]["messageId"])
     for start, end in itertools.pairwise([0, *cuts, len(order)]):
         if end > start:
             site.write(*(messages[at] for at in order[start:end]))

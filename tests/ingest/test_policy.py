@@ -83,7 +83,9 @@ def test_of_several_authors_any_may_and_a_legal_entity_that_is_an_author_is_one(
 
 def test_patients_delete_only_their_own_where_the_policy_says_so() -> None:
     strict = Policy(patient_deletes=False)
-    own = {"authors": [{**deposit(1)[1]["document"]["authors"][0], "id": f"{OID}^{ANNA}"}]}
+    own: dict[str, Any] = {
+        "authors": [{**deposit(1)[1]["document"]["authors"][0], "id": f"{OID}^{ANNA}"}]
+    }
     given = world(strict).given(deposit(2, by=patient(), **own))
     assert given.when(operation("DeleteDocument", 1, by=patient()))[0] == "not_entitled"
     assert given.when(operation("DeleteDocument", 2, by=patient()))[0] == "accepted"

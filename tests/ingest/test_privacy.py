@@ -60,7 +60,7 @@ def marks() -> list[bytes]:
 
 
 def messages() -> Iterator[tuple[str, dict[str, Any]]]:
-    fields = {"uniqueId": UNIQUE, "title": TITLE, "sourcePatientInfo": TRAITS}
+    fields: dict[str, Any] = {"uniqueId": UNIQUE, "title": TITLE, "sourcePatientInfo": TRAITS}
     content = cda(matricule=MATRICULE).replace(b"1.2.250.1.999.1.1", UNIQUE.encode())
     content = content.replace(b"</patientRole>", f"<name>{NAME}</name></patientRole>".encode())
     yield record_message("DeclareIdentity", matricule=MATRICULE, traits=TRAITS)
@@ -112,7 +112,7 @@ def dump(dsn: str) -> dict[str, bytes]:
                 )
             else:
                 query = f'copy (select * from "{schema}"."{table}") to stdout (format binary)'
-            with conn.cursor().copy(query) as copy:  # type: ignore[call-overload]
+            with conn.cursor().copy(query) as copy:
                 found[f"{schema}.{table}"] = b"".join(bytes(block) for block in copy)
         return found
 

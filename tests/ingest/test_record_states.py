@@ -17,6 +17,7 @@ from tests.ingest.deciding import World
 from tests.ingest.feed_messages import deposit, mask, patient, record_message
 
 Message = tuple[str, dict[str, Any]]
+BITS: Final = (False, True)
 CLOSURES: Final = ("", "ASKED", "DEATH", "IDENTITY_ERROR")
 
 
@@ -45,7 +46,9 @@ class State(NamedTuple):
         return int(bits)
 
 
-STATES: Final = [State(*state) for state in product(*[(False, True)] * 4, CLOSURES)]
+STATES: Final = [
+    State(*bits, closure) for bits in product(BITS, BITS, BITS, BITS) for closure in CLOSURES
+]
 
 
 def historical() -> Message:

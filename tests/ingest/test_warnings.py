@@ -95,7 +95,7 @@ def test_warnings_are_counted_by_rule(site: Site) -> None:
     IngestionMetrics(metrics, site.store, SystemClock()).stored(written, 0.1)
     labels = {"topic": "documents", "rule": REJECTIONS[CODE].rule_id}
     name = "histoire_rule_warnings_total"
-    assert metrics.schema_catalogue.get_sample_value(name, labels) == 2
+    assert metrics.registry.get_sample_value(name, labels) == 2
 
 
 @pytest.fixture

@@ -346,7 +346,7 @@ def out_of_order(document: etree._Element) -> list[str]:
 def _broken_rules(document: etree._Element) -> list[str]:
     found = []
     for rule, context, test in _COMPILED:
-        nodes = context(document)
+        nodes = _elements(context(document))
         if len(nodes) < rule.least:
             found.append(f"{rule.source}: {rule.context} absent")
         found += [f"{rule.source}: {rule.context}: {rule.test}" for node in nodes if not test(node)]
@@ -357,14 +357,19 @@ def _broken_codes(document: etree._Element) -> list[str]:
     encounter = (f"{_ENCOUNTER}/h:code", ENCOUNTER_TYPES, "JDV_encompassingEncounterCode (J142)")
     found = []
     for path, allowed, source in (*CODES, encounter):
-        for node in document.xpath(path, namespaces=NAMESPACES):
+        for node in _elements(document.xpath(path, namespaces=NAMESPACES)):
             if node.get("nullFlavor") is None and _code(node) not in allowed:
                 found.append(f"{source}: {path} {_code(node)}")
     return found
 
 
-def _code(node: etree._Element) -> tuple[str | None, str | None]:
-    return node.get("code"), node.get("codeSystem")
+def _elements(found: object) -> list[etree._Element]:
+    assert isinstance(found, list)
+    return found
+
+
+def _code(node: etree._Element) -> tuple[str, str]:
+    return node.get("code", ""), node.get("codeSystem", "")
 
 
 _COMPILED: Final = tuple(

@@ -11,10 +11,9 @@ from typing import Any
 import orjson
 import pytest
 import typer
-from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import Settings

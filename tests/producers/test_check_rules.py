@@ -29,7 +29,7 @@ from schemas.forms.feed_keys import feed_key
 from schemas.forms.identity import Environment, accepted_oids
 from schemas.rules.table.rejections import RULES_PAGE
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
-from schemas.versions.avro_types import Array, AvroType, Enum, Fixed, RecordType, Union
+from schemas.versions.avro_types import Array, AvroType, Enum, Fixed, Map, RecordType, Union
 from schemas.versions.catalogue import schema_catalogue
 from tests.producers.samples_of_plan import documents_of, planned
 
@@ -259,6 +259,8 @@ def values(kind: AvroType, steps: tuple[str, ...]) -> st.SearchStrategy[Any]:
             return st.just(bytes(kind.size))
         case Enum():
             return st.sampled_from(kind.symbols)
+        case Map():
+            return st.dictionaries(st.text(), values(kind.values, steps), max_size=2)
     texts = [*_TEXTS, sound] if isinstance(sound, str) else list(_TEXTS)
     of_kind: dict[str, st.SearchStrategy[Any]] = {
         "null": st.none(),

@@ -88,13 +88,13 @@ class Stopwatch:
     """Time that passes only while somebody waits: no test here sleeps."""
 
     def __init__(self) -> None:
-        self.now = 100.0
+        self.seconds = 100.0
 
     def monotonic(self) -> float:
-        return self.now
+        return self.seconds
 
-    def time(self) -> float:
-        return self.now
+    def now(self) -> float:
+        return self.seconds
 
 
 class Waiting(StopSignal):
@@ -105,7 +105,7 @@ class Waiting(StopSignal):
         self._clock = clock
 
     def wait(self, timeout_seconds: float) -> bool:
-        self._clock.now += timeout_seconds
+        self._clock.seconds += timeout_seconds
         return False
 
 
@@ -117,7 +117,7 @@ class Recorder:
         self.got: list[float] = []
 
     def publish(self, record: OutgoingRecord, done: Done) -> None:
-        self.got.append(self._clock.now - 100.0)
+        self.got.append(self._clock.seconds - 100.0)
         done(Acknowledgement(Partition(record.topic, 0), len(self.got) - 1, 0))
 
     def publish_many(self, records: Sequence[OutgoingRecord], done: Done) -> None:
@@ -178,7 +178,7 @@ def test_how_far_a_run_is_behind_is_told() -> None:
 
     class Slow(Recorder):
         def publish(self, record: OutgoingRecord, done: Done) -> None:
-            clock.now += 0.02
+            clock.seconds += 0.02
             super().publish(record, done)
 
     publisher = Slow(clock)

@@ -405,9 +405,9 @@ def test_kill_9_with_the_queue_half_sent_loses_nothing_and_keeps_ids_and_order(
     publisher.close()
     written = sum(1 for _ in everything(settings, len(told)))
     assert written >= len(told)
-    for patient in range(5):
-        key = f"{OID}|{patient:015d}".encode()
-        sent = [message_id for p, message_id in told if p == patient]
+    for number in range(5):
+        key = f"{OID}|{number:015d}".encode()
+        sent = [message_id for p, message_id in told if p == number]
         found = [
             dict(r.headers)["ce_id"] or b"" for r in everything(settings, written) if r.key == key
         ]

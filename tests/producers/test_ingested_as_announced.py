@@ -6,6 +6,7 @@ Over the embedded feed into a real store, faults included.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def publish(settings: Settings, messages: list[Message]) -> dict[Place, Message]
 
     try:
         for message in messages:
-            publisher.publish(message.record, lambda answer, m=message: answered(m, answer))
+            publisher.publish(message.record, partial(answered, message))
         assert publisher.flush(20)
     finally:
         publisher.close()

@@ -17,7 +17,7 @@ from ingest.feed import (
 )
 from ingest.runtime.settings import Settings
 from producers.commands import register
-from producers.outcomes.reading import AnswerReader, answer_of
+from producers.outcomes.reading import Answer, AnswerReader, answer_of
 from schemas.codec.messages import encode
 from schemas.feed.outcomes import Outcome
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
@@ -118,7 +118,7 @@ def test_a_person_is_told_rule_field_sentences_repair_link_and_warnings() -> Non
 def test_all_answers_are_read_once_and_the_end_is_known(settings: Settings) -> None:
     publish(settings, *(outcome(n, software=f"s-{n % 5}") for n in range(200)))
     reader = AnswerReader(settings, client_id="test", from_end=False)
-    answers = []
+    answers: list[Answer] = []
     while not reader.at_end:
         answers += reader.read(1.0)
     reader.close()
@@ -132,7 +132,7 @@ def test_from_the_end_only_later_answers_come(settings: Settings) -> None:
     while not reader.is_ready:
         assert reader.read(0.2) == []
     publish(settings, outcome(3))
-    answers = []
+    answers: list[Answer] = []
     while not answers:
         answers = reader.read(1.0)
     reader.close()

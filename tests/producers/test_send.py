@@ -45,7 +45,7 @@ def sender(settings: Settings) -> Iterator[FileSender]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("cda")
     writer = CdaWriter(SEED)
-    made = []
+    made: list[Path] = []
     for document in documents_of(planned(300, SEED)):
         if document.replaces is None and len(made) < 8:
             path = folder / f"{document.number}.xml"

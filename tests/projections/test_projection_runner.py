@@ -186,11 +186,11 @@ def test_an_erasure_between_reading_and_writing_leaves_nothing(
     make_records(store, 5)
     append_all(store, history().events)
     with connect(store_dsn(settings), application_name="test") as conn:
-        late = runner(settings, store, conn)
+        full = len(store.read_after(0, 1000))  # a full page is not read again
+        late = runner(settings.model_copy(update={"projection_batch": full}), store, conn)
         page = late._subscription.page_after(0)  # read and opened before the erasure
         assert page is not None
         assert not page.events[0].erased
-        late._subscription._limit = page.count  # a full page is not read again
         store.erase(3)
         remove_erased_from_projections(store_dsn(settings), store, [3])
         while late.step():
@@ -228,7 +228,12 @@ def test_a_stop_ends_the_loop_between_batches(settings: Settings, store: EventSt
     append_all(store, history().events)
     stop = StopSignal()
     small = settings.model_copy(update={"projection_batch": 2})
-    loop = ProjectionLoop(small, [Timeline()], stop, on_batch=lambda done, _: done and stop.set())
+
+    def stop_after_some(done: int, _: int) -> None:
+        if done:
+            stop.set()
+
+    loop = ProjectionLoop(small, [Timeline()], stop, on_batch=stop_after_some)
     done = loop.run()
     assert 0 < done.positions["timeline"] < store.max_position()
     assert project(settings).positions["timeline"] == store.max_position()

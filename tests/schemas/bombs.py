@@ -10,6 +10,7 @@ import sys
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 from schemas.codec.messages import Decoded, decode, encode
 from tests.schemas.test_codec import deposit
@@ -32,7 +33,7 @@ def heaviest() -> bytes:
     author = {"id": "é", "isDevice": True} | dict.fromkeys(
         ("name", "functionCode", "specialtyCode", "organisationId", "organisationName"), "é"
     )
-    document = {"authors": [author] * 8_000, "referenceIdList": [item] * 2_000}
+    document: dict[str, Any] = {"authors": [author] * 8_000, "referenceIdList": [item] * 2_000}
     return encode("DepositDocument", deposit(**document))
 
 

@@ -260,8 +260,8 @@ def test_what_we_send_java_reads(java: Java, broker: str) -> None:
     sent = rows_of(java, 20)
     with topic_on(broker) as topic:
         producer = KafkaProducer(bootstrap_servers=broker, compression_type="lz4")
-        for key, value in sent:
-            producer.send(topic, key=key, value=value)
+        for sent_key, sent_value in sent:
+            producer.send(topic, key=sent_key, value=sent_value)
         producer.flush(30)
         producer.close(10)
         lines = java.run("consume", broker, topic, str(len(sent)))

@@ -67,7 +67,7 @@ def expected(row: str, status: DocumentStatus, flags: DocumentFlags, closed: boo
     approved, masked, hidden, hidden_rep, archived, when_closed = EXPECTED[row]
     if status in (DocumentStatus.DEPRECATED, DocumentStatus.DELETED) or not approved:
         return False
-    answers = [approved]
+    answers: list[bool] = [approved]
     if flags & DocumentFlags.MASQUE_PS:
         answers.append(masked)
     if flags & DocumentFlags.INVISIBLE_PATIENT:

@@ -9,6 +9,7 @@ The product knows of none of them.
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -23,8 +24,7 @@ import psycopg
 
 
 def _stop_holding_lock(count: str) -> None:
-    import ingest.eventstore.store as store
-
+    store: Any = importlib.import_module("ingest.eventstore.store")
     original, passes = store.lock_writers, _Passes(int(count))
 
     def locked(cursor: Any) -> None:
@@ -36,7 +36,8 @@ def _stop_holding_lock(count: str) -> None:
 
 
 def _stop_in_copy(count: str) -> None:
-    original, passes = psycopg.Copy.write, _Passes(int(count))
+    copy_class: Any = psycopg.Copy
+    original, passes = copy_class.write, _Passes(int(count))
 
     def write(copy: psycopg.Copy, buffer: Any) -> None:
         if not passes.is_met():
@@ -47,7 +48,7 @@ def _stop_in_copy(count: str) -> None:
         _stop()
         original(copy, buffer[half:])
 
-    psycopg.Copy.write = write  # type: ignore[method-assign]
+    copy_class.write = write
 
 
 def _stop() -> None:

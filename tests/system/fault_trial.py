@@ -55,10 +55,10 @@ class Trial:
         self.record("fault", name)
         self.record("seed", self.seed)
 
-    def start(self, ingestors: Sequence[str] = INGESTORS, **settings: str) -> None:
-        """All processes run; the ingestors with settings of their own."""
+    def start(self, ingestors: Sequence[str] = INGESTORS) -> None:
+        """All processes run."""
         for name in ingestors:
-            self.start_ingestor(name, **settings)
+            self.start_ingestor(name)
         self.system.start("relay", "relay")
         self.system.start("project", "project")
 

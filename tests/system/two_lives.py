@@ -25,7 +25,11 @@ def _in_first(place: Place) -> Place:
 
 def _moved(ones: Iterable[P]) -> list[P]:
     """All of them in the first life."""
-    return [one if one.place is None else replace(one, place=_in_first(one.place)) for one in ones]
+    moved: list[P] = []
+    for one in ones:
+        place: Place | None = one.place
+        moved.append(one if place is None else replace(one, place=_in_first(place)))
+    return moved
 
 
 def two_lives(before: Evidence, after: Evidence, resumed: Mapping[Partition, int]) -> Evidence:
@@ -37,7 +41,8 @@ def two_lives(before: Evidence, after: Evidence, resumed: Mapping[Partition, int
         return place.offset >= resumed.get((place.topic, place.partition), 0)
 
     def in_second(one: P) -> bool:
-        return one.place is not None and (one.place[:2] in resumed and second(one.place))
+        at: Place | None = one.place
+        return at is not None and (at[:2] in resumed and second(at))
 
     whole = replace(after)
     letters = {letter.number for letter in before.letters}

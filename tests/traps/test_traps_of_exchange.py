@@ -194,7 +194,7 @@ class TestTrap22:
 
     def test_a_code_that_ended_is_for_the_documents_of_its_time(self) -> None:
         ended = "ATTEST-VITALE"
-        fields = {"typeCode": ended, "classCode": CLASS_OF_TYPE[ended]}
+        fields: dict[str, Any] = {"typeCode": ended, "classCode": CLASS_OF_TYPE[ended]}
         fields["formatCode"] = "urn:ihe:iti:xds-sd:pdf:2008"
         assert ENDS["typeCode"][ended] == "20240126"
         space = Space()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ingest.eventstore.keys.find_record import find_record
@@ -164,7 +166,7 @@ class TestTrap16:
 
     def test_flags_are_three_switches_beside_the_level(self) -> None:
         space = Space()
-        everything = {"masquePs": True, "invisiblePatient": True}
+        everything: dict[str, Any] = {"masquePs": True, "invisiblePatient": True}
         space.say(deposit(1, **everything, invisibleRepresentantsLegaux=True))
         assert space.say(mask(1, on=False)) == ["accepted"]
         left = DocumentFlags.INVISIBLE_PATIENT | DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX

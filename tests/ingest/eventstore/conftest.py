@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,12 @@ from psycopg import conninfo
 
 from ingest.eventstore import EventStore, migrate
 from tests.ingest.eventstore.store_batches import Place
+
+# The cases that the eventsourcing library publishes import its AES cipher over pycryptodome, which
+# is not installed; the same class over the cryptography package stands in. No case here encrypts.
+sys.modules.setdefault(
+    "eventsourcing.cipher", importlib.import_module("eventsourcing.cryptography")
+)
 
 
 @pytest.fixture(scope="session")

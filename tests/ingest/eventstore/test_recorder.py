@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from functools import singledispatchmethod
-from typing import Any, ClassVar
+from typing import Any
 from unittest import TestCase
 from uuid import UUID, uuid4
 
@@ -20,6 +18,7 @@ from eventsourcing.persistence import (
     Tracking,
 )
 from eventsourcing.projection import Projection, ProjectionRunner
+from eventsourcing.tests import persistence as published
 
 from ingest.eventstore import EventStore
 from ingest.eventstore.library.events import (
@@ -38,13 +37,6 @@ from ingest.eventstore.library.recorder import (
 from schemas.events import SCHEMA_OF
 from schemas.forms.stream_ids import document_stream
 from tests.ingest.eventstore.store_batches import Batch, Place, records, submitted, uids
-
-# The library's cases import its AES cipher over pycryptodome, which we do not install; the same
-# class over the cryptography package stands in. None of the cases run here encrypts.
-sys.modules.setdefault(
-    "eventsourcing.cipher", importlib.import_module("eventsourcing.cryptography")
-)
-published: Any = importlib.import_module("eventsourcing.tests.persistence")
 
 
 @pytest.fixture
@@ -190,8 +182,8 @@ class CountView(HistoireTrackingRecorder):
 
 
 class CountSubmitted(Projection[CountView]):
-    name: ClassVar[str] = "count_submitted"
-    topics: ClassVar[tuple[str, ...]] = ("document_submitted",)
+    name = "count_submitted"
+    topics = ("document_submitted",)
 
     @singledispatchmethod
     def process_event(self, domain_event: Any, tracking: Tracking) -> None:

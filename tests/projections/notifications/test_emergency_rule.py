@@ -15,7 +15,7 @@ from tests.projections.builds import apply_in_batches, fresh_build
 from tests.projections.given import Log
 
 DR_A = "1.2.250.1.71.4.2.1^899700000001"
-BROKEN = {"mode": "BREAK_GLASS", "motive": "Personne inconsciente"}
+BROKEN: dict[str, Any] = {"mode": "BREAK_GLASS", "motive": "Personne inconsciente"}
 
 
 def triggers(log: Log) -> list[Trigger]:
