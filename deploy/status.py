@@ -105,10 +105,10 @@ def status_of(settings: Settings) -> Status:
     processes, ended = _processes(settings)
     with EventStore.open(settings) as store:
         fed = [fact for fact in facts.values() if fact.topic in FEED_TOPICS]
-        positions = positions_of(store.source_positions(), fed)
-        counts = store.counts()
-        end = store.max_position()
-        letters = store.letters(limit=LETTERS_LISTED)
+        positions = positions_of(store.sources.all(), fed)
+        counts = store.auditing.counts()
+        end = store.reading.max_position()
+        letters = store.dead_letters.page(limit=LETTERS_LISTED)
     codes: dict[str, int] = {}
     for letter in letters:
         codes[letter.code] = codes.get(letter.code, 0) + 1

@@ -30,7 +30,7 @@ def migrate_projections(dsn: str) -> list[str]:
 
 def remove_erased_from_projections(dsn: str, store: EventStore, records: list[int]) -> None:
     """Nothing is left of these records in any projection. Call after `EventStore.erase`."""
-    remove_erased_records(dsn, store, PROJECTIONS, records)
+    remove_erased_records(dsn, store.reading, PROJECTIONS, records)
 
 
 def projection_named(name: str) -> Projection:

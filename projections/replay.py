@@ -212,7 +212,9 @@ class Replay:
         """Brings the build to position `upto`. Returns it and the number of events applied."""
         takes, count = self._projection.takes, 0
         while build.position < upto:
-            page = [e for e in store.read_after(build.position, BATCH) if e.position <= upto]
+            page = [
+                e for e in store.reading.read_after(build.position, BATCH) if e.position <= upto
+            ]
             if not page:
                 break
             opened = open_events(page)
@@ -223,7 +225,7 @@ class Replay:
                 if not advance(cursor, build, last.position, last.recorded_at):
                     raise ReplayImpossible("another process works on the build being made")
                 withhold_forgotten(cursor, events)
-                self._projection.apply(cursor, build.number, store, events)
+                self._projection.apply(cursor, build.number, store.reading, events)
             build = replace(build, position=last.position, recorded_at=last.recorded_at)
             self._report.advance(len(page))
             count += len(page)
@@ -256,7 +258,9 @@ class Replay:
                 )
                 records = [record for (record,) in forgetting.fetchall()]
                 if records:  # erased while the build was made
-                    self._projection.forget(forgetting, build.number, store, records, live.position)
+                    self._projection.forget(
+                        forgetting, build.number, store.reading, records, live.position
+                    )
             yield build
 
     def _compare(self, conn: Connection, old: int, new: int) -> Comparison:

@@ -19,7 +19,7 @@ def main() -> None:
         gc.freeze()
         gc.disable()
         begin, position, count = meter.mark(), 0, 0
-        while page := store.read_after(position, PAGE):
+        while page := store.reading.read_after(position, PAGE):
             for event in page:
                 if event.state is not None:
                     decode_event(SCHEMA_OF[event.name], event.state)

@@ -25,11 +25,13 @@ def main() -> None:
     states = read_states(Path(told["states"]))
     plain = event_batches(states, told["seed"], told["events"], told["batch"], told["people"])
     with EventStore.open(Settings.load()) as store:
-        tokens = [store.token(f"1.2.250.1.213.1.4.10|{n:015d}") for n in range(told["people"])]
-        refs = store.resolve(tokens)
+        tokens = [
+            store.secrets.token(f"1.2.250.1.213.1.4.10|{n:015d}") for n in range(told["people"])
+        ]
+        refs = store.identities.resolve(tokens)
         records = [refs[token].record for token in tokens]
-        authors = tuple(store.author_hash(f"author {n}") for n in range(2))
-        store.insert_source(SOURCE, "bench", 0)
+        authors = tuple(store.secrets.author_hash(f"author {n}") for n in range(2))
+        store.sources.insert(SOURCE, "bench", 0)
         batches = [
             batch_of(events, start, records, authors)
             for events, start in zip(plain, count(0, told["batch"]), strict=False)
@@ -41,7 +43,7 @@ def main() -> None:
         for batch in batches:
             store.append(batch)
         end = meter.mark()
-        rows = store.max_position()
+        rows = store.reading.max_position()
     answer(begin, end, told["events"], rows=rows)
 
 

@@ -61,7 +61,7 @@ class BasisReader:
         self._registry = RegistryReader(store, required=context.registry_required)
         self._declared = DeclaredReader(store)
         self._latest: Basis | None = None
-        self._author_hash = lru_cache(maxsize=65_536)(store.author_hash)
+        self._author_hash = lru_cache(maxsize=65_536)(store.secrets.author_hash)
 
     def read(self, arrivals: Sequence[Arrival]) -> Basis:
         """All that deciding these records may ask for."""
@@ -103,15 +103,15 @@ class BasisReader:
         known = basis.known
         inses = {message.ins for message in messages if message.ins}
         inses.update(message.other_ins for message in messages if message.other_ins)
-        tokens = {ins: self._store.token(ins) for ins in inses.difference(known.refs)}
-        refs = self._store.resolve(tokens.values())
+        tokens = {ins: self._store.secrets.token(ins) for ins in inses.difference(known.refs)}
+        refs = self._store.identities.resolve(tokens.values())
         known.refs.update((ins, refs[token]) for ins, token in tokens.items())
         streams = {message.stream for message in messages if message.stream}
         streams.update(message.target for message in messages if message.target)
         self._load_heads(basis, streams, {known.refs[ins].record for ins in inses})
         asked = [m.message_id for m in messages if m.name != "DepositDocument"]
         if asked:
-            known.applied.update(self._store.applied(asked))
+            known.applied.update(self._store.reading.applied(asked))
 
     def _load_heads(
         self, basis: Basis, streams: Iterable[bytes], records: Iterable[int] = ()
@@ -122,7 +122,7 @@ class BasisReader:
         wanted = {*streams, *record_of}.difference(basis.bases)
         if not wanted:
             return
-        for stream, head in self._store.heads(wanted).items():
+        for stream, head in self._store.reading.heads(wanted).items():
             basis.bases[stream] = head.version
             record = record_of.get(stream)
             if record is None:
@@ -135,11 +135,11 @@ class BasisReader:
         streams = {m.stream for m in messages if m.submitted and m.stream}.difference(basis.bases)
         if not streams:
             return
-        basis.links = self._store.pending_links(streams)
+        basis.links = self._store.reading.pending_links(streams)
         for link in basis.links:
             before = basis.known.pending.get(link.target, ())
             basis.known.pending[link.target] = (*before, link.by)
-        letters: list[WaitingLetter] = self._store.letters_waiting_for(streams)
+        letters: list[WaitingLetter] = self._store.dead_letters.waiting_for(streams)
         basis.letters = read_dead_letters(letters, self._context)
         basis.waits_for = {a.letter: a.waits_for for a in letters if a.waits_for}
         self._load_messages(basis, _interpreted(basis.letters))
@@ -217,7 +217,7 @@ class BasisReader:
         """The successors of replaced documents; those among them that are replaced themselves."""
         known, found = basis.known, set[bytes]()
         said: dict[bytes, dict[bytes, None]] = {stream: {} for stream in streams}
-        for event in self._store.read_streams(said):
+        for event in self._store.reading.read_streams(said):
             if event.name == DOCUMENT_REPLACED and event.state is not None:
                 by = decode_event("DocumentReplaced", event.state)["replacedBy"]
                 said[event.stream][document_stream(by)] = None
@@ -233,7 +233,7 @@ class BasisReader:
         wanted = streams - known.submitted.keys()
         if not wanted:
             return
-        for stream, event in self._store.submitted(wanted).items():
+        for stream, event in self._store.reading.submitted(wanted).items():
             datum = None if event.state is None else decode_event("DepositDocument", event.state)
             known.submitted[stream] = Submitted(event.record, datum)
 
@@ -245,7 +245,7 @@ class BasisReader:
         while todo:
             # Heads before links: a link made in between is found by the re-check of the version.
             self._load_heads(basis, (), todo)
-            links = self._store.links(todo)
+            links = self._store.reading.links(todo)
             known.links.update(links)
             todo = {other for others in links.values() for other in others} - known.links.keys()
         if asked:

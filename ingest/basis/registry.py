@@ -50,7 +50,7 @@ class RegistryReader:
         return kinds | found, versions
 
     def _entries(self, streams: Iterable[bytes]) -> Entries:
-        versions = {s: head.version for s, head in self._store.heads(streams).items()}
+        versions = {s: head.version for s, head in self._store.reading.heads(streams).items()}
         kept = self._kept
         moved = {s for s, version in versions.items() if kept.get(s, NO_ENTRY).version != version}
         if moved:
@@ -63,7 +63,7 @@ class RegistryReader:
     def _folded(self, streams: Iterable[bytes], versions: dict[bytes, int]) -> Entries:
         """Folded up to these versions: what came since is found by the check under the lock."""
         folded = dict.fromkeys(streams, NO_ENTRY)
-        for event in self._store.read_streams(folded):
+        for event in self._store.reading.read_streams(folded):
             if event.version <= versions[event.stream] and event.state is not None:
                 datum = decode_event(SCHEMA_OF[event.name], event.state)
                 folded[event.stream] = evolve_entry(folded[event.stream], event.name, datum)

@@ -31,7 +31,7 @@ def waiting(
 ) -> Iterator[Letter]:
     """All such dead letters, in the order of receipt, page by page."""
     after = 0
-    while page := store.letters(status=status, code=code, after=after):
+    while page := store.dead_letters.page(status=status, code=code, after=after):
         yield from page
         after = page[-1].letter
 
@@ -92,7 +92,7 @@ class _RetryWork:
     def decide(self) -> AppendBatch | None:
         """The batch of those that still wait; None: none does."""
         retry = self._retry
-        waiting = retry.patience(lambda: retry.store.waiting_letters(self._numbers))
+        waiting = retry.patience(lambda: retry.store.dead_letters.waiting(self._numbers))
         arrivals = read_dead_letters(waiting, retry.context)
         self.decided = []
         if not arrivals:

@@ -87,7 +87,7 @@ class BatchWriter:
 
     def stored_offsets(self, cluster_id: str) -> dict[Partition, int]:
         """The next offset of every source of this cluster, as the store has it."""
-        positions: dict[str, SourcePosition] = self.patience(self.store.source_positions)
+        positions: dict[str, SourcePosition] = self.patience(self.store.sources.all)
         return {
             partition_of_source(source): position.next_offset
             for source, position in positions.items()
@@ -102,8 +102,8 @@ class BatchWriter:
         if not unknown:
             return refs
         # Looked up, never created: only messages that can be read are given a record number.
-        tokens = {self.store.token(ins): ins for ins in unknown}
-        found = self.patience(lambda: self.store.lookup(tokens))
+        tokens = {self.store.secrets.token(ins): ins for ins in unknown}
+        found = self.patience(lambda: self.store.identities.lookup(tokens))
         return {**refs, **{tokens[token]: ref for token, ref in found.items()}}
 
 
@@ -134,7 +134,7 @@ class _FeedWork:
         self._gate(arrivals)
         batch = assembly.batch
         refs = writer.refs_of_keys(rejected_arrivals(arrivals), basis.known.refs)
-        batch.dead_letters = new_dead_letters(arrivals, refs, writer.store.subject)
+        batch.dead_letters = new_dead_letters(arrivals, refs, writer.store.secrets.subject)
         decided_at_ms = int(writer.clock.now() * 1000)
         add_outcomes(batch, arrivals, assembly.dead_letters, decided_at_ms, writer.rules_page)
         batch.advances = [_advance(source, part) for source, part in self._parts.items()]
@@ -162,7 +162,7 @@ class _FeedWork:
         A source that stands elsewhere has another owner now and is dropped.
         """
         writer, parts = self._writer, self._parts
-        stored: dict[str, SourcePosition] = writer.patience(writer.store.source_positions)
+        stored: dict[str, SourcePosition] = writer.patience(writer.store.sources.all)
         offsets = {source: stored[source].next_offset for source in parts}
         moved = {s for s, part in parts.items() if offsets[s] == part.next_offset}
         stayed = {s for s, part in parts.items() if offsets[s] == part.from_offset}

@@ -63,12 +63,12 @@ def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
         """
         settings = Settings.load()
         with told_to_people(), EventStore.open(settings) as store, progress("audit"):
-            moment = store.at_one_moment()
+            moment = store.auditing.at_one_moment()
             facts = topic_facts(settings)
             positions, checks = balance_checks(moment, list(facts.values()), at_end=at_end)
             for further in audits:
                 checks += further(settings, at_end=at_end)
-            gaps = store.positions.gaps()
+            gaps = store.sources.gaps()
         failed = [check for check in checks if not check.holds]
         if as_json:
             _print_audit_json(positions, gaps, checks)
@@ -283,4 +283,4 @@ def _accept(
 def _positions(settings: Settings, store: EventStore) -> list[PartitionPosition]:
     facts = topic_facts(settings)
     feed = [fact for fact in facts.values() if fact.topic in FEED_TOPICS]
-    return positions_of(store.source_positions(), feed)
+    return positions_of(store.sources.all(), feed)

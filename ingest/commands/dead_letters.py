@@ -68,7 +68,7 @@ def _register_reading(group: typer.Typer) -> None:
         """Say why one message was refused and how to repair it."""
         settings = Settings.load()
         with told_to_people(), EventStore.open(settings) as store:
-            found = store.letter(letter)
+            found = store.dead_letters.get(letter)
         facts = described(found.letter, settings.rules_documentation_url)
         facts |= {"bytes": None if found.raw is None else len(found.raw)}
         if as_json:
@@ -116,7 +116,7 @@ def _register_deciding(group: typer.Typer) -> None:
         """Set a dead letter aside for good, with a reason; its bytes stay until erasure."""
         why = reason_given(reason)
         with told_to_people(), EventStore.open(Settings.load()) as store:
-            store.discard(letter, why, getpass.getuser())
+            store.dead_letters.discard(letter, why, getpass.getuser())
         out().print(f"dead letter {letter} discarded")
 
 
@@ -135,7 +135,7 @@ def _chosen(
         return [letter.letter for letter in waiting(store, code=code)], []
     chosen, left_out = [], []
     for number in sorted(set(letters)):
-        page = store.letters(status=None, after=number - 1, limit=1)
+        page = store.dead_letters.page(status=None, after=number - 1, limit=1)
         if not page or page[0].letter != number:
             left_out.append(f"there is no dead letter {number}")
         elif page[0].status != "waiting":

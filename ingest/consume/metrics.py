@@ -159,7 +159,7 @@ class IngestionMetrics:
             get_logger().warning("service_away", service="store", error=error)
 
     def _balance(self) -> None:
-        for position in self._store.source_positions().values():
+        for position in self._store.sources.all().values():
             partition = partition_of_source(position.source)
             self._freshness.known({partition: position.next_offset})
             topic, number = labels_of(partition)
@@ -189,7 +189,7 @@ class IngestionMetrics:
                 gauge.set(counts[kind, state])
 
     def _letters(self) -> None:
-        found = self._store.letters_waiting_by_code()
+        found = self._store.dead_letters.waiting_by_code()
         counts = dict.fromkeys(self._codes, 0) | {of.code: of.count for of in found}
         for code, count in counts.items():
             self._metrics.dead_letters_waiting.labels(code).set(count)

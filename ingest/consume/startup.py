@@ -28,7 +28,7 @@ def feed_facts(settings: Settings, store: EventStore) -> dict[str, TopicFacts]:
         raise FeedMismatch(f"the feed has no topic {', '.join(missing)}. Run: histoire migrate")
     for topic in FEED_TOPICS:
         fact = facts[topic]
-        store.positions.check_topic(f"{fact.cluster_id}/{topic}", fact.topic_id, fact.partitions)
+        store.sources.check_topic(f"{fact.cluster_id}/{topic}", fact.topic_id, fact.partitions)
     return facts
 
 

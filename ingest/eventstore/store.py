@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Self
 
@@ -31,19 +31,16 @@ from ingest.eventstore.log.append import (
 from ingest.eventstore.log.encoded_batch import EncodedBatch, check_batch, encode_batch
 from ingest.eventstore.log.event_names import EventNames
 from ingest.eventstore.log.letters import (
-    Letter,
     Letters,
-    OpenedLetter,
-    WaitingOfCode,
     decide_letters,
     erase_letters,
     write_letters,
 )
 from ingest.eventstore.log.partitions import Room
-from ingest.eventstore.log.reading import NO_LIMIT, PAGE, Reading
-from ingest.eventstore.tables.auditing import Auditing, StoreCounts, StoreMoment, StreamMismatch
+from ingest.eventstore.log.reading import Reading
+from ingest.eventstore.tables.auditing import Auditing
 from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
-from ingest.eventstore.tables.outcomes import Outcomes, UnpublishedOutcomes, write_outcomes
+from ingest.eventstore.tables.outcomes import Outcomes, write_outcomes
 from ingest.eventstore.tables.positions import Positions
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres import database
@@ -60,22 +57,19 @@ from ingest.runtime.settings import Settings
 from .batch import (
     AppendBatch,
     Appended,
-    Head,
     LostRace,
-    PendingLink,
-    RecordedEvent,
-    RecordRef,
-    SourcePosition,
     UnknownCommit,
-    WaitingLetter,
 )
 from .sessions import Session
 
 
 class EventStore:
-    """Appends batches and reads what was appended.
+    """Appends batches, erases records, and gives its parts, each the one door to its tables.
 
-    `writer`, `room`, `reading` and `names` are for the recorder of this package.
+    `identities`: records of persons. `secrets`: keyed hashes. `reading`: the log and the heads.
+    `dead_letters`, `outcomes`, `sources`: what stands beside the log. `contents`: bytes of
+    documents. `auditing`: checks over the whole. `writer`, `event_partitions` and `names` are for
+    the recorder of this package.
 
     One thread may append while another reads. A psycopg error that `database.is_transient` accepts
     may be tried again: the connection is opened anew by the next call.
@@ -118,16 +112,16 @@ class EventStore:
             raise
         self._ring: Final = KeyRing(self._keys, master, entropy=entropy)
         self.names: Final = EventNames(self._reader)
-        self._identities: Final = Identities(self._reader, self._ring)
+        self.identities: Final = Identities(self._reader, self._ring)
         self.reading: Final = Reading(self._reader, self._ring, self.names)
-        self._letters: Final = Letters(self._reader, self._ring, self.secrets.letter)
-        self._outcomes: Final = Outcomes(self._reader)
-        self._auditing: Final = Auditing(self._audit)
-        self.positions: Final = Positions(self._reader)
+        self.dead_letters: Final = Letters(self._reader, self._ring, self.secrets.letter)
+        self.outcomes: Final = Outcomes(self._reader)
+        self.auditing: Final = Auditing(self._audit)
+        self.sources: Final = Positions(self._reader)
         self.contents: Final = ContentStore(
             open_home(content_url), self._ring.load, entropy=entropy
         )
-        self.room: Final = Room(self.writer)
+        self.event_partitions: Final = Room(self.writer)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -162,8 +156,6 @@ class EventStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Writing
-
     def append(self, batch: AppendBatch) -> Appended:
         """The whole batch is committed, exactly once, or nothing of it is (decision 0014).
 
@@ -178,7 +170,7 @@ class EventStore:
         if batch.contents:
             crash_point("contents_written")
         with self.writer.lock:
-            self.room.ensure(len(batch.events))
+            self.event_partitions.ensure(len(batch.events))
             return self._commit(batch, ready)
 
     def _commit(self, batch: AppendBatch, ready: EncodedBatch) -> Appended:
@@ -211,28 +203,8 @@ class EventStore:
             end_stuck_writer(conn, self._session_timeout * TRANSACTION_SHARE)
             raise
         crash_point("batch_committed")
-        self.room.given(before + count)
+        self.event_partitions.given(before + count)
         return answer
-
-    def resolve(self, tokens: Iterable[bytes]) -> dict[bytes, RecordRef]:
-        """A record for every token; missing ones are created, committed (see `Identities`)."""
-        return self._identities.resolve(tokens)
-
-    def insert_source(self, source: str, topic_id: str, first_offset: int) -> SourcePosition:
-        """The source has a row; see `Positions.insert`."""
-        return self.positions.insert(source, topic_id, first_offset)
-
-    def discard(self, letter: int, reason: str, by: str) -> None:
-        """The letter is out of the way, its bytes stay. Raises LetterNotFound."""
-        self._letters.discard(letter, reason, by)
-
-    def mark_outcomes_published(self, ids: Iterable[int]) -> None:
-        """These rows of outcomes are not given out again."""
-        self._outcomes.mark_published(ids)
-
-    def purge_outcomes(self, published_before: datetime) -> int:
-        """Outcome rows published before that moment are deleted; how many."""
-        return self._outcomes.purge(published_before)
 
     def erase(self, record: int) -> bool:
         """Nothing of the record can be read any more, in any process; False when it was so before.
@@ -254,144 +226,10 @@ class EventStore:
             older_than, self.reading.content_references, newer_than=newer_than
         )
 
-    # Keyed hashes
-
-    def token(self, ins: str) -> bytes:
-        """16 bytes that stand for `oid|matricule` in this store."""
-        return self.secrets.token(ins)
-
-    def subject(self, key: bytes) -> bytes:
-        """16 bytes that stand for the key of a feed record."""
-        return self.secrets.subject(key)
-
-    def author_hash(self, identifier: str) -> int:
-        """64 bits that stand for an author or organisation."""
-        return self.secrets.author_hash(identifier)
-
-    # Reading
-
-    def lookup(self, tokens: Iterable[bytes]) -> dict[bytes, RecordRef]:
-        """The records of those tokens that have one."""
-        return self._identities.lookup(tokens)
-
     def erased(self, records: Iterable[int]) -> frozenset[int]:
         """Those of these records whose key was destroyed. Raises KeyMissing."""
         keys = self._ring.load(records)
         return frozenset(record for record, key in keys.items() if key is None)
-
-    def heads(self, streams: Iterable[bytes]) -> dict[bytes, Head]:
-        """Heads of those streams that exist."""
-        return self.reading.heads(streams)
-
-    def submitted(self, streams: Iterable[bytes]) -> dict[bytes, RecordedEvent]:
-        """The first event of those streams that exist."""
-        return self.reading.submitted(streams)
-
-    def applied(self, message_ids: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Digests of those messages that were applied."""
-        return self.reading.applied(message_ids)
-
-    def pending_links(self, targets: Iterable[bytes]) -> list[PendingLink]:
-        """Replacements that wait for one of these documents."""
-        return self.reading.pending_links(targets)
-
-    def links(self, records: Iterable[int]) -> dict[int, frozenset[int]]:
-        """For each record those it is linked to now."""
-        return self.reading.links(records)
-
-    def person(self, record: int) -> frozenset[int]:
-        """The records of the same person, `record` among them."""
-        return self.reading.person(record)
-
-    def read_after(self, position: int, limit: int) -> list[RecordedEvent]:
-        """The next events after a position, in order. Positions may have holes."""
-        return self.reading.read_after(position, limit)
-
-    def read_record(self, record: int) -> list[RecordedEvent]:
-        """All events of a record, in order."""
-        return self.reading.read_record(record)
-
-    def registry_events(self, position: int, limit: int) -> list[RecordedEvent]:
-        """Events of the registry after a position, in order."""
-        return self.reading.registry_events(position, limit)
-
-    def read_stream(self, stream: bytes) -> list[RecordedEvent]:
-        """All events of a stream, in order."""
-        return self.reading.read_stream(stream)
-
-    def read_streams(self, streams: Iterable[bytes]) -> list[RecordedEvent]:
-        """All events of these streams, in order."""
-        return self.reading.read_streams(streams)
-
-    def read_records(
-        self, low: int, high: int, *, until: int = NO_LIMIT, page: int = PAGE
-    ) -> Iterator[list[RecordedEvent]]:
-        """Events of records low <= record < high by pages of whole records; for replays."""
-        return self.reading.read_records(low, high, until=until, page=page)
-
-    def max_position(self) -> int:
-        """Position of the last event, 0 when there is none."""
-        return self.reading.max_position()
-
-    def max_record(self) -> int:
-        """The highest record that has an event, 0 when there is none."""
-        return self.reading.max_record()
-
-    def position_at(self, moment: datetime) -> int:
-        """Position of the last event recorded at or before the moment, 0 when there is none."""
-        return self.reading.position_at(moment)
-
-    def source_positions(self) -> dict[str, SourcePosition]:
-        """Every source ever assigned, by its key."""
-        return self.positions.all()
-
-    def letters_waiting_for(self, streams: Iterable[bytes]) -> list[WaitingLetter]:
-        """Letters that wait for one of these streams, opened, in the order of receipt."""
-        return self._letters.waiting_for(streams)
-
-    def waiting_letters(self, letters: Iterable[int]) -> list[WaitingLetter]:
-        """Those of these letters that still wait, opened, in the order of receipt."""
-        return self._letters.waiting(letters)
-
-    def letters(
-        self,
-        *,
-        status: str | None = "waiting",
-        code: str | None = None,
-        source: str | None = None,
-        after: int = 0,
-        limit: int = 1000,
-    ) -> list[Letter]:
-        """Letters numbered above `after`, in the order of receipt, not opened."""
-        return self._letters.page(status=status, code=code, source=source, after=after, limit=limit)
-
-    def letters_waiting_by_code(self, limit: int = 100_000) -> list[WaitingOfCode]:
-        """How many letters wait, by code; above `limit` in all the counts are lower bounds."""
-        return self._letters.waiting_by_code(limit)
-
-    def letter(self, letter: int) -> OpenedLetter:
-        """One letter, opened. Raises LetterNotFound."""
-        return self._letters.get(letter)
-
-    def unpublished_outcomes(self, limit: int) -> list[UnpublishedOutcomes]:
-        """At most `limit` rows of outcomes, oldest first."""
-        return self._outcomes.unpublished(limit)
-
-    def content(self, record: int, sha256: bytes) -> bytes:
-        """The bytes of a document, verified; see `ContentStore.get` for what is raised."""
-        return self.contents.get(record, sha256)
-
-    def verify_streams(self, limit: int = 20) -> list[StreamMismatch]:
-        """Streams whose head is not what their events say; none: sound."""
-        return self._auditing.verify_streams(limit)
-
-    def counts(self) -> StoreCounts:
-        """How much there is of everything."""
-        return self._auditing.counts()
-
-    def at_one_moment(self, limit: int = 20) -> StoreMoment:
-        """Positions, counts and `verify_streams` of one moment, whoever writes meanwhile."""
-        return self._auditing.at_one_moment(limit)
 
 
 def migrate_store(settings: Settings) -> Migrated:

@@ -59,7 +59,7 @@ class StoredPositions:
 
         Raises PartitionsHalted naming every partition that does not fit.
         """
-        stored: Mapping[str, SourcePosition] = self._patience(self._store.source_positions)
+        stored: Mapping[str, SourcePosition] = self._patience(self._store.sources.all)
         misfits = list[Misfit]()
         offsets: dict[Partition, int] = {}
         for assignment in assignments:
@@ -73,7 +73,9 @@ class StoredPositions:
             if sentence is not None:
                 misfits.append(Misfit(assignment.partition, sentence))
             elif position is None:
-                start = self._store.insert_source(source, assignment.topic_id, assignment.log_start)
+                start = self._store.sources.insert(
+                    source, assignment.topic_id, assignment.log_start
+                )
                 offsets[assignment.partition] = start.next_offset
             else:
                 offsets[assignment.partition] = position.next_offset
@@ -200,8 +202,8 @@ def accept_position(
             )
         to_offset = to
     if stored is None:
-        store.insert_source(position.source, position.topic_id, 0)
-    store.positions.accept_gap(
+        store.sources.insert(position.source, position.topic_id, 0)
+    store.sources.accept_gap(
         position.source,
         from_offset,
         to_offset,

@@ -28,14 +28,14 @@ def read_document(store: EventStore, unique_id: str) -> StoredDocument:
     deposited without its bytes; ContentMissing, ContentDamaged, OSError as the content store.
     """
     stream = document_stream(unique_id)
-    head = store.heads([stream]).get(stream)
+    head = store.reading.heads([stream]).get(stream)
     if head is None:
         raise DocumentUnavailable("no document has this uniqueId")
-    state = store.submitted([stream])[stream].state
+    state = store.reading.submitted([stream])[stream].state
     if state is None:
         raise DocumentUnavailable("the record of this document was erased")
     if not head.flags & DocumentFlags.CONTENT:
         raise DocumentUnavailable("this document was deposited without its bytes (metadata only)")
     document = decode_event("DepositDocument", state)["document"]
-    data = store.content(head.record, document["sha256"])
+    data = store.contents.get(head.record, document["sha256"])
     return StoredDocument(data, document["mimeType"], DocumentStatus(head.status).name.lower())

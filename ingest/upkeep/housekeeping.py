@@ -71,7 +71,7 @@ class Housekeeping:
         if settings.kafka_bootstrap is not None:
             return 0
         # First: with later facts a position that moves on meanwhile would lie beyond the end.
-        stored = self._store.source_positions()
+        stored = self._store.sources.all()
         facts = topic_facts(settings)
         answers = {
             Partition(topic, number): end
@@ -85,7 +85,7 @@ class Housekeeping:
 
     def _purge_outcomes(self) -> int:
         oldest = self._clock.now() - self._settings.outcome_retention_hours * HOUR
-        return self._store.purge_outcomes(datetime.fromtimestamp(oldest, UTC))
+        return self._store.outcomes.purge(datetime.fromtimestamp(oldest, UTC))
 
 
 def read_below(

@@ -43,7 +43,7 @@ class RegistryListing:
 
     def refresh(self) -> None:
         """What was appended since is known too."""
-        while page := self._store.registry_events(self._position, PAGE):
+        while page := self._store.reading.registry_events(self._position, PAGE):
             for event in page:
                 self._position = event.position
                 if event.name in KIND_OF and event.state is not None:
@@ -60,7 +60,7 @@ class RegistryListing:
 
 def history(store: EventStore, stream: bytes) -> Iterator[dict[str, Any]]:
     """What the registry was told of one entry, in order, as JSON would have it."""
-    for event in store.read_stream(stream):
+    for event in store.reading.read_stream(stream):
         if event.state is not None:
             datum = decode_event(SCHEMA_OF[event.name], event.state)
             yield {"recordedAt": event.recorded_at.isoformat(), "event": event.name, **datum}

@@ -48,7 +48,7 @@ class Relay:
         Published again with the same outcomeId when the process ends between the two. Raises
         FeedUnavailable when the feed does not answer in time, RelayRefused when it refuses.
         """
-        rows = self._store.unpublished_outcomes(ROWS)
+        rows = self._store.outcomes.unpublished(ROWS)
         outcomes = [
             outcome
             for row in rows
@@ -62,7 +62,7 @@ class Relay:
             self._publish(outcomes)
             crash_point("outcomes_published")
         if rows:
-            self._store.mark_outcomes_published(row.id for row in rows)
+            self._store.outcomes.mark_published(row.id for row in rows)
         return len(outcomes)
 
     def run(

@@ -114,7 +114,7 @@ class ProjectionLoop:
         dsn = store_dsn(self._settings)
         with ExitStack() as stack:
             store = stack.enter_context(EventStore.open(self._settings))
-            subscription = Subscription(store, self._settings.projection_batch)
+            subscription = Subscription(store.reading, self._settings.projection_batch)
             wake_up = WakeUp(dsn)
             stack.callback(wake_up.close)
             runners = []
@@ -122,7 +122,7 @@ class ProjectionLoop:
                 conn = stack.enter_context(
                     connect(dsn, application_name=f"{self._settings.instance}-{projection.name}")
                 )
-                runner = Runner(projection, conn, store, subscription, self._metrics)
+                runner = Runner(projection, conn, store.reading, subscription, self._metrics)
                 self._own(runner)
                 runners.append(runner)
             relay = stack.enter_context(
@@ -149,7 +149,7 @@ class ProjectionLoop:
     ) -> bool:
         turns = 0
         while not self._stop.is_set():
-            end = store.max_position()
+            end = store.reading.max_position()
             moved = sum([self._step(runner) for runner in list(runners)])
             self._observe(runners, end)
             moved += self._notify(relay)

@@ -65,7 +65,7 @@ def rebuild_timeline(
     Returns the number of events. `advance(count)` is called with the number of events done since.
     """
     with EventStore.open(settings) as store:
-        jobs = _jobs(settings, build, upto, workers, store.max_record())
+        jobs = _jobs(settings, build, upto, workers, store.reading.max_record())
         done = RangeDone()
         for part in _built(store, jobs, workers):
             done.events += part.events
@@ -74,7 +74,7 @@ def rebuild_timeline(
             advance(part.events)
         tables = TimelineTables(build)
         with _writing(settings, tables) as (cursor, writer):
-            fold_linked(cursor, tables, writer, store, upto, done)
+            fold_linked(cursor, tables, writer, store.reading, upto, done)
     return done.events
 
 
@@ -111,7 +111,7 @@ def build_range(store: EventStore, job: RangeJob) -> RangeDone:
     done = RangeDone()
     tables = TimelineTables(job.build)
     with _writing(job.settings, tables) as (_, writer):
-        for page in store.read_records(job.low, job.high, until=job.upto, page=PAGE):
+        for page in store.reading.read_records(job.low, job.high, until=job.upto, page=PAGE):
             fold_page(page, writer, done)
     return done
 

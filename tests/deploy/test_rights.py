@@ -230,7 +230,7 @@ def test_erasure_is_its_role_alone_and_needs_no_other(site: RoleSite) -> None:
         return Settings(home=site.home, database_dsn=SecretStr(site.dsn_of(user)))
 
     with EventStore.open(settings("eraser")) as store:
-        record = store.max_record()
+        record = store.reading.max_record()
         assert store.erase(record)
         remove_erased_from_projections(site.dsn_of("eraser"), store, [record])
     with site.connect("reader") as conn:
@@ -247,8 +247,8 @@ def test_housekeeping_has_a_role_of_its_own(site: RoleSite) -> None:
     dsn = SecretStr(site.dsn_of("keeper"))
     with EventStore.open(Settings(home=site.home, database_dsn=dsn)) as store:
         later = datetime.now(UTC) + timedelta(days=1)
-        assert store.source_positions()
-        assert store.purge_outcomes(later) > 0
+        assert store.sources.all()
+        assert store.outcomes.purge(later) > 0
         assert store.sweep_contents(later) == 0  # every file belongs to an event
 
 

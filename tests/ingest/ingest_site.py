@@ -57,7 +57,7 @@ class Site:
             by_partition.setdefault(partition, []).append(feed_record(message, at))
         parts = []
         for partition, records in by_partition.items():
-            self.store.insert_source(source_of(CLUSTER, partition), "topic", 0)
+            self.store.sources.insert(source_of(CLUSTER, partition), "topic", 0)
             polled = PolledPartition(partition, records[0].offset, records[-1].offset + 1, records)
             parts.append(read_partition(polled, CLUSTER, CONTEXT))
         return parts
@@ -116,7 +116,7 @@ class Site:
     # Looking
 
     def events(self) -> list[RecordedEvent]:
-        return self.store.read_after(0, 100_000)
+        return self.store.reading.read_after(0, 100_000)
 
     def names(self) -> list[str]:
         return [event.name for event in self.events()]
@@ -128,7 +128,7 @@ class Site:
     def balance(self) -> dict[str, int]:
         """All partitions together."""
         total: dict[str, int] = defaultdict(int)
-        for position in self.store.source_positions().values():
+        for position in self.store.sources.all().values():
             for kind in ("accepted", "duplicate", "unchanged", "rejected", "events", "holes"):
                 total[kind] += getattr(position, kind)
             total["fetched"] += position.next_offset - position.first_offset

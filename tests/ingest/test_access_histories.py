@@ -178,4 +178,4 @@ def test_batches_make_no_difference(site: Site) -> None:
         left = left[size:]
     assert answers == expected
     assert {"accepted", "unchanged", "professional_blocked"} <= set(expected)
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []

@@ -19,7 +19,7 @@ def test_what_was_said_in_an_earlier_batch_counts(site: Site) -> None:
     assert site.write(*blocking) == ["accepted", "unchanged"]
     assert site.write(access_message("AuthoriseAccess")) == ["professional_blocked"]
     assert site.names()[2:] == ["access_authorised", "professional_blocked", "access_withdrawn"]
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 def test_traces_do_not_count_among_the_facts_and_are_kept_whole(site: Site) -> None:
@@ -109,9 +109,9 @@ def test_how_a_record_was_closed_stands_in_its_head(site: Site) -> None:
     ):
         site.write(record_message("OpenRecord"), record_message("CloseRecord", reasonCode=reason))
         stream = record_stream(1)
-        assert record_of_head(site.store.heads([stream])[stream]).state == bits
+        assert record_of_head(site.store.reading.heads([stream])[stream]).state == bits
     assert site.write(record_message("OpenRecord")) == ["accepted"]
-    assert record_of_head(site.store.heads([stream])[stream]).state == RecordFlags.OPENED
+    assert record_of_head(site.store.reading.heads([stream])[stream]).state == RecordFlags.OPENED
 
 
 def test_an_erased_person_says_nothing_and_nothing_is_said_of_him(site: Site) -> None:

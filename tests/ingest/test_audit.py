@@ -30,7 +30,7 @@ from tests.ingest.ingest_site import Site
 
 
 def failed(site: Site, *, at_end: bool = True) -> list[str]:
-    moment = site.store.at_one_moment()
+    moment = site.store.auditing.at_one_moment()
     facts = list(topic_facts(site.settings).values())
     _, checks = balance_checks(moment, facts, at_end=at_end)
     return [check.name for check in checks if not check.holds]
@@ -75,9 +75,9 @@ def test_what_is_on_its_way_does_not_unbalance_but_shows_at_the_end(busy: Site) 
 
 
 def test_it_balances_after_an_erasure(busy: Site) -> None:
-    letters = sum(busy.store.counts().letters.values())
+    letters = sum(busy.store.auditing.counts().letters.values())
     busy.store.erase(busy.events()[0].record)
-    counts = busy.store.counts().letters
+    counts = busy.store.auditing.counts().letters
     assert counts["erased"]
     assert sum(counts.values()) == letters
     assert failed(busy) == []
@@ -108,10 +108,10 @@ def test_it_balances_beside_a_writer_that_commits_all_the_time(busy: Site) -> No
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write)
         try:
-            moments = [busy.store.at_one_moment()]
+            moments = [busy.store.auditing.at_one_moment()]
             while moments[-1].counts.events < moments[0].counts.events + 15:
                 assert not writing.done(), "nothing is written any more"
-                moments.append(busy.store.at_one_moment())
+                moments.append(busy.store.auditing.at_one_moment())
         finally:
             stop.set()
         writing.result()

@@ -12,6 +12,7 @@ from ingest.batch.attempts import Contention
 from ingest.batch.write import BatchWriter
 from ingest.eventstore import EventStore, UnknownCommit
 from ingest.eventstore.batch import AppendBatch, Appended, Head, RecordedEvent
+from ingest.eventstore.log.reading import Reading
 from ingest.facts.evolve import DOCUMENT_EVENTS, evolve_document, evolve_record, submit
 from ingest.facts.view import (
     LINE_MAX,
@@ -52,14 +53,14 @@ def heads_are_folds(site: Site) -> None:
         event = Event(stored.stream, stored.record, stored.name, site.said(stored))
         before = folded.get(stored.stream)
         if stored.name == DOCUMENT_SUBMITTED:
-            folded[stored.stream] = submit(event, site.store.author_hash, False)
+            folded[stored.stream] = submit(event, site.store.secrets.author_hash, False)
         elif stored.name in DOCUMENT_EVENTS:
             assert isinstance(before, DocumentState)
             folded[stored.stream] = evolve_document(before, event)
         else:
             assert not isinstance(before, DocumentState)
             folded[stored.stream] = evolve_record(before or NO_RECORD, event)
-    heads: dict[bytes, Head] = site.store.heads(folded)
+    heads: dict[bytes, Head] = site.store.reading.heads(folded)
     for stream, state in folded.items():
         if isinstance(state, DocumentState):
             found = document_of_head(heads[stream])
@@ -68,7 +69,7 @@ def heads_are_folds(site: Site) -> None:
             )
         else:
             assert record_of_head(heads[stream]) == state
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 def test_a_batch_is_stored_in_message_order(site: Site) -> None:
@@ -99,7 +100,7 @@ def test_what_is_submitted_is_the_received_message_without_its_bytes(site: Site)
     submitted = site.events()[1]
     assert site.said(submitted) == {**message[1], "content": None}
     assert submitted.message_id == message[1]["messageId"]
-    assert site.store.content(submitted.record, message[1]["document"]["sha256"]) == dicom()
+    assert site.store.contents.get(submitted.record, message[1]["document"]["sha256"]) == dicom()
 
 
 def test_the_same_message_twice_in_one_batch_and_in_the_next(site: Site) -> None:
@@ -122,7 +123,7 @@ def test_an_operation_on_a_deposit_of_the_batch_that_is_a_duplicate(site: Site) 
 
 def test_an_operation_before_its_deposit_in_one_batch(site: Site) -> None:
     assert site.write(mask(1), operation("ArchiveDocument", 1), deposit(1)) == ["accepted"] * 3
-    head = site.store.heads([document_stream(unique_id(1))])[document_stream(unique_id(1))]
+    head = site.store.reading.heads([document_stream(unique_id(1))])[document_stream(unique_id(1))]
     assert head.status == DocumentStatus.ARCHIVED
     assert head.flags & DocumentFlags.MASQUE_PS
     heads_are_folds(site)
@@ -139,7 +140,7 @@ def test_letters_are_decided_by_themselves_in_the_order_of_receipt(site: Site) -
         "document_replaced",
         *["document_visibility_changed"] * 4,
     ]
-    letters = site.store.letters(status=None)
+    letters = site.store.dead_letters.page(status=None)
     assert [(letter.status, letter.attempt) for letter in letters] == [
         ("accepted", 2),
         ("accepted", 2),
@@ -154,13 +155,13 @@ def test_letters_are_decided_by_themselves_in_the_order_of_receipt(site: Site) -
 def test_a_letter_decided_again_may_stay_refused_under_its_new_code(site: Site) -> None:
     site.write(mask(1))
     site.write(deposit(1, matricule=BRUNO))
-    (letter,) = site.store.letters()
+    (letter,) = site.store.dead_letters.page()
     assert (letter.code, letter.attempt, letter.status) == ("target_of_other_person", 2, "waiting")
 
 
 def test_the_outcomes_of_a_batch_are_one_row_per_partition(site: Site) -> None:
     site.write(mask(1), deposit(2), record_message("LinkIns"))
-    rows = site.store.unpublished_outcomes(10)
+    rows = site.store.outcomes.unpublished(10)
     found = {
         row.source: [
             (outcome["offset"], outcome["status"], outcome["code"])
@@ -212,27 +213,28 @@ def test_a_document_that_comes_after_too_many_versions_is_refused(site: Site) ->
     assert site.write(deposit(1)) == ["chain_too_long"]
 
 
-def test_a_level_of_versions_is_one_query(site: Site) -> None:
-    class Counting(EventStore):
-        asked = 0
+def test_a_level_of_versions_is_one_query(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[Iterable[bytes]]()
+    read_streams = Reading.read_streams
 
-        def read_streams(self, streams: Iterable[bytes]) -> list[RecordedEvent]:
-            self.asked += 1
-            return super().read_streams(streams)
+    def counted(reading: Reading, streams: Iterable[bytes]) -> list[RecordedEvent]:
+        asked.append(streams)
+        return read_streams(reading, streams)
 
+    monkeypatch.setattr(Reading, "read_streams", counted)
     for root in (1, 101, 201):
         site.write(deposit(root), *(deposit(root + n, replaces=unique_id(root)) for n in (1, 2)))
     parts = site.parts(mask(1), mask(101), mask(201))
-    with Counting.open(site.settings) as store:
+    with EventStore.open(site.settings) as store:
         site.writer(store).write(parts)
-        assert store.asked == 1
+    assert len(asked) == 1
     heads_are_folds(site)
 
 
 def test_a_circle_over_batches_keeps_one_document(site: Site) -> None:
     for number, replaced in ((1, 3), (3, 2), (2, 1)):
         assert site.write(deposit(number, replaces=unique_id(replaced))) == ["accepted"]
-    heads = site.store.heads(document_stream(unique_id(n)) for n in (1, 2, 3))
+    heads = site.store.reading.heads(document_stream(unique_id(n)) for n in (1, 2, 3))
     assert sorted(head.status for head in heads.values()) == [0, 2, 2]
     heads_are_folds(site)
 
@@ -261,7 +263,7 @@ def test_a_hole_halts_its_partition_where_it_is_and_the_others_go_on(site: Site)
     sentence, name = hole_sentence(partition, hole), f"documents/{documents.partition.number}"
     assert f"{name}: there is no message at offset 1, the next one is 2" in sentence
     assert f"histoire positions accept {name} --to 2 --reason" in sentence
-    stored = site.store.source_positions()
+    stored = site.store.sources.all()
     sources = [part.records[0].source for part in (documents, patients)]
     assert [stored[source].next_offset for source in sources] == [1, 1]
     assert site.balance()["fetched"] == 2
@@ -328,7 +330,7 @@ def test_a_link_undone_meanwhile_counts(
     parts = site.parts(ours)
     for part in parts:  # from another source, as another process would read it
         site.offsets[part.partition] = part.from_offset
-        site.store.insert_source(source_of("other", part.partition), "topic", part.from_offset)
+        site.store.sources.insert(source_of("other", part.partition), "topic", part.from_offset)
         of_source(part, "other")
     raced.before = lambda: site.write(UNLINK)
     with raced:
@@ -352,7 +354,7 @@ def test_what_changed_meanwhile_is_decided_again(
         # From another source, as another process would be.
         moved = [of_source(part, "other") for part in other.parts(theirs)]  # type: ignore[arg-type]
         for part in moved:
-            site.store.insert_source(part.records[0].source, "topic", 0)
+            site.store.sources.insert(part.records[0].source, "topic", 0)
         site.writer().write(moved)
 
     raced.before = quicker
@@ -440,7 +442,7 @@ def test_the_gate_sees_the_answers_and_stops_the_batch(site: Site) -> None:
     with pytest.raises(Stop):
         site.writer().write(site.parts(mask(1)), gate)
     assert seen == ["target_unknown"]
-    assert site.store.letters() == []
+    assert site.store.dead_letters.page() == []
     assert site.balance()["rejected"] == 0
 
 

@@ -145,7 +145,7 @@ def test_ingestion_that_stops_itself(
     assert stopped.sentence.count(" offset ") == 5
     assert "dead-letters list" not in stopped.sentence + stopped.repair
     assert command("ingest", "--until-idle", "--accept-rejections", "6").exit_code == 0
-    assert len(site.store.letters()) == 6
+    assert len(site.store.dead_letters.page()) == 6
 
 
 def test_positions(site: Site, command: Callable[..., Result]) -> None:

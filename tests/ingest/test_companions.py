@@ -151,7 +151,7 @@ def test_masks_of_a_report_leave_its_kos() -> None:
 
 def statuses(site: Site, *numbers: int) -> list[int]:
     streams = [document_stream(unique_id(number)) for number in numbers]
-    heads = site.store.heads(streams)
+    heads = site.store.reading.heads(streams)
     return [heads[stream].status for stream in streams]
 
 
@@ -166,7 +166,7 @@ def test_what_serves_a_report_is_found_in_the_store(site: Site) -> None:
     assert site.write(kos(7)) == ["accepted"]
     assert statuses(site, 7) == [DocumentStatus.DELETED]
     assert site.names()[-2:] == [SUBMITTED, DELETED]
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 def test_a_study_is_one_within_a_record(site: Site) -> None:

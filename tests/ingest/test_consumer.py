@@ -76,7 +76,7 @@ def test_everything_on_the_feed_gets_exactly_one_answer(site: Site) -> None:
     )
     assert balance["duplicate"] == 50
     assert balance["events"] == len(site.events())
-    assert {letter.code for letter in site.store.letters()} == {
+    assert {letter.code for letter in site.store.dead_letters.page()} == {
         "not_single_object",
         "target_unknown",
     } or balance["rejected"] == 5
@@ -145,7 +145,7 @@ def test_two_consumers_of_one_group_store_everything_once(site: Site) -> None:
             future.result()
     balance = site.balance()
     assert (balance["fetched"], balance["accepted"], balance["duplicate"]) == (320, 320, 0)
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 def test_what_another_owner_left_of_a_lost_batch_is_read_again(site: Site) -> None:
@@ -221,7 +221,7 @@ def test_a_database_that_goes_away_again_and_again_is_waited_for(site: Site) -> 
     balance = site.balance()
     assert (balance["fetched"], balance["accepted"], balance["duplicate"]) == (120, 120, 0)
     assert site.names().count("document_submitted") == 120
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 # The limit of rejections
@@ -311,17 +311,17 @@ def test_a_log_that_was_cut_before_it_was_ever_read_halts(site: Site) -> None:
     resume = StoredPositions(site.store, at_once)
     with pytest.raises(FeedMismatch, match="histoire positions accept documents/0"):
         resume([fake(log_start=3)])
-    assert site.store.source_positions() == {}
+    assert site.store.sources.all() == {}
 
 
 def test_the_row_of_a_partition_is_inserted_at_its_first_assignment(site: Site) -> None:
     resume = StoredPositions(site.store, at_once)
     assert resume([fake()]) == {Partition("documents", 0): 0}
-    assert site.store.source_positions()["c/documents/0"].topic_id == "t"
+    assert site.store.sources.all()["c/documents/0"].topic_id == "t"
 
 
 def position_on_feed(site: Site, partition: Partition) -> PartitionPosition:
-    positions = positions_of(site.store.source_positions(), topic_facts(site.settings).values())
+    positions = positions_of(site.store.sources.all(), topic_facts(site.settings).values())
     return next(position for position in positions if position.partition == partition)
 
 
@@ -428,7 +428,7 @@ def test_a_process_all_of_whose_partitions_are_halted_ends(site: Site) -> None:
     for fact in topic_facts(site.settings).values():
         for number in range(fact.partitions):
             source = source_of(fact.cluster_id, Partition(fact.topic, number))
-            site.store.insert_source(source, "the topic that was there before", 0)
+            site.store.sources.insert(source, "the topic that was there before", 0)
     poller = site.poller()
     with pytest.raises(PartitionsHalted, match="made anew") as halted:
         site.consumer(poller).run(StopSignal())
@@ -460,5 +460,5 @@ def test_the_key_of_a_message_is_what_its_partition_is_made_of(site: Site) -> No
     )
     site.publish_records(wrong)
     site.ingest()
-    (letter,) = site.store.letters()
+    (letter,) = site.store.dead_letters.page()
     assert letter.code == "key_mismatch"

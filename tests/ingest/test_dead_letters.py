@@ -32,11 +32,11 @@ def test_a_deposit_refused_for_an_opposition_is_accepted_after_its_withdrawal(si
     site.write(record_message("WithdrawOpposition"))
     assert retry(site) == ["accepted", "accepted", "accepted"]
     assert retry(site) == []
-    letters = site.store.letters(status=None)
+    letters = site.store.dead_letters.page(status=None)
     assert [(letter.status, letter.attempt) for letter in letters] == [("accepted", 3)] * 3
     assert site.balance()["events"] == len(site.events())
     assert site.balance()["rejected"] == 3
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 def test_what_another_persons_document_refused_is_accepted_after_the_link(site: Site) -> None:
@@ -63,7 +63,7 @@ def test_each_attempt_has_an_outcome_of_its_own(site: Site) -> None:
     retry(site)
     outcomes = [
         (outcome["outcomeId"].rsplit("/", 1)[1], outcome["status"], outcome["code"])
-        for row in site.store.unpublished_outcomes(100)
+        for row in site.store.outcomes.unpublished(100)
         for outcome in decode_event("OutcomeBatch", row.payload)["outcomes"]
         if outcome["topic"] == "documents"
     ]
@@ -86,7 +86,7 @@ def test_letters_of_a_schema_that_is_known_now(site: Site) -> None:
     unknown = OutgoingRecord("documents", b"k", b"\xc3\x01" + b"\x07" * 8 + b"rest")
     site.publish_records(unknown)
     site.ingest()
-    (letter,) = site.store.letters(code="schema_unknown")
+    (letter,) = site.store.dead_letters.page(code="schema_unknown")
     assert letter.fingerprint == b"\x07" * 8
     assert of_schemas_known_now(site.store) == []
 
@@ -101,8 +101,8 @@ def test_a_message_can_be_deposited_anew_instead_of_retried(site: Site) -> None:
 
 def test_a_discarded_letter_is_not_decided_again(site: Site) -> None:
     site.write(mask(1))
-    (letter,) = site.store.letters()
-    site.store.discard(letter.letter, "a mistake", "operator")
+    (letter,) = site.store.dead_letters.page()
+    site.store.dead_letters.discard(letter.letter, "a mistake", "operator")
     assert retry(site, letter.letter) == []
     site.write(deposit(1))
     assert site.names() == ["record_opened", "document_submitted"]
@@ -130,7 +130,7 @@ def refused_by_an_opposition(site: Site, *numbers: int) -> None:
 def test_a_retry_beside_running_ingestion_is_not_kept_waiting(site: Site) -> None:
     """Ingestion moves the partition of the letter on again and again: no reason to decide anew."""
     refused_by_an_opposition(site, 1)
-    (letter,) = site.store.letters()
+    (letter,) = site.store.dead_letters.page()
     numbers = iter(range(100, 200))
     appends = []
 
@@ -150,7 +150,7 @@ def test_a_retry_beside_running_ingestion_is_not_kept_waiting(site: Site) -> Non
 
 def test_a_retry_whose_commit_is_unknown_decides_what_still_waits(site: Site) -> None:
     refused_by_an_opposition(site, 1)
-    (letter,) = site.store.letters()
+    (letter,) = site.store.dead_letters.page()
 
     def cut() -> None:
         raise UnknownCommit("cut")
@@ -167,14 +167,14 @@ def test_a_retry_whose_commit_is_unknown_decides_what_still_waits(site: Site) ->
             else:
                 store.before = once
             done = list(Retry(store, CONTEXT, SystemClock())([letter.letter]))
-        assert len(done) == (0 if site.store.letters() == [] and committed else 1)
+        assert len(done) == (0 if site.store.dead_letters.page() == [] and committed else 1)
     assert site.names().count("document_submitted") == 1
     assert site.balance()["events"] == len(site.events())
 
 
 def test_a_retry_ends_when_it_is_told_to_stop(site: Site) -> None:
     site.write(mask(1))
-    (letter,) = site.store.letters()
+    (letter,) = site.store.dead_letters.page()
     stop = StopSignal()
     stop.set()
     assert list(Retry(site.store, CONTEXT, SystemClock(), at_once, stop)([letter.letter])) == []
@@ -185,7 +185,7 @@ def test_letters_of_a_schema_that_is_in_the_folder_now_are_found(site: Site) -> 
     unknown = OutgoingRecord("documents", b"k", b"\xc3\x01" + b"\x07" * 8 + b"rest")
     site.publish_records(unknown, unknown)
     site.ingest()
-    first, second = site.store.letters(code="schema_unknown")
+    first, second = site.store.dead_letters.page(code="schema_unknown")
     assert site.settings.database_dsn is not None
     with psycopg.connect(site.settings.database_dsn.get_secret_value(), autocommit=True) as conn:
         conn.execute(

@@ -279,7 +279,7 @@ def test_a_document_of_other_traits_is_filed_once_the_identity_is_corrected(site
     assert site.write(declare(RENAMED, 6)) == ["accepted"]
     assert retry() == ["accepted"]
     assert site.balance()["events"] == len(site.events())
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 def test_an_erased_record_has_nothing_declared_and_takes_nothing(site: Site) -> None:

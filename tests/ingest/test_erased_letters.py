@@ -18,11 +18,13 @@ def test_what_was_refused_before_the_person_was_known_is_found_by_his_key(site: 
         OutgoingRecord("documents", key_of(deposit(2, matricule=BRUNO)[1]), b"garbage"),
     )
     site.ingest()
-    assert [letter.record for letter in site.store.letters()] == [None, None]
+    assert [letter.record for letter in site.store.dead_letters.page()] == [None, None]
     site.publish(first)
     site.ingest()
     site.store.erase(site.events()[-1].record)
-    statuses = {letter.letter: letter.status for letter in site.store.letters(status=None)}
+    statuses = {
+        letter.letter: letter.status for letter in site.store.dead_letters.page(status=None)
+    }
     assert sorted(statuses.values()) == ["erased", "waiting"]
 
 
@@ -38,7 +40,7 @@ def test_what_was_refused_to_a_known_person_can_not_be_read_without_his_key(site
             "update record_key set wrapped = null, erased_at = now() where record = %s", (record,)
         )
         conn.execute("update erasure_count set erasures = erasures + 1")
-    letters = {letter.record: letter.letter for letter in site.store.letters()}
+    letters = {letter.record: letter.letter for letter in site.store.dead_letters.page()}
     assert len(letters) == 2
-    assert site.store.letter(letters.pop(record)).raw is None
-    assert all(site.store.letter(number).raw for number in letters.values())
+    assert site.store.dead_letters.get(letters.pop(record)).raw is None
+    assert all(site.store.dead_letters.get(number).raw for number in letters.values())

@@ -187,20 +187,22 @@ class Stored:
     @property
     def events(self) -> list[RecordedEvent]:
         records = [record for person in PERSONS if (record := self.record(person)) is not None]
-        found = [event for record in records for event in self.site.store.read_record(record)]
+        found = [
+            event for record in records for event in self.site.store.reading.read_record(record)
+        ]
         return sorted(found, key=lambda event: event.position)
 
     def record(self, person: str) -> int | None:
-        token = self.site.store.token(self.names.person(person))
-        ref = self.site.store.lookup([token]).get(token)
+        token = self.site.store.secrets.token(self.names.person(person))
+        ref = self.site.store.identities.lookup([token]).get(token)
         return None if ref is None else ref.record
 
     def person(self, record: int) -> frozenset[int]:
-        return self.site.store.person(record)
+        return self.site.store.reading.person(record)
 
     def documents(self) -> dict[bytes, DocumentState]:
         streams = [document_stream(self.names.unique_id(number)) for number in NUMBERS]
-        heads = self.site.store.heads(streams)
+        heads = self.site.store.reading.heads(streams)
         return {stream: document_of_head(head) for stream, head in heads.items()}
 
 
@@ -347,7 +349,7 @@ def random_histories_on_a_store(
 def test_random_histories_on_a_store(site: Site) -> None:
     """What must be read for a batch is read, and what is written is what was decided."""
     random_histories_on_a_store(site)
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
     balance = site.balance()
     kinds = ("accepted", "duplicate", "unchanged", "rejected")
     assert balance["fetched"] == sum(balance[kind] for kind in kinds)

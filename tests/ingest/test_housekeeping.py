@@ -141,11 +141,11 @@ def test_answers_go_after_their_own_retention(
     weeks = "update feed.record set timestamp_ms = timestamp_ms - 1000 * 86400 * %s::bigint"
     database.execute(weeks, (20,))
     database.execute("update outcome_batch set published_at = published_at - interval '31 days'")
-    published = site.store.unpublished_outcomes(10)
+    published = site.store.outcomes.unpublished(10)
     done = histoire("housekeeping")[0]
     assert done["feed_records"] == 3, "of documents; outcomes stay longer"
     assert done["outcome_batches"] >= 1
-    assert site.store.unpublished_outcomes(10) == published != []
+    assert site.store.outcomes.unpublished(10) == published != []
     assert on_feed(database, "outcomes") == 2
     database.execute(weeks, (11,))
     assert histoire("housekeeping")[0]["feed_records"] == 2
@@ -168,12 +168,12 @@ def test_orphaned_bytes_go_in_two_sweeps_an_hour_apart(site: Site, histoire: Com
         os.utime(path, (time.time() - DAY - 600,) * 2)
     aged(site.settings.home, HOUR + 1)  # the files lie between this sweep and the one before
     assert histoire("housekeeping")[0]["content_orphans"] == 0, "set aside"
-    assert site.store.content(record, sha256(orphan).digest()) == orphan
+    assert site.store.contents.get(record, sha256(orphan).digest()) == orphan
     assert histoire("housekeeping")[0]["content_orphans"] is None, "not due"
     aged(site.settings.home, HOUR + 1)
     assert histoire("housekeeping")[0]["content_orphans"] == 1
     assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
-    assert site.store.content(record, sha256(dicom()).digest()) == dicom()
+    assert site.store.contents.get(record, sha256(dicom()).digest()) == dicom()
 
 
 def aged(home: Path, seconds: float) -> None:
@@ -205,7 +205,7 @@ def test_the_relay_does_it_by_itself(site: Site, database: psycopg.Connection[An
         assert time.monotonic() < end
         assert relay.poll() is None
         time.sleep(0.05)
-    while site.store.unpublished_outcomes(1) and time.monotonic() < end:
+    while site.store.outcomes.unpublished(1) and time.monotonic() < end:
         time.sleep(0.05)
     relay.send_signal(signal.SIGTERM)
     _, said = relay.communicate(timeout=60)

@@ -61,8 +61,8 @@ class Timelines:
 
     def of(self, matricule: str) -> set[int]:
         """Numbers of the documents that stand in the timeline under this INS."""
-        token = self.site.store.token(ins_key(OID, matricule))
-        refs = self.site.store.lookup([token])
+        token = self.site.store.secrets.token(ins_key(OID, matricule))
+        refs = self.site.store.identities.lookup([token])
         if token not in refs:
             return set()
         timeline = timeline_of(self.conn, refs[token].record, PATIENT, NOW)

@@ -144,7 +144,7 @@ def test_linked_again_the_mask_set_meanwhile_passes() -> None:
 
 def state(site: Site, number: int) -> DocumentState | None:
     stream = document_stream(unique_id(number))
-    head = site.store.heads([stream]).get(stream)
+    head = site.store.reading.heads([stream]).get(stream)
     if head is None:
         return None
     return DocumentState(
@@ -164,7 +164,7 @@ def test_the_reader_brings_all_that_a_link_may_join(site: Site) -> None:
         DocumentStatus.APPROVED,
     ]
     assert all(one and one.flags & BY_PATIENT == BY_PATIENT for one in found)
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 def test_the_reader_brings_whose_the_successors_are(site: Site) -> None:

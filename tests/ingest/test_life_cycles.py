@@ -146,7 +146,7 @@ def random_life_cycles(site: Site, history: Any) -> None:
         if end > start:
             site.write(*(messages[at] for at in order[start:end]))
     streams = {n: document_stream(unique_id(base + n)) for n in range(1, DOCUMENTS + 1)}
-    heads = site.store.heads(streams.values())
+    heads = site.store.reading.heads(streams.values())
     found = {
         n: (
             DocumentStatus(heads[stream].status).name,

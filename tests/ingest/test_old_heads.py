@@ -35,7 +35,7 @@ def opening(by: dict[str, object]) -> tuple[str, dict[str, object]]:
 def test_its_owner_does_not_open_again_what_a_fact_closed(closed: Site) -> None:
     assert closed.write(opening(patient(ANNA))) == ["not_entitled_on_record"]
     assert closed.write(opening(doctor()), deposit(2)) == ["accepted", "accepted"]
-    assert closed.store.verify_streams() == []
+    assert closed.store.auditing.verify_streams() == []
 
 
 @pytest.mark.parametrize("closed", ["PERSON_ASKED"], indirect=True)

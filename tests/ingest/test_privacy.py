@@ -126,7 +126,7 @@ def on_the_feed(dsn: str) -> bytes:
 def test_nothing_in_clear_knows_the_patient(site: Site, log: io.StringIO, tmp_path: Path) -> None:
     metrics = Metrics(CollectorRegistry())
     through_everything(site, metrics)
-    letters = site.store.letters()
+    letters = site.store.dead_letters.page()
     assert {letter.code for letter in letters} >= {
         "unique_id_malformed",
         "type_unknown",

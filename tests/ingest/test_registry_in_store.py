@@ -58,7 +58,7 @@ def test_what_the_registry_is_told_is_stored_in_clear_and_the_sheet_balances(sit
     with psycopg.connect(site.settings.database_dsn.get_secret_value()) as conn:  # type: ignore[union-attr]
         row = conn.execute("select state from event where position = %s", (first.position,))
         assert row.fetchone() == (first.state,)
-    _, checks = balance_checks(site.store.at_one_moment(), [], at_end=False)
+    _, checks = balance_checks(site.store.auditing.at_one_moment(), [], at_end=False)
     assert [check.name for check in checks if not check.holds] == []
     assert site.balance()["events"] == len(site.events())
 
@@ -66,7 +66,7 @@ def test_what_the_registry_is_told_is_stored_in_clear_and_the_sheet_balances(sit
 def test_a_refused_deposit_passes_once_its_software_is_referenced(site: Site) -> None:
     site.write(reference(OTHER))
     assert site.write(deposit(1)) == ["software_unreferenced"]
-    (letter,) = site.store.letters()
+    (letter,) = site.store.dead_letters.page()
     assert letter.code == "software_unreferenced"
     retry = Retry(site.store, CONTEXT, SystemClock(), at_once)
     ((still,),) = retry([letter.letter])
@@ -147,7 +147,7 @@ def test_answers_do_not_depend_on_batches_nor_on_what_is_kept(site: Site, seed: 
             store.append(assemble(reader.read(arrivals), arrivals).batch)
             found += [a.code or a.status for a in arrivals]
     assert found == expected
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
 
 
 def _random_message(rng: random.Random, number: int) -> Message:

@@ -126,7 +126,7 @@ def test_what_cannot_be_published_shows_with_its_age(site: Site) -> None:
     relay = Relay(site.store, publisher, "test", SystemClock())
     with pytest.raises(RelayRefused):
         relay.run(StopSignal(), until_idle=True, metrics=metrics)
-    (*_, row) = site.store.unpublished_outcomes(10)
+    (*_, row) = site.store.outcomes.unpublished(10)
     assert value("waiting") == 2
     assert 0 < (value("oldest_timestamp_seconds") or 0) <= row.created_at.timestamp()
     publisher = open_publisher(site.settings, client_id="relay")

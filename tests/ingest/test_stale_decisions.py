@@ -43,7 +43,7 @@ def elsewhere(site: Site, *messages: Message) -> list[PolledPartition[Arrival]]:
     parts = other.parts(*messages)
     for part in parts:
         of_source(part, "elsewhere")
-        site.store.insert_source(part.records[0].source, "topic", 0)
+        site.store.sources.insert(part.records[0].source, "topic", 0)
     return parts
 
 
@@ -57,30 +57,17 @@ def decided_again(site: Site, raced: Raced, ours: Message, theirs: Message) -> l
     raced.before = quicker
     written = site.writer(raced).write(parts)
     assert written.races == 1, "decided on what is no longer true"
-    assert site.store.verify_streams() == []
+    assert site.store.auditing.verify_streams() == []
     return answers(written)
 
 
-class Meanwhile(EventStore):
-    """A store on which something else happens once, just after the links of some records are read:
-    `after` says after how many times.
-    """
-
-    before: Callable[[], None] | None = None
-    after = 1
-
-    def links(self, records: Iterable[int]) -> dict[int, frozenset[int]]:
-        found = super().links(records)
-        self.after -= 1
-        if self.after == 0 and self.before is not None:
-            before, self.before = self.before, None
-            before()
-        return found
-
-
 @pytest.mark.parametrize("linked", [False, True], ids=["with the first event", "two links away"])
-def test_a_link_made_while_the_person_is_read_counts(site: Site, linked: bool) -> None:
-    """Clara blocked the doctor; the link makes her a person with Anna, whose record had no event,
+def test_a_link_made_while_the_person_is_read_counts(
+    site: Site, linked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link is written just after the links of some records are read.
+
+    Clara blocked the doctor; the link makes her a person with Anna, whose record had no event,
     or with Bruno, who is one with Anna already.
     """
     site.write(access_message("BlockProfessional", matricule=CLARA))
@@ -90,14 +77,17 @@ def test_a_link_made_while_the_person_is_read_counts(site: Site, linked: bool) -
         near = BRUNO
     link = record_message("LinkIns", matricule=near, otherMatricule=CLARA)
     parts = site.parts(access_message("AuthoriseAccess"))
-    with Meanwhile.open(site.settings) as store:
-        assert isinstance(store, Meanwhile)
-        store.after = 2 if linked else 1
+    with EventStore.open(site.settings) as store:
+        reading, links, asked = store.reading, store.reading.links, list[Iterable[int]]()
 
-        def quicker() -> None:
-            assert answers(site.writer().write(elsewhere(site, link))) == ["accepted"]
+        def then_linked(records: Iterable[int]) -> dict[int, frozenset[int]]:
+            found = links(records)
+            asked.append(records)
+            if len(asked) == (2 if linked else 1):
+                assert answers(site.writer().write(elsewhere(site, link))) == ["accepted"]
+            return found
 
-        store.before = quicker
+        monkeypatch.setattr(reading, "links", then_linked)
         written = site.writer(store).write(parts)
     assert (written.races, answers(written)) == (1, ["professional_blocked"])
 

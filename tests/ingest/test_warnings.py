@@ -155,6 +155,6 @@ def write(site: Site, within: Context, *messages: tuple[str, dict[str, Any]]) ->
 def outcomes(site: Site) -> list[dict[str, Any]]:
     return [
         outcome
-        for row in site.store.unpublished_outcomes(100)
+        for row in site.store.outcomes.unpublished(100)
         for outcome in decode_event("OutcomeBatch", row.payload)["outcomes"]
     ]

@@ -94,7 +94,7 @@ def ingest(settings: Settings, store: EventStore) -> None:
 def answers(store: EventStore) -> dict[Place, list[tuple[str, str | None]]]:
     """Status and code of every attempt, by where the message is, the first attempt first."""
     attempts: dict[Place, dict[int, tuple[str, str | None]]] = {}
-    for row in store.unpublished_outcomes(100_000):
+    for row in store.outcomes.unpublished(100_000):
         for outcome in decode_event("OutcomeBatch", row.payload)["outcomes"]:
             place = outcome["topic"], outcome["partition"], outcome["offset"]
             answer = outcome["status"], outcome["code"]

@@ -24,8 +24,8 @@ def make_records(store: EventStore, count: int) -> None:
     """Records 1 to `count` exist, of the identities of `given.ins`."""
     for number in range(1, count + 1):
         identity = ins(number)
-        token = store.token(f"{identity['oid']}|{identity['matricule']}")
-        assert store.resolve([token])[token].record == number
+        token = store.secrets.token(f"{identity['oid']}|{identity['matricule']}")
+        assert store.identities.resolve([token])[token].record == number
 
 
 def append(store: EventStore, events: Sequence[RecordedEvent], bases: dict[bytes, int]) -> None:

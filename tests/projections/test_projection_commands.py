@@ -49,8 +49,8 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def filled(settings: Settings, store: EventStore, run: Any) -> Any:
-    token = store.token(identity())
-    record = store.resolve([token])[token].record
+    token = store.secrets.token(identity())
+    record = store.identities.resolve([token])[token].record
     log = Log()
     log.opened(record)
     log.submitted("1.1", record, title="Bilan")
@@ -66,7 +66,7 @@ def filled(settings: Settings, store: EventStore, run: Any) -> Any:
     answer = orjson.loads(done.stdout)
     assert answer["notified"] == 4  # three documents, and an access in an emergency
     assert answer["positions"] == dict.fromkeys(
-        ["timeline", "notifications", "statistics", "access"], store.max_position()
+        ["timeline", "notifications", "statistics", "access"], store.reading.max_position()
     )
     return run
 

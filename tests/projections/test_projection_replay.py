@@ -80,13 +80,13 @@ def test_the_timeline_is_proven_equal_switched_and_taken_back(
 ) -> None:
     result = Replay(filled, Timeline(), Quiet()).run(workers=2)
     assert (result.build, result.previous, result.switched) == (2, 1, True)
-    assert result.events == store.max_position() == result.position
+    assert result.events == store.reading.max_position() == result.position
     assert (result.comparison.compared, result.comparison.differing) == (39, 0)
     assert live(filled, "timeline") == 2
     append(store, [_one_more(41, 1)], {})
     project(filled)
     back = Replay(filled, Timeline(), Quiet()).back()
-    assert (back.number, back.position) == (1, store.max_position())
+    assert (back.number, back.position) == (1, store.reading.max_position())
     assert live(filled, "timeline") == 1
     with connect(store_dsn(filled), application_name="test") as conn:
         assert stored(conn, 1) == stored(conn, 2), "caught up before it served again"
@@ -151,7 +151,7 @@ def test_the_live_one_goes_on_meanwhile(filled: Settings, store: EventStore) -> 
     result = Replay(filled, Timeline(), Busy()).run(workers=1)
     assert result.switched
     with connect(store_dsn(filled), application_name="test") as conn:
-        assert live_build(conn.cursor(), "timeline").position == store.max_position()
+        assert live_build(conn.cursor(), "timeline").position == store.reading.max_position()
         assert stored(conn, 1) == stored(conn, 2)
 
 

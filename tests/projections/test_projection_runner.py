@@ -47,7 +47,9 @@ def rows(conn: psycopg.Connection[Any]) -> int:
 
 
 def runner(settings: Settings, store: EventStore, conn: psycopg.Connection[Any]) -> Runner:
-    return Runner(Timeline(), conn, store, Subscription(store, settings.projection_batch))
+    return Runner(
+        Timeline(), conn, store.reading, Subscription(store.reading, settings.projection_batch)
+    )
 
 
 def test_all_projections_reach_the_end_and_the_audit_holds(
@@ -56,7 +58,7 @@ def test_all_projections_reach_the_end_and_the_audit_holds(
     make_records(store, 5)
     append_all(store, history().events, size=7)
     done = project(settings)
-    assert set(done.positions.values()) == {store.max_position()}
+    assert set(done.positions.values()) == {store.reading.max_position()}
     checks = timeline_audit(settings, at_end=True)
     assert len(checks) == 7
     assert all(check.holds for check in checks), checks
@@ -160,12 +162,12 @@ def test_it_halts_before_a_bad_event_and_others_go_on(
     append_all(store, log.events)
     given = settings.model_copy(update={"projection_batch": batch})
     done = project(given)
-    bad = next(e for e in store.read_after(0, 10) if e.stream == document_stream("7.7"))
+    bad = next(e for e in store.reading.read_after(0, 10) if e.stream == document_stream("7.7"))
     assert done.halted == [
         f"projection timeline halted before the event at position {bad.position}: its document was"
         " never submitted"
     ]
-    end = store.max_position()
+    end = store.reading.max_position()
     assert done.positions == {
         "timeline": bad.position - 1,
         "notifications": end,
@@ -235,8 +237,8 @@ def test_a_stop_ends_the_loop_between_batches(settings: Settings, store: EventSt
 
     loop = ProjectionLoop(small, [Timeline()], stop, on_batch=stop_after_some)
     done = loop.run()
-    assert 0 < done.positions["timeline"] < store.max_position()
-    assert project(settings).positions["timeline"] == store.max_position()
+    assert 0 < done.positions["timeline"] < store.reading.max_position()
+    assert project(settings).positions["timeline"] == store.reading.max_position()
 
 
 def test_an_event_of_a_newer_program_halts_it(settings: Settings) -> None:
@@ -256,7 +258,7 @@ def test_an_event_of_a_newer_program_halts_it(settings: Settings) -> None:
 def test_events_of_the_library_are_not_ours(store: EventStore) -> None:
     make_records(store, 1)
     append_all(store, history(1).events)
-    ours = store.read_after(0, 100)
+    ours = store.reading.read_after(0, 100)
     foreign = [type(ours[0])(**{**_fields(ours[0]), "name": "library:Something", "record": 0})]
     assert len(open_events([*ours, *foreign])) == len(ours)
 

@@ -106,8 +106,8 @@ def outcomes_marked_first() -> None:
     original = relay.Relay._publish
 
     def relay_once(self: Any, metrics: Any = None) -> int:
-        rows = self._store.unpublished_outcomes(relay.ROWS)
-        self._store.mark_outcomes_published(row.id for row in rows)
+        rows = self._store.outcomes.unpublished(relay.ROWS)
+        self._store.outcomes.mark_published(row.id for row in rows)
         if rows:
             relay.crash_point("outcomes_published")
         read = (relay.decode_event("OutcomeBatch", row.payload)["outcomes"] for row in rows)

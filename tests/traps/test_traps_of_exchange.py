@@ -81,7 +81,7 @@ class TestTrap19:
         writer = BatchWriter(site.store, enabled, SystemClock(), at_once)
         assert answers(writer.write(site.parts(secret))) == ["accepted"]
         project(site.settings)
-        record = site.store.max_record()
+        record = site.store.reading.max_record()
         with connect(store_dsn(site.settings), application_name="test") as conn:
             told = {
                 kind: [trace.trace.mode for trace in self.traces(conn, record, kind)]
@@ -118,13 +118,13 @@ class TestTrap20:
         assert files
         assert all(str(record) in path.parts for path in files)
         assert site.store.erase(record)
-        events = site.store.read_record(record)
+        events = site.store.reading.read_record(record)
         assert len(events) == 2
         assert all(event.state is None for event in events)
         kept = Path(site.settings.content_url) / "record" / str(record)
         assert not [path for path in kept.rglob("*") if path.is_file()]
         with pytest.raises(ContentErased):
-            site.store.content(record, hashlib.sha256(content).digest())
+            site.store.contents.get(record, hashlib.sha256(content).digest())
         assert site.write(deposit(1), deposit(2)) == ["unique_id_used", "record_erased"]
 
     def test_no_role_deletes_events(self, site: Site) -> None:
@@ -155,7 +155,7 @@ class TestTrap21:
         assert site.names().count("document_submitted") == 1
         (record,) = {event.record for event in site.events()}
         kept = hashlib.sha256(dicom(b"one")).digest()
-        assert site.store.content(record, kept) == dicom(b"one")
+        assert site.store.contents.get(record, kept) == dicom(b"one")
 
     def test_a_resend_with_another_mask_is_never_swallowed(self) -> None:
         space = Space()

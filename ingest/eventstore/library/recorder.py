@@ -122,7 +122,7 @@ class HistoireRecorder(HistoireTrackingRecorder, ProcessRecorder):
         """
         with library_errors():
             heads, ends = self._encoded(stored_events)
-            self._store.room.ensure(len(ends))
+            self._store.event_partitions.ensure(len(ends))
         count = len(ends)
         with self.transaction(kwargs.get("tracking")) as cursor:
             lock_writers(cursor)
@@ -133,7 +133,7 @@ class HistoireRecorder(HistoireTrackingRecorder, ProcessRecorder):
             except LostRace as error:
                 raise IntegrityError(str(error)) from error
             copy_events(cursor, ends, before, microseconds)
-        self._store.room.given(before + count)
+        self._store.event_partitions.given(before + count)
         return list(range(before + 1, before + 1 + count))
 
     def select_events(
@@ -177,7 +177,7 @@ class HistoireRecorder(HistoireTrackingRecorder, ProcessRecorder):
     def max_notification_id(self) -> int | None:
         """Position of the last event, None when there is none."""
         with library_errors():
-            return self._store.max_position() or None
+            return self._store.reading.max_position() or None
 
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = ()

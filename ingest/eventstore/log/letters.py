@@ -26,6 +26,8 @@ from ingest.runtime.postgres.arrays import Int4Array, Int8Array, UuidArray
 WAITING: Final = "waiting"
 DISCARDED: Final = "discarded"
 ERASED: Final = "erased"
+COUNTED_MAX: Final = 100_000
+"""Dead letters that wait, counted at most."""
 
 _COPY: Final = (
     "COPY dead_letter (source, source_offset, timestamp_ms, received_at, code, path, message_id,"
@@ -232,7 +234,7 @@ class Letters:
         given = (after, status, status, code, code, source, source, limit)
         return [Letter(*row) for row in self._session.rows(_LIST, given)]
 
-    def waiting_by_code(self, limit: int) -> list[WaitingOfCode]:
+    def waiting_by_code(self, limit: int = COUNTED_MAX) -> list[WaitingOfCode]:
         """What waits, by code; above `limit` letters in all the counts are lower bounds."""
         return [WaitingOfCode(*row) for row in self._session.rows(_WAITING_BY_CODE, (limit,))]
 

@@ -168,8 +168,8 @@ def letter(offset: int, **changes: Any) -> NewDeadLetter:
 
 def records(store: EventStore, count: int) -> list[int]:
     """Numbers of `count` records that have a key."""
-    tokens = [store.token(f"1.2.250.1.213.1.4.10|{uuid4().hex}") for _ in range(count)]
-    return sorted(ref.record for ref in store.resolve(tokens).values())
+    tokens = [store.secrets.token(f"1.2.250.1.213.1.4.10|{uuid4().hex}") for _ in range(count)]
+    return sorted(ref.record for ref in store.identities.resolve(tokens).values())
 
 
 def uids(count: int, prefix: str = "1.2.3") -> Iterable[str]:

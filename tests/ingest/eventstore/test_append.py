@@ -73,12 +73,12 @@ def full_batch(store: EventStore, record: int) -> Batch:
 
 def test_what_was_appended_is_read_again_in_the_order_of_messages(store: EventStore) -> None:
     (record,) = records(store, 1)
-    store.insert_source(SOURCE, "topic-id", 0)
+    store.sources.insert(SOURCE, "topic-id", 0)
     batch = full_batch(store, record)
     answer = store.append(batch)
     assert (answer.first_position, answer.last_position) == (1, 3)
 
-    read = store.read_after(0, 10)
+    read = store.reading.read_after(0, 10)
     assert [event.position for event in read] == [1, 2, 3]
     for event, given in zip(read, batch.events, strict=True):
         assert (event.stream, event.version, event.name) == (
@@ -90,17 +90,19 @@ def test_what_was_appended_is_read_again_in_the_order_of_messages(store: EventSt
         assert event.state == given.state
         assert (event.schema_version, event.recorded_at) == (1, answer.recorded_at)
 
-    head = store.heads([document_stream("1.2.3.1"), document_stream("1.2.3.7")])
+    head = store.reading.heads([document_stream("1.2.3.1"), document_stream("1.2.3.7")])
     assert list(head) == [document_stream("1.2.3.1")]
     found = head[document_stream("1.2.3.1")]
     assert (found.first_position, found.version, found.record) == (1, 2, record)
-    assert store.applied([bytes(15) + b"a", bytes(15) + b"c"]) == {bytes(15) + b"a": bytes(32)}
-    assert store.pending_links([document_stream("1.2.3.8")]) == batch.pending_links
-    position = store.source_positions()[SOURCE]
+    assert store.reading.applied([bytes(15) + b"a", bytes(15) + b"c"]) == {
+        bytes(15) + b"a": bytes(32)
+    }
+    assert store.reading.pending_links([document_stream("1.2.3.8")]) == batch.pending_links
+    position = store.sources.all()[SOURCE]
     assert (position.next_offset, position.accepted, position.rejected) == (4, 3, 1)
     assert (position.last_offset, position.last_leader_epoch) == (3, 0)
-    assert store.verify_streams() == []
-    counts = store.counts()
+    assert store.auditing.verify_streams() == []
+    counts = store.auditing.counts()
     assert (counts.events, counts.streams, counts.applied_messages) == (3, 2, 2)
     assert counts.letters == {"waiting": 1}
 
@@ -113,7 +115,7 @@ def test_a_head_keeps_its_authors_and_successor(store: EventStore) -> None:
     none = batch.add("1.2.3.2", record)
     last = batch.add("1.2.3.3", record, authors=(3,))
     store.append(batch)
-    heads = store.heads([first, none, last])
+    heads = store.reading.heads([first, none, last])
     assert heads[first].authors == (-(2**63), 2**63 - 1)
     assert heads[first].replaced_by == successor
     assert heads[none].authors == ()
@@ -124,7 +126,7 @@ def test_a_head_keeps_its_authors_and_successor(store: EventStore) -> None:
     change.add("1.2.3.1", record, version=2, authors=(9,))
     change.add("1.2.3.2", record, version=2, authors=(4, 5), replaced_by=successor)
     store.append(change)
-    heads = store.heads([first, none])
+    heads = store.reading.heads([first, none])
     assert (heads[first].authors, heads[first].replaced_by) == ((9,), None)
     assert (heads[none].authors, heads[none].replaced_by) == ((4, 5), successor)
     assert heads[first].first_position == 1
@@ -136,18 +138,18 @@ def test_a_large_batch_keeps_the_order_of_its_messages(store: EventStore) -> Non
     for at, uid in enumerate(uids(500)):
         batch.add(uid, numbers[at % 3], state=archived(uid, "x" * (at % 97)))
     store.append(batch)
-    read = [event for at in range(0, 500, 128) for event in store.read_after(at, 128)]
+    read = [event for at in range(0, 500, 128) for event in store.reading.read_after(at, 128)]
     assert [(e.stream, e.state) for e in read] == [(e.stream, e.state) for e in batch.events]
-    by_first = store.submitted(e.stream for e in batch.events)
+    by_first = store.reading.submitted(e.stream for e in batch.events)
     assert {s: e.position for s, e in by_first.items()} == {e.stream: e.position for e in read}
 
 
 def test_a_batch_without_events_moves_the_source_and_gives_no_positions(store: EventStore) -> None:
-    store.insert_source(SOURCE, "topic-id", 7)
+    store.sources.insert(SOURCE, "topic-id", 7)
     answer = store.append(AppendBatch(advances=[advance(7, 2, accepted=0, duplicate=2)]))
     assert (answer.first_position, answer.last_position) == (0, 0)
-    assert store.source_positions()[SOURCE].next_offset == 9
-    assert store.max_position() == 0
+    assert store.sources.all()[SOURCE].next_offset == 9
+    assert store.reading.max_position() == 0
 
 
 def test_fenced_names_the_sources_that_moved_and_writes_nothing(
@@ -155,7 +157,7 @@ def test_fenced_names_the_sources_that_moved_and_writes_nothing(
 ) -> None:
     (record,) = records(store, 1)
     for source in ("a", "b", "c"):
-        store.insert_source(source, "t", 0)
+        store.sources.insert(source, "t", 0)
     store.append(AppendBatch(advances=[advance(0, 1, source="b")]))
     batch = Batch()
     batch.add("1.2.3.1", record)
@@ -199,7 +201,7 @@ def test_a_lost_race_writes_nothing(
     store: EventStore, place: Place, changes: dict[str, Any]
 ) -> None:
     (record,) = records(store, 1)
-    store.insert_source(SOURCE, "topic-id", 0)
+    store.sources.insert(SOURCE, "topic-id", 0)
     first = full_batch(store, record)
     first.dead_letters[0] = replace(first.dead_letters[0], waits_for=document_stream("1.2.3.50"))
     store.append(first)
@@ -297,9 +299,11 @@ def test_times_never_go_back_and_lead_to_positions(store: EventStore) -> None:
     assert times == sorted(times)
     for answer in answers:
         at_or_before = [a.last_position for a in answers if a.recorded_at <= answer.recorded_at]
-        assert store.position_at(answer.recorded_at) == max(at_or_before)
-    assert store.position_at(times[0].replace(year=2000)) == 0
-    assert store.position_at(times[0].replace(year=2200)) == store.max_position() == 16
+        assert store.reading.position_at(answer.recorded_at) == max(at_or_before)
+    assert store.reading.position_at(times[0].replace(year=2000)) == 0
+    assert (
+        store.reading.position_at(times[0].replace(year=2200)) == store.reading.max_position() == 16
+    )
 
 
 def test_a_clock_that_was_set_back_sets_no_time_back(store: EventStore, place: Place) -> None:
@@ -315,7 +319,7 @@ def test_a_clock_that_was_set_back_sets_no_time_back(store: EventStore, place: P
         batch.add(uid, record)
         answers.append(store.append(batch))
     assert [answer.recorded_at for answer in answers] == [row[0]] * 2
-    assert [event.recorded_at for event in store.read_after(0, 9)] == [row[0]] * 2
+    assert [event.recorded_at for event in store.reading.read_after(0, 9)] == [row[0]] * 2
 
 
 def test_events_are_never_changed(store: EventStore, place: Place) -> None:
@@ -334,7 +338,7 @@ def test_events_are_never_changed(store: EventStore, place: Place) -> None:
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"):
                 conn.execute(statement)
-    assert len(store.read_after(0, 10)) == 1
+    assert len(store.reading.read_after(0, 10)) == 1
 
 
 def test_room_is_made_ahead_and_a_full_partition_does_not_stop_a_batch(
@@ -355,8 +359,12 @@ def test_room_is_made_ahead_and_a_full_partition_does_not_stop_a_batch(
             "select count(*) from pg_inherits where inhparent = 'event'::regclass"
         ).fetchone() or (0,)
         assert parts >= 3
-    assert [e.position for e in store.read_after(0, 10)] == [39_999_999, 40_000_000, 40_000_001]
-    assert store.verify_streams() == []
+    assert [e.position for e in store.reading.read_after(0, 10)] == [
+        39_999_999,
+        40_000_000,
+        40_000_001,
+    ]
+    assert store.auditing.verify_streams() == []
 
 
 def test_a_damaged_head_is_found(store: EventStore, place: Place) -> None:
@@ -369,19 +377,19 @@ def test_a_damaged_head_is_found(store: EventStore, place: Place) -> None:
         conn.execute("update stream set first_position = 9 where first_position = 2")
         conn.execute("delete from stream where first_position = 3")
         conn.execute("insert into stream values (gen_random_uuid(), 1, 77, 1, 0, 0, '{}', null)")
-    found = store.verify_streams()
+    found = store.auditing.verify_streams()
     assert {mismatch.stream for mismatch in found} >= set(damaged[:3])
     assert len(found) == 4
 
 
 def test_unknown_source_of_outcomes_is_published_once(store: EventStore) -> None:
     store.append(AppendBatch(outcomes=[NewOutcomes("a", b"1"), NewOutcomes("b", b"2")]))
-    rows = store.unpublished_outcomes(10)
+    rows = store.outcomes.unpublished(10)
     assert [(row.source, row.payload) for row in rows] == [("a", b"1"), ("b", b"2")]
-    store.mark_outcomes_published([rows[0].id])
-    assert [row.payload for row in store.unpublished_outcomes(10)] == [b"2"]
-    assert store.counts().unpublished_outcome_batches == 1
-    assert store.purge_outcomes(rows[0].created_at.replace(year=2200)) == 1
+    store.outcomes.mark_published([rows[0].id])
+    assert [row.payload for row in store.outcomes.unpublished(10)] == [b"2"]
+    assert store.auditing.counts().unpublished_outcome_batches == 1
+    assert store.outcomes.purge(rows[0].created_at.replace(year=2200)) == 1
 
 
 def test_a_message_id_may_be_absent(store: EventStore) -> None:
@@ -392,7 +400,10 @@ def test_a_message_id_may_be_absent(store: EventStore) -> None:
     batch.events[0] = replace(batch.events[0], message_id=None)
     batch.events[1] = replace(batch.events[1], message_id=uuid4().bytes)
     store.append(batch)
-    assert [e.message_id for e in store.read_after(0, 2)] == [None, batch.events[1].message_id]
+    assert [e.message_id for e in store.reading.read_after(0, 2)] == [
+        None,
+        batch.events[1].message_id,
+    ]
 
 
 def test_no_batch_scans_a_table_however_small_it_was_when_plans_were_made(
@@ -400,7 +411,7 @@ def test_no_batch_scans_a_table_however_small_it_was_when_plans_were_made(
 ) -> None:
     """Plans of small tables are kept while these grow by millions: they must not scan."""
     (record,) = records(store, 1)
-    store.insert_source(SOURCE, "t", 0)
+    store.sources.insert(SOURCE, "t", 0)
     for at, uid in enumerate(uids(12)):
         with psycopg.connect(place.dsn, autocommit=True) as conn:
             conn.execute("analyze")
@@ -412,12 +423,12 @@ def test_no_batch_scans_a_table_however_small_it_was_when_plans_were_made(
         batch.watched = {stream, *batch.watched}
         store.append(batch)
         asked = [head.stream for head in batch.heads]
-        store.heads(asked)
-        store.submitted(asked)
-        store.applied([bytes(16)])
-        store.letters_waiting_for(asked)
-        store.pending_links(asked)
-        store.lookup([stream])
+        store.reading.heads(asked)
+        store.reading.submitted(asked)
+        store.reading.applied([bytes(16)])
+        store.dead_letters.waiting_for(asked)
+        store.reading.pending_links(asked)
+        store.identities.lookup([stream])
     store.close()  # its sessions report what they did when they end
     with psycopg.connect(place.dsn, autocommit=True) as conn:
         while conn.execute(

@@ -163,7 +163,7 @@ def test_the_store_sweeps_what_a_refused_batch_left(store: EventStore, place: Pl
     second.contents = [NewContent(orphan, SHA, DATA)]
     with pytest.raises(LostRace):
         store.append(second)
-    assert store.content(orphan, SHA) == DATA
+    assert store.contents.get(orphan, SHA) == DATA
 
     def at(day: int) -> datetime:
         return datetime.now(UTC) + day * DAY
@@ -171,9 +171,9 @@ def test_the_store_sweeps_what_a_refused_batch_left(store: EventStore, place: Pl
     assert store.sweep_contents(at(0) - DAY) == 0
     assert store.sweep_contents(at(1)) == 0
     assert store.sweep_contents(at(2)) == 1
-    assert store.content(kept, SHA) == DATA
-    assert store.content(kept, sha256(told).digest()) == told
+    assert store.contents.get(kept, SHA) == DATA
+    assert store.contents.get(kept, sha256(told).digest()) == told
     with pytest.raises(ContentMissing):
-        store.content(orphan, SHA)
+        store.contents.get(orphan, SHA)
     store.erase(kept)
     assert os.listdir(place.content / "record") == [str(orphan)]

@@ -45,9 +45,9 @@ def test_a_batch_sealed_before_an_erasure_is_not_committed_after_it(
             racing.append(batch)
         racing.append(batch)  # decided again
         racing.append(deposit_of("1.2.3.1", other))
-    assert store.counts().letters == {"erased": 1}
-    assert store.letters() == []
-    assert store.letters_waiting_for([TARGET]) == []
+    assert store.auditing.counts().letters == {"erased": 1}
+    assert store.dead_letters.page() == []
+    assert store.dead_letters.waiting_for([TARGET]) == []
 
 
 def test_an_event_sealed_before_an_erasure_is_not_committed_after_it(
@@ -59,7 +59,7 @@ def test_an_event_sealed_before_an_erasure_is_not_committed_after_it(
         pytest.raises(LostRace),
     ):
         racing.append(deposit_of("1.2.3.1", gone))
-    assert store.counts().events == 0
+    assert store.auditing.counts().events == 0
 
 
 def test_an_erasure_waits_for_the_writers(store: EventStore, place: Place) -> None:
@@ -69,7 +69,7 @@ def test_an_erasure_waits_for_the_writers(store: EventStore, place: Place) -> No
         conn.execute("select pg_advisory_xact_lock(7201, 3)")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             other.erase(gone)
-    assert store.letter(1).raw == b"raw record 1"
+    assert store.dead_letters.get(1).raw == b"raw record 1"
     assert store.erased([gone]) == frozenset()
 
 
@@ -85,19 +85,19 @@ def test_a_letter_under_a_destroyed_key_does_not_stop_what_it_waits_for(
             "update record_key set wrapped = null, erased_at = now() where record = %s", (gone,)
         )
         conn.execute("update erasure_count set erasures = erasures + 1")
-    assert [found.letter for found in store.letters_waiting_for([TARGET])] == [2]
+    assert [found.letter for found in store.dead_letters.waiting_for([TARGET])] == [2]
     batch = deposit_of("1.2.3.1", other)
     with pytest.raises(LostRace):
         store.append(batch)
     batch.seen_letters = {2}
     store.append(batch)
     assert not store.erase(gone)
-    assert store.counts().letters == {"erased": 1, "waiting": 1}
+    assert store.auditing.counts().letters == {"erased": 1, "waiting": 1}
 
 
 def test_an_erased_letter_keeps_its_row_and_says_nothing_of_the_person(store: EventStore) -> None:
-    token = store.token("1.2.250.1.213.1.4.10|180017500000012")
-    record = store.resolve([token])[token].record
+    token = store.secrets.token("1.2.250.1.213.1.4.10|180017500000012")
+    record = store.identities.resolve([token])[token].record
     said = {"path": "document.title", "waits_for": TARGET, "fingerprint": b"12345678"}
     store.append(
         AppendBatch(
@@ -108,10 +108,10 @@ def test_an_erased_letter_keeps_its_row_and_says_nothing_of_the_person(store: Ev
             ]
         )
     )
-    store.discard(1, "sent by mistake", "operator")
+    store.dead_letters.discard(1, "sent by mistake", "operator")
     store.erase(record)
     store.append(AppendBatch(dead_letters=[letter(4, record=record, subject=token, **said)]))
-    erased = store.letters(status="erased")
+    erased = store.dead_letters.page(status="erased")
     assert [(found.offset, found.code) for found in erased] == [
         (1, "target_unknown"),
         (2, "target_unknown"),
@@ -122,5 +122,5 @@ def test_an_erased_letter_keeps_its_row_and_says_nothing_of_the_person(store: Ev
         assert (found.record, found.waits_for, found.fingerprint) == (None, None, None)
         assert (found.size, found.discard_reason, found.discarded_by) == (None, None, None)
         assert found.decided_at is not None
-        assert store.letter(found.letter).raw is None
-    assert [found.offset for found in store.letters()] == [3]
+        assert store.dead_letters.get(found.letter).raw is None
+    assert [found.offset for found in store.dead_letters.page()] == [3]

@@ -101,13 +101,13 @@ def test_an_event_moved_to_another_place_does_not_open(store: EventStore, place:
             conn.execute("set session_replication_role = replica")
             conn.execute(f"update event set {change}")
             with pytest.raises(SealBroken):
-                store.read_after(0, 10)
+                store.reading.read_after(0, 10)
             conn.execute(
                 "update event e set version = k.version, stream = k.stream,"
                 " state = k.state from kept k where k.position = e.position"
             )
             conn.execute("drop table kept")
-    assert len(store.read_after(0, 10)) == 1
+    assert len(store.reading.read_after(0, 10)) == 1
 
 
 def test_a_row_of_keys_that_lacks_halts_reading(store: EventStore, place: Place) -> None:
@@ -115,14 +115,14 @@ def test_a_row_of_keys_that_lacks_halts_reading(store: EventStore, place: Place)
     with psycopg.connect(place.dsn, autocommit=True) as conn:
         conn.execute("delete from record_key where record = %s", (record,))
     with place.open() as other, pytest.raises(KeyMissing):
-        other.read_after(0, 10)
+        other.reading.read_after(0, 10)
 
 
 def test_erasure_reaches_every_process_and_everything_of_the_record(
     store: EventStore, place: Place
 ) -> None:
-    token = store.token("1.2.250.1.213.1.4.10|180017500000012")
-    record = store.resolve([token])[token].record
+    token = store.secrets.token("1.2.250.1.213.1.4.10|180017500000012")
+    record = store.identities.resolve([token])[token].record
     data = b"%PDF document"
     batch = Batch()
     stream = batch.add("1.2.3.1", record)
@@ -135,25 +135,25 @@ def test_erasure_reaches_every_process_and_everything_of_the_record(
     store.append(batch)
 
     with place.open() as elsewhere:
-        assert elsewhere.read_after(0, 1)[0].state is not None
-        assert elsewhere.resolve([token])[token].erased is False
+        assert elsewhere.reading.read_after(0, 1)[0].state is not None
+        assert elsewhere.identities.resolve([token])[token].erased is False
         assert store.erase(record)
         assert not store.erase(record)
         for opened in (store, elsewhere):
-            first, second = opened.read_after(0, 10)
+            first, second = opened.reading.read_after(0, 10)
             assert (first.state, first.stream) == (None, stream)
             assert second.state is not None
-            assert opened.resolve([token])[token].erased
-            assert opened.lookup([token])[token].record == record
+            assert opened.identities.resolve([token])[token].erased
+            assert opened.identities.lookup([token])[token].record == record
             assert opened.erased([record, other_record]) == {record}
             with pytest.raises(ContentErased):
-                opened.content(record, bytes(32))
+                opened.contents.get(record, bytes(32))
         late = Batch()
         late.add("1.2.3.3", record)
         with pytest.raises(LostRace):
             elsewhere.append(late)
-        assert [found.letter for found in elsewhere.letters()] == [3]
-        assert elsewhere.letter(1).raw is None
+        assert [found.letter for found in elsewhere.dead_letters.page()] == [3]
+        assert elsewhere.dead_letters.get(1).raw is None
     assert not (place.content / "record" / str(record)).exists()
     with psycopg.connect(place.dsn) as conn:
         assert conn.execute(
@@ -165,9 +165,9 @@ def test_a_letter_of_an_erased_record_keeps_no_bytes(store: EventStore) -> None:
     (record,) = records(store, 1)
     store.erase(record)
     store.append(AppendBatch(dead_letters=[letter(1, record=record, code="unique_id_used")]))
-    (found,) = store.letters(status=None)
+    (found,) = store.dead_letters.page(status=None)
     assert (found.status, found.size) == ("erased", None)
-    assert store.letter(found.letter).raw is None
+    assert store.dead_letters.get(found.letter).raw is None
 
 
 def test_erasing_what_never_was_is_an_error(store: EventStore) -> None:

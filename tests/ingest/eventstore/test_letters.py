@@ -25,17 +25,17 @@ def test_letters_come_opened_in_the_order_of_receipt(store: EventStore) -> None:
             ]
         )
     )
-    waiting = store.letters_waiting_for([TARGET, bytes(16)])
+    waiting = store.dead_letters.waiting_for([TARGET, bytes(16)])
     assert [(w.offset, w.raw, w.attempt) for w in waiting] == [
         (5, b"raw record 5", 1),
         (3, b"raw record 3", 1),
     ]
-    assert [w.letter for w in store.waiting_letters([3, 1, 99])] == [1, 3]
-    (malformed,) = store.letters(code="malformed")
+    assert [w.letter for w in store.dead_letters.waiting([3, 1, 99])] == [1, 3]
+    (malformed,) = store.dead_letters.page(code="malformed")
     assert (malformed.path, malformed.fingerprint) == ("document.size", b"12345678")
-    assert store.letter(malformed.letter).raw == b"raw record 6"
-    assert [row.letter for row in store.letters(after=1, limit=1)] == [2]
-    assert store.letters(source="elsewhere") == []
+    assert store.dead_letters.get(malformed.letter).raw == b"raw record 6"
+    assert [row.letter for row in store.dead_letters.page(after=1, limit=1)] == [2]
+    assert store.dead_letters.page(source="elsewhere") == []
 
 
 def test_a_letter_is_sealed_under_the_key_of_its_record_where_there_is_one() -> None:
@@ -63,15 +63,15 @@ def test_a_decision_closes_a_letter_or_leaves_it_waiting_under_its_new_code(
         DecidedLetter(2, 2, "rejected", "record_closed", "ins"),
     ]
     store.append(AppendBatch(decided_letters=decided))
-    closed, open_ = store.letters(status=None)
+    closed, open_ = store.dead_letters.page(status=None)
     assert (closed.status, closed.attempt, closed.code) == ("accepted", 2, "target_unknown")
-    assert store.letter(closed.letter).raw is None
+    assert store.dead_letters.get(closed.letter).raw is None
     assert (open_.status, open_.attempt, open_.code) == ("waiting", 2, "record_closed")
-    assert store.letter(open_.letter).raw == b"raw record 2"
+    assert store.dead_letters.get(open_.letter).raw == b"raw record 2"
     for again in (decided[0], decided[1], DecidedLetter(1, 3, "accepted", None, None)):
         with pytest.raises(LostRace):
             store.append(AppendBatch(decided_letters=[again]))
-    assert store.counts().letters == {"accepted": 1, "waiting": 1}
+    assert store.auditing.counts().letters == {"accepted": 1, "waiting": 1}
 
 
 def test_a_letter_that_came_meanwhile_makes_the_target_a_lost_race(store: EventStore) -> None:
@@ -85,19 +85,19 @@ def test_a_letter_that_came_meanwhile_makes_the_target_a_lost_race(store: EventS
     batch.seen_letters = {1}
     batch.decided_letters = [DecidedLetter(1, 2, "accepted", None, None)]
     store.append(batch)
-    assert store.letters_waiting_for([target]) == []
+    assert store.dead_letters.waiting_for([target]) == []
 
 
 def test_discarded_letters_keep_their_bytes_and_the_reason(store: EventStore) -> None:
     store.append(AppendBatch(dead_letters=[letter(1, waits_for=TARGET)]))
-    store.discard(1, "sent by mistake", "operator")
-    assert store.letters() == []
-    found = store.letter(1)
+    store.dead_letters.discard(1, "sent by mistake", "operator")
+    assert store.dead_letters.page() == []
+    found = store.dead_letters.get(1)
     assert (found.letter.status, found.letter.discard_reason) == ("discarded", "sent by mistake")
     assert found.raw == b"raw record 1"
-    assert store.letters_waiting_for([TARGET]) == []
+    assert store.dead_letters.waiting_for([TARGET]) == []
     for unknown in (1, 2):
         with pytest.raises(LetterNotFound):
-            store.discard(unknown, "again", "operator")
+            store.dead_letters.discard(unknown, "again", "operator")
     with pytest.raises(LetterNotFound):
-        store.letter(2)
+        store.dead_letters.get(2)

@@ -17,11 +17,11 @@ from tests.ingest.eventstore.store_batches import SOURCE, Batch, Place, letter, 
 IN_THE_WAY: dict[str, tuple[str, Callable[[EventStore], object]]] = {
     "a key made": (
         "lock table record_key in share mode",
-        lambda store: store.resolve([bytes(16)]),
+        lambda store: store.identities.resolve([bytes(16)]),
     ),
     "an identity made": (
         "lock table identity in share mode",
-        lambda store: store.resolve([bytes(16)]),
+        lambda store: store.identities.resolve([bytes(16)]),
     ),
     "a name of events made": (
         "lock table event_name in share mode",
@@ -29,7 +29,7 @@ IN_THE_WAY: dict[str, tuple[str, Callable[[EventStore], object]]] = {
     ),
     "a partition made": (
         "select pg_advisory_xact_lock(7201, 2)",
-        lambda store: store.room.ensure(50_000_000),
+        lambda store: store.event_partitions.ensure(50_000_000),
     ),
     "a batch": (
         "select pg_advisory_xact_lock(7201, 3)",
@@ -37,19 +37,19 @@ IN_THE_WAY: dict[str, tuple[str, Callable[[EventStore], object]]] = {
     ),
     "a source assigned": (
         "lock table source_position in share mode",
-        lambda store: store.insert_source("cluster/documents/1", "t", 0),
+        lambda store: store.sources.insert("cluster/documents/1", "t", 0),
     ),
     "a gap accepted": (
         "lock table source_position in share mode",
-        lambda store: store.positions.accept_gap(SOURCE, 0, 5, topic_id="t", reason="r", by="b"),
+        lambda store: store.sources.accept_gap(SOURCE, 0, 5, topic_id="t", reason="r", by="b"),
     ),
     "a topic met": (
         "lock table topic_fact in share mode",
-        lambda store: store.positions.check_topic("cluster/documents", "t", 4),
+        lambda store: store.sources.check_topic("cluster/documents", "t", 4),
     ),
     "a letter discarded": (
         "lock table dead_letter in share mode",
-        lambda store: store.discard(1, "reason", "operator"),
+        lambda store: store.dead_letters.discard(1, "reason", "operator"),
     ),
     "a key destroyed": (
         "lock table record_key in share mode",
@@ -61,11 +61,11 @@ IN_THE_WAY: dict[str, tuple[str, Callable[[EventStore], object]]] = {
     ),
     "outcomes published": (
         "lock table outcome_batch in share mode",
-        lambda store: store.mark_outcomes_published([1]),
+        lambda store: store.outcomes.mark_published([1]),
     ),
     "outcomes purged": (
         "lock table outcome_batch in share mode",
-        lambda store: store.purge_outcomes(datetime(2100, 1, 1, tzinfo=UTC)),
+        lambda store: store.outcomes.purge(datetime(2100, 1, 1, tzinfo=UTC)),
     ),
 }
 
@@ -77,7 +77,7 @@ def test_a_write_gives_up_and_may_be_tried_again(
     lock, write = IN_THE_WAY[what]
     (record,) = records(store, 1)
     assert record == 1
-    store.insert_source(SOURCE, "t", 0)
+    store.sources.insert(SOURCE, "t", 0)
     store.append(AppendBatch(dead_letters=[letter(1, record=record)]))
     with place.open(session_timeout=0.5) as limited:
         with psycopg.connect(place.dsn) as conn:

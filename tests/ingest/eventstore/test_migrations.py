@@ -36,7 +36,7 @@ def test_migrations_that_race_apply_each_file_once(database: str, tmp_path: Path
     assert sorted(applied) == sorted(m.name for part in ("store", "keys") for m in migrations(part))
     assert sum(one.master_key_created for one in done) == 1
     with EventStore(database, database, read_master_key(key), str(tmp_path / "c")) as store:
-        assert store.max_position() == 0
+        assert store.reading.max_position() == 0
 
 
 def test_keys_may_live_on_another_database(
@@ -51,7 +51,7 @@ def test_keys_may_live_on_another_database(
     with psycopg.connect(keys) as conn:
         assert conn.execute("select to_regclass('event')").fetchone() == (None,)
     with EventStore(database, keys, read_master_key(key), str(tmp_path / "c")) as store:
-        (ref,) = store.resolve([bytes(16)]).values()
+        (ref,) = store.identities.resolve([bytes(16)]).values()
         assert store.erase(ref.record)
     with psycopg.connect(keys) as conn:
         assert conn.execute("select wrapped from record_key").fetchall() == [(None,)]
@@ -90,7 +90,7 @@ def test_opening_by_settings_asks_for_the_migration_before_the_key(
     assert done.master_key_created
     assert settings.master_key_path.exists()
     with EventStore.open(settings) as store:
-        assert store.max_position() == 0
+        assert store.reading.max_position() == 0
 
 
 def test_a_lost_master_key_is_never_replaced(database: str, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_keys_alone_are_enough_to_refuse_a_new_master_key(
     key = tmp_path / "master.key"
     migrate(database, database, key)
     with EventStore(database, database, read_master_key(key), str(tmp_path / "c")) as store:
-        store.resolve([bytes(16)])
+        store.identities.resolve([bytes(16)])
     key.unlink()
     with pytest.raises(MasterKeyError, match="missing"):
         migrate(new_database("template1"), database, key)

@@ -47,7 +47,7 @@ def write(place: Place, record: int, seed: int) -> int:
         for _ in range(BATCHES):
             chosen = draw.sample(list(uids(12)), 5)
             while True:
-                heads = store.heads(document_stream(uid) for uid in chosen)
+                heads = store.reading.heads(document_stream(uid) for uid in chosen)
                 batch = Batch()
                 for uid in chosen:
                     head = heads.get(document_stream(uid))
@@ -67,7 +67,7 @@ def tail(place: Place, done: threading.Event) -> list[RecordedEvent]:
     with place.open() as store:
         while True:
             last_look = done.is_set()
-            events = store.read_after(seen[-1].position if seen else 0, 7)
+            events = store.reading.read_after(seen[-1].position if seen else 0, 7)
             seen += events
             if last_look and not events:
                 return seen
@@ -87,18 +87,18 @@ def test_racing_writers_lose_nothing_and_a_tailing_reader_misses_nothing(
             done.set()
         seen = reader.result()
     assert lost, "no race happened: the test proves nothing"
-    assert len(seen) == 3 * BATCHES * 5 == store.counts().events
+    assert len(seen) == 3 * BATCHES * 5 == store.auditing.counts().events
     assert [e.position for e in seen] == list(range(1, len(seen) + 1))
     versions: dict[bytes, list[int]] = {}
     for event in seen:
         versions.setdefault(event.stream, []).append(event.version)
     assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
-    assert store.verify_streams() == []
+    assert store.auditing.verify_streams() == []
 
 
 def test_of_two_owners_of_a_partition_one_is_fenced(store: EventStore, place: Place) -> None:
     (record,) = records(store, 1)
-    store.insert_source(SOURCE, "t", 0)
+    store.sources.insert(SOURCE, "t", 0)
 
     def own(number: int) -> int:
         batch = Batch()
@@ -113,8 +113,8 @@ def test_of_two_owners_of_a_partition_one_is_fenced(store: EventStore, place: Pl
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(own, range(4))) == 1
-    assert store.source_positions()[SOURCE].next_offset == 1
-    assert store.counts().events == 1
+    assert store.sources.all()[SOURCE].next_offset == 1
+    assert store.auditing.counts().events == 1
 
 
 def pids_with_lock(conn: psycopg.Connection[tuple[int, ...]]) -> set[int]:
@@ -177,8 +177,8 @@ def test_a_frozen_writer_does_not_block_the_others_for_longer_than_its_time_out(
     finally:
         child.kill()
         child.communicate()
-    assert store.verify_streams() == []
-    assert store.heads([document_stream("1.2.3.1")])
+    assert store.auditing.verify_streams() == []
+    assert store.reading.heads([document_stream("1.2.3.1")])
 
 
 def test_a_writer_frozen_with_half_of_its_copy_sent_does_not_block_the_others(
@@ -198,14 +198,17 @@ def test_a_writer_frozen_with_half_of_its_copy_sent_does_not_block_the_others(
             lock_writers(cursor)
             frozen.pgconn.exec_(b"copy event from stdin (format binary)")
             tried, deadline = 0, time.monotonic() + 30
-            while not other.heads([document_stream("1.2.3.2")]) and time.monotonic() < deadline:
+            while (
+                not other.reading.heads([document_stream("1.2.3.2")])
+                and time.monotonic() < deadline
+            ):
                 tried += 1
                 with suppress(psycopg.errors.LockNotAvailable):
                     other.append(batch)
-        assert other.heads([document_stream("1.2.3.2")])
+        assert other.reading.heads([document_stream("1.2.3.2")])
         assert 1 < tried < 10, "it is left its time, and no more"
         frozen.close()
-    assert store.verify_streams() == []
+    assert store.auditing.verify_streams() == []
 
 
 class CutAtCommit:
@@ -273,7 +276,7 @@ def test_a_connection_lost_at_commit_is_an_unknown_commit_and_the_position_tells
     store: EventStore, place: Place, cutter: CutAtCommit, moment: str
 ) -> None:
     (record,) = records(store, 1)
-    store.insert_source(SOURCE, "t", 0)
+    store.sources.insert(SOURCE, "t", 0)
     batch = Batch()
     batch.add("1.2.3.1", record)
     batch.advances = [advance(0, 1, accepted=0, rejected=1)]
@@ -286,15 +289,15 @@ def test_a_connection_lost_at_commit_is_an_unknown_commit_and_the_position_tells
             cut_off.append(batch)
         cutter.cut = None
         if moment == "after":
-            assert cut_off.source_positions()[SOURCE].next_offset == 1
+            assert cut_off.sources.all()[SOURCE].next_offset == 1
             with pytest.raises(Fenced):
                 cut_off.append(batch)
         else:
             wait_for_rollback(place.dsn)
-            assert cut_off.source_positions()[SOURCE].next_offset == 0
+            assert cut_off.sources.all()[SOURCE].next_offset == 0
             cut_off.append(batch)
-    assert store.counts().events == 1
-    assert store.counts().letters == {"waiting": 1}
+    assert store.auditing.counts().events == 1
+    assert store.auditing.counts().letters == {"waiting": 1}
 
 
 def wait_for_rollback(dsn: str) -> None:
@@ -320,4 +323,4 @@ def test_a_connection_lost_elsewhere_is_passing_and_the_next_call_has_a_new_one(
         store.append(batch)
     assert is_transient(caught.value)
     store.append(batch)
-    assert store.max_position() == 1
+    assert store.reading.max_position() == 1

@@ -38,19 +38,19 @@ def test_pages_by_record_are_whole_complete_and_in_order(store: EventStore) -> N
     store.append(batch)
     expected = sorted((e.record, at) for at, e in enumerate(batch.events, start=1))
     for page in (1, 4, 10, 1000):
-        pages = list(store.read_records(numbers[0], numbers[-1] + 1, page=page))
+        pages = list(store.reading.read_records(numbers[0], numbers[-1] + 1, page=page))
         assert [(e.record, e.position) for p in pages for e in p] == expected
         seen = [record for p in pages for record in dict.fromkeys(e.record for e in p)]
         assert len(seen) == len(set(seen)), "a record was cut by a page"
-    some = [e for p in store.read_records(numbers[1], numbers[4], until=30) for e in p]
+    some = [e for p in store.reading.read_records(numbers[1], numbers[4], until=30) for e in p]
     assert [(e.record, e.position) for e in some] == [
         (r, p) for r, p in expected if numbers[1] <= r < numbers[4] and p <= 30
     ]
     (one,) = [r for r, c in counts.items() if c == 9]
-    assert [(e.record, e.position) for e in store.read_record(one)] == [
+    assert [(e.record, e.position) for e in store.reading.read_record(one)] == [
         pair for pair in expected if pair[0] == one
     ]
-    assert store.max_record() == numbers[-1]
+    assert store.reading.max_record() == numbers[-1]
 
 
 def test_a_stream_is_read_in_order_of_its_versions(store: EventStore) -> None:
@@ -60,9 +60,9 @@ def test_a_stream_is_read_in_order_of_its_versions(store: EventStore) -> None:
         batch.add("1.2.3.1", record, version=version)
         batch.add(f"1.2.4.{version}", record)
     store.append(batch)
-    read = store.read_stream(document_stream("1.2.3.1"))
+    read = store.reading.read_stream(document_stream("1.2.3.1"))
     assert [(e.position, e.version) for e in read] == [(1, 1), (3, 2), (5, 3)]
-    assert store.read_stream(bytes(16)) == []
+    assert store.reading.read_stream(bytes(16)) == []
 
 
 def test_a_person_is_all_records_linked_now(store: EventStore) -> None:
@@ -78,22 +78,22 @@ def test_a_person_is_all_records_linked_now(store: EventStore) -> None:
         say(one, "record_linked", linked(other))
         say(other, "record_linked", linked(one))
     store.append(batch)
-    assert store.person(a) == {a, b, c}
-    assert store.person(d) == {d}
-    assert store.links([a, b, d]) == {a: {b}, b: {a, c}, d: frozenset()}
+    assert store.reading.person(a) == {a, b, c}
+    assert store.reading.person(d) == {d}
+    assert store.reading.links([a, b, d]) == {a: {b}, b: {a, c}, d: frozenset()}
     batch = Batch()
     say(a, "record_unlinked", unlinked(b))
     say(b, "record_unlinked", unlinked(a))
     store.append(batch)
-    assert store.person(a) == {a}
-    assert store.person(c) == {b, c}
+    assert store.reading.person(a) == {a}
+    assert store.reading.person(c) == {b, c}
 
 
 def test_tokens_resolve_to_one_record_for_ever_in_every_process(
     store: EventStore, place: Place
 ) -> None:
-    tokens = [store.token(f"1.2.250.1.213.1.4.10|{number}") for number in range(300)]
-    assert store.lookup(tokens) == {}
+    tokens = [store.secrets.token(f"1.2.250.1.213.1.4.10|{number}") for number in range(300)]
+    assert store.identities.lookup(tokens) == {}
 
     def resolve(seed: int) -> dict[bytes, int]:
         mine = list(tokens)
@@ -101,7 +101,7 @@ def test_tokens_resolve_to_one_record_for_ever_in_every_process(
         with place.open() as other:
             found: dict[bytes, int] = {}
             for at in range(0, 300, 50):
-                refs = other.resolve(mine[at : at + 50])
+                refs = other.identities.resolve(mine[at : at + 50])
                 found |= {token: ref.record for token, ref in refs.items()}
             return found
 
@@ -109,7 +109,9 @@ def test_tokens_resolve_to_one_record_for_ever_in_every_process(
         answers = list(pool.map(resolve, range(3)))
     assert answers[0] == answers[1] == answers[2]
     assert len(set(answers[0].values())) == 300
-    assert {t: ref.record for t, ref in store.lookup([*tokens, bytes(16)]).items()} == answers[0]
+    assert {
+        t: ref.record for t, ref in store.identities.lookup([*tokens, bytes(16)]).items()
+    } == answers[0]
 
 
 def test_what_is_remembered_of_identities_and_keys_is_bounded(place: Place) -> None:
@@ -130,44 +132,44 @@ def test_what_is_remembered_of_identities_and_keys_is_bounded(place: Place) -> N
 
 def test_hashes_are_keyed_and_stable(store: EventStore, place: Place) -> None:
     ins = "1.2.250.1.213.1.4.10|180017500000012"
-    assert len(store.token(ins)) == 16
-    assert store.subject(ins.encode()) == store.token(ins)
-    assert -(2**63) <= store.author_hash("1.2.250.1.71.4.2.1^899700000001") < 2**63
+    assert len(store.secrets.token(ins)) == 16
+    assert store.secrets.subject(ins.encode()) == store.secrets.token(ins)
+    assert -(2**63) <= store.secrets.author_hash("1.2.250.1.71.4.2.1^899700000001") < 2**63
     with place.open() as other:
-        assert other.token(ins) == store.token(ins)
-        assert other.author_hash("x") == store.author_hash("x")
+        assert other.secrets.token(ins) == store.secrets.token(ins)
+        assert other.secrets.author_hash("x") == store.secrets.author_hash("x")
 
 
 def test_a_source_begins_once_and_a_gap_is_accepted_by_hand_only(store: EventStore) -> None:
-    first = store.insert_source(SOURCE, "topic-a", 10)
+    first = store.sources.insert(SOURCE, "topic-a", 10)
     assert (first.first_offset, first.next_offset) == (10, 10)
-    assert store.insert_source(SOURCE, "topic-b", 99) == first
+    assert store.sources.insert(SOURCE, "topic-b", 99) == first
     with pytest.raises(PositionMoved):
-        store.positions.accept_gap(SOURCE, 11, 20, topic_id="topic-a", reason="r", by="me")
-    store.positions.accept_gap(SOURCE, 10, 20, topic_id="topic-a", reason="retention", by="me")
-    moved = store.source_positions()[SOURCE]
+        store.sources.accept_gap(SOURCE, 11, 20, topic_id="topic-a", reason="r", by="me")
+    store.sources.accept_gap(SOURCE, 10, 20, topic_id="topic-a", reason="retention", by="me")
+    moved = store.sources.all()[SOURCE]
     assert (moved.next_offset, moved.holes) == (20, 10)
-    store.positions.accept_gap(SOURCE, 20, 0, topic_id="topic-b", reason="made anew", by="me")
-    anew = store.source_positions()[SOURCE]
+    store.sources.accept_gap(SOURCE, 20, 0, topic_id="topic-b", reason="made anew", by="me")
+    anew = store.sources.all()[SOURCE]
     assert (anew.topic_id, anew.next_offset, anew.first_offset) == ("topic-b", 0, 0)
     assert anew.next_offset - anew.first_offset == anew.holes
 
 
 def test_a_changed_number_of_partitions_is_refused(store: EventStore) -> None:
-    store.positions.check_topic("cluster/documents", "id", 24)
-    store.positions.check_topic("cluster/documents", "id", 24)
+    store.sources.check_topic("cluster/documents", "id", 24)
+    store.sources.check_topic("cluster/documents", "id", 24)
     with pytest.raises(TopicChanged, match="24 partitions and has 25"):
-        store.positions.check_topic("cluster/documents", "id", 25)
+        store.sources.check_topic("cluster/documents", "id", 25)
 
 
 def test_empty_questions_have_empty_answers(store: EventStore) -> None:
-    assert store.heads([]) == {}
-    assert store.submitted([]) == {}
-    assert store.applied([]) == {}
-    assert store.pending_links([]) == []
-    assert store.letters_waiting_for([]) == []
-    assert store.resolve([]) == {}
-    assert store.read_after(0, 10) == []
-    assert list(store.read_records(0, 100)) == []
+    assert store.reading.heads([]) == {}
+    assert store.reading.submitted([]) == {}
+    assert store.reading.applied([]) == {}
+    assert store.reading.pending_links([]) == []
+    assert store.dead_letters.waiting_for([]) == []
+    assert store.identities.resolve([]) == {}
+    assert store.reading.read_after(0, 10) == []
+    assert list(store.reading.read_records(0, 100)) == []
     answer = store.append(AppendBatch())
     assert (answer.first_position, answer.last_position) == (0, 0)

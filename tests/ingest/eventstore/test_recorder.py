@@ -108,8 +108,8 @@ def test_a_gap_a_repeat_and_a_stream_of_ours_are_refused(store: EventStore) -> N
             recorder.insert_events(refused)
     assert recorder.max_notification_id() == 3
     assert recorder.insert_events([stored(stream, 7)]) == [4]
-    assert store.verify_streams() == []
-    assert store.counts().library_events == 3
+    assert store.auditing.verify_streams() == []
+    assert store.auditing.counts().library_events == 3
 
 
 def test_both_kinds_of_events_are_one_log(store: EventStore) -> None:
@@ -120,8 +120,8 @@ def test_both_kinds_of_events_are_one_log(store: EventStore) -> None:
     batch = Batch()
     batch.add("1.2.3.1", record)
     store.append(batch)
-    assert [e.record for e in store.read_after(0, 10)] == [0, record]
-    assert store.read_after(0, 1)[0].state == b"state 1"
+    assert [e.record for e in store.reading.read_after(0, 10)] == [0, record]
+    assert store.reading.read_after(0, 1)[0].state == b"state 1"
     first, second = recorder.select_notifications(None, 10)
     assert (first.topic, first.state) == ("a.module:Class", b"state 1")
     assert (second.topic, second.state) == ("document_archived", batch.events[0].state)
@@ -213,7 +213,7 @@ def test_an_application_of_the_library_alone_runs_on_the_log(
         studies.save(study)
         found: Study = studies.repository.get(study.id)
         assert (found.name, found.version) == ("vaccinations", 2)
-    assert store.counts().library_events == 2
+    assert store.auditing.counts().library_events == 2
     with pytest.raises(InfrastructureFactoryError, match="snapshots"):
         Studies(env=environment | {"IS_SNAPSHOTTING_ENABLED": "y"})
 
