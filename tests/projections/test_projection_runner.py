@@ -188,7 +188,7 @@ def test_an_erasure_between_reading_and_writing_leaves_nothing(
     make_records(store, 5)
     append_all(store, history().events)
     with connect(store_dsn(settings), application_name="test") as conn:
-        full = len(store.read_after(0, 1000))  # a full page is not read again
+        full = len(store.reading.read_after(0, 1000))  # a full page is not read again
         late = runner(settings.model_copy(update={"projection_batch": full}), store, conn)
         page = late._subscription.page_after(0)  # read and opened before the erasure
         assert page is not None
