@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ingest.feed import FeedUnavailable
-from ingest.runtime.lifecycle import StopSignal, retry
+from ingest.runtime.lifecycle import StopSignal, retrying
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.database import is_transient
@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Patience(Protocol):
     """Does something that may fail for a while; gives up only when the process is to end."""
 
-    def __call__(self, action: Callable[[], T]) -> T: ...
+    def __call__(self, action: Callable[[], T], /) -> T: ...
 
 
 def at_once(action: Callable[[], T]) -> T:
@@ -35,10 +35,7 @@ def patience(stop: StopSignal, metrics: Metrics | None = None) -> Patience:
         if metrics is not None:
             metrics.service_faults.labels(service).inc()
 
-    def patiently(action: Callable[[], T]) -> T:
-        return retry(action, passing=is_passing, seconds=1e9, stop=stop, on_wait=on_wait)
-
-    return patiently
+    return retrying(passing=is_passing, stop=stop, on_wait=on_wait)
 
 
 def _service_of(error: Exception) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
 
 T = TypeVar("T")
 
@@ -67,12 +70,54 @@ class StopSignal:
         self._event.set()
 
 
-def delays(first: float = 0.1, factor: float = 2.0, longest: float = 5.0) -> Iterator[float]:
+FIRST_SECONDS: Final = 0.1
+FACTOR: Final = 2.0
+LONGEST_SECONDS: Final = 5.0
+
+
+def delays(
+    first: float = FIRST_SECONDS, factor: float = FACTOR, longest: float = LONGEST_SECONDS
+) -> Iterator[float]:
     """Waiting times in seconds of a bounded back-off: first, first*factor, ... up to longest."""
     delay = first
     while True:
         yield delay
         delay = min(delay * factor, longest)
+
+
+def retrying(
+    *,
+    passing: Callable[[Exception], bool],
+    stop: StopSignal,
+    on_wait: Callable[[Exception, float], None] | None = None,
+    seconds_left: Callable[[], float] = lambda: math.inf,
+) -> Retrying:
+    """Calls the action given to it, again after each exception that `passing` accepts.
+
+    The last exception is raised once no seconds are left or `stop` is set; any other at once.
+    `on_wait(error, delay)` is told of each wait (for logs and metrics). Make one for many calls:
+    each is a circle of objects, which only the collector frees.
+    """
+    backoff = wait_exponential(multiplier=FIRST_SECONDS, exp_base=FACTOR, max=LONGEST_SECONDS)
+
+    def wait(state: RetryCallState) -> None:
+        error = None if state.outcome is None else state.outcome.exception()
+        if not isinstance(error, Exception):
+            return
+        if on_wait is not None:
+            on_wait(error, state.upcoming_sleep)
+        # Waited for here and not by `sleep`: who is asked to end does not try once more.
+        if stop.wait(state.upcoming_sleep):
+            raise error
+
+    return Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, Exception) and passing(error)),
+        stop=lambda _: stop.is_set() or seconds_left() <= 0,
+        wait=lambda state: min(backoff(state), max(0.0, seconds_left())),
+        before_sleep=wait,
+        sleep=lambda _: None,
+        reraise=True,
+    )
 
 
 def retry(
@@ -84,23 +129,8 @@ def retry(
     on_wait: Callable[[Exception, float], None] | None = None,
     clock: Clock | None = None,
 ) -> T:
-    """What `action` returns; after an exception that `passing` accepts it is tried again.
-
-    The last exception is raised once `seconds` are over or `stop` is set; any other at once.
-    `on_wait(error, delay)` is told of each wait (for logs and metrics).
-    """
-    time_of = (clock or SystemClock()).monotonic
-    end = time_of() + seconds
-    for delay in delays():
-        try:
-            return action()
-        except Exception as error:
-            left = end - time_of()
-            if left <= 0 or stop.is_set() or not passing(error):
-                raise
-            wait = min(delay, left)
-            if on_wait is not None:
-                on_wait(error, wait)
-            if stop.wait(wait):
-                raise
-    raise AssertionError("delays() never ends")
+    """What `action` returns; it is tried again for so many seconds. See `retrying`."""
+    now = (clock or SystemClock()).monotonic
+    end = now() + seconds
+    again = retrying(passing=passing, stop=stop, on_wait=on_wait, seconds_left=lambda: end - now())
+    return again(action)
