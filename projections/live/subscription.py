@@ -9,11 +9,10 @@ from typing import Any, Final
 
 import psycopg
 
+from ingest.eventstore.locks import CHANNEL
 from ingest.runtime.postgres.database import connect
 from projections.opened import OpenedEvent, open_events
 from projections.projection import EventLog
-
-CHANNEL: Final = "histoire_events"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import psycopg
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ingest.eventstore.tables.migrations import LOCK, MigrationError, migrate_tables
+from ingest.eventstore.locks import MIGRATIONS
+from ingest.eventstore.tables.migrations import MigrationError, migrate_tables
 from ingest.eventstore.tables.rights import OF_PROJECTIONS, may_give_projections, missing_roles
 from ingest.runtime.postgres.database import connect
 
@@ -90,7 +91,7 @@ def migrate(
     """
     applied = migrate_tables(dsn, keys_dsn)
     with connect(dsn, application_name="histoire-migrate") as conn:
-        conn.execute("select pg_advisory_lock(%s, %s)", LOCK)
+        conn.execute("select pg_advisory_lock(%s, %s)", MIGRATIONS)
         created = False
         if not master_key_path.exists():
             if _anything_wrapped(conn, keys_dsn):

@@ -28,8 +28,8 @@ from eventsourcing.persistence import (
 )
 
 from ingest.eventstore.batch import HeadChange, LostRace, RecordedEvent
+from ingest.eventstore.locks import CHANNEL
 from ingest.eventstore.log.append import (
-    CHANNEL,
     Cursor,
     copy_events,
     lock_writers,

@@ -15,20 +15,16 @@ from typing import Any, Final
 import psycopg
 
 from ingest.eventstore.batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
+from ingest.eventstore.locks import CHANNEL, WRITERS
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
 
 from .encoded_batch import HeadColumns
 
-WRITERS: Final = (7201, 3)
-"""The advisory lock of all writers: positions become visible in their order (decision 0015)."""
-CHANNEL: Final = "histoire_events"
-"""NOTIFY channel: a mere wake-up, sent with each batch that has events."""
-
-_LOCK: Final = b"SELECT pg_advisory_xact_lock(7201, 3)"
+_LOCK: Final = b"SELECT pg_advisory_xact_lock(%d, %d)" % WRITERS
 _STUCK: Final = b"""
 SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.locktype = 'advisory' AND l.classid = 7201 AND l.objid = 3 AND l.granted
+WHERE l.locktype = 'advisory' AND l.classid = %b::int AND l.objid = %b::int AND l.granted
     AND l.database = a.datid AND a.datname = current_database() AND a.wait_event = 'ClientRead'
     AND a.xact_start < clock_timestamp() - %b::float8 * interval '1 second'"""
 _FENCE: Final = b"""
@@ -60,7 +56,7 @@ _HEAD: Final = b"""
 UPDATE log_head SET position = position + %b::bigint,
     recorded_at = greatest(recorded_at, clock_timestamp())
 RETURNING position, (extract(epoch FROM recorded_at) * 1000000)::bigint - 946684800000000"""
-_WAKE: Final = b"SELECT pg_notify('histoire_events', '')"
+_WAKE: Final = b"SELECT pg_notify('%b', '')" % CHANNEL.encode()
 _NEW_STREAMS: Final = b"""
 INSERT INTO stream (stream, record, first_position, version, status, flags, authors, replaced_by)
 SELECT u.id, u.record, %b::bigint + u.first, u.version, u.status, u.flags,
@@ -121,7 +117,7 @@ def end_stuck_writer(conn: psycopg.Connection[Any], seconds: float) -> int:
     connection. Sessions of a role we may not end are left alone.
     """
     with suppress(psycopg.errors.InsufficientPrivilege):
-        return conn.execute(_STUCK, (seconds,)).rowcount
+        return conn.execute(_STUCK, (*WRITERS, seconds)).rowcount
     return 0
 
 

@@ -17,12 +17,11 @@ from typing import Any, Final
 import psycopg
 
 from ingest.eventstore.batch import StoreError
+from ingest.eventstore.locks import MIGRATIONS
 from ingest.runtime.postgres.database import connect, transaction
 
 STORE: Final = "store"
 KEYS: Final = "keys"
-LOCK: Final = (7201, 1)
-"""Advisory lock of migrations; (7201, 2) makes partitions, (7201, 3) is the writers'."""
 
 _LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -140,9 +139,9 @@ def _verify(wanted: list[Migration], applied: dict[int, bytes]) -> None:
 
 @contextmanager
 def _locked(conn: Session) -> Iterator[None]:
-    conn.execute("select pg_advisory_lock(%s, %s)", LOCK)
+    conn.execute("select pg_advisory_lock(%s, %s)", MIGRATIONS)
     try:
         yield
     finally:
         if not conn.closed:
-            conn.execute("select pg_advisory_unlock(%s, %s)", LOCK)
+            conn.execute("select pg_advisory_unlock(%s, %s)", MIGRATIONS)
