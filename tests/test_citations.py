@@ -26,7 +26,7 @@ SPEAKS_OF_KEYS: Final = {
     "docs/rules.md",
     "schemas/rules/table/page.py",
     "schemas/rules/table/sources.py",
-    "tests/schemas/test_rules_table.py",
+    "tests/schemas/rules/test_rules_table.py",
     "tests/test_citations.py",
 }
 """Files that explain what a key is, and name some that are none."""

@@ -30,7 +30,7 @@ from tests.ingest.feed_messages import (
     record_message,
 )
 from tests.ingest.ingest_site import Site
-from tests.ingest.test_interpret import cda
+from tests.ingest.read.test_interpret import cda
 
 MATRICULE = "270112B03304275"
 NAME = "QWERTZUIOPNAME"

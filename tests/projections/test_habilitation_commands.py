@@ -14,7 +14,7 @@ from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import variable
 from projections.commands.habilitation import register_habilitation
 from schemas.policy.habilitation import COLUMNS
-from tests.schemas.test_habilitation import MADE_UP_FILE
+from tests.schemas.policy.test_habilitation import MADE_UP_FILE
 
 
 def run(*arguments: str) -> Result:

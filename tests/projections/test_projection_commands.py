@@ -23,7 +23,7 @@ from schemas.feed.messages import NOTIFICATIONS
 from schemas.forms.identity import matricule_key
 from tests.projections.given import Log
 from tests.projections.stores import append_all
-from tests.schemas.test_habilitation import MADE_UP_FILE
+from tests.schemas.policy.test_habilitation import MADE_UP_FILE
 
 FIRST = "180017512345"
 DOCTOR = "1.2.250.1.71.4.2.1^899700000077"

@@ -20,7 +20,7 @@ from projections.commands.reader_option import (
 )
 from schemas.policy.habilitation import COLUMNS, parse_matrix
 from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind
-from tests.schemas.test_habilitation import MADE_UP_FILE
+from tests.schemas.policy.test_habilitation import MADE_UP_FILE
 
 DOCTOR = "1.2.250.1.71.4.2.1^899700000001"
 INTERNAL = "1.2.250.1.71.4.2.1^3750100125/1453"

@@ -24,7 +24,7 @@ from schemas.events import SCHEMA_OF
 from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
 from schemas.rules.table.rejections import Rejection
 from tests.ingest import feed_messages as feed
-from tests.ingest.deciding import World
+from tests.ingest.decide.deciding import World
 
 Message = tuple[str, dict[str, Any]]
 START = datetime(2026, 1, 1, tzinfo=UTC)

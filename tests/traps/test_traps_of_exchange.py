@@ -39,7 +39,7 @@ from tests.ingest.feed_messages import (
     unique_id,
 )
 from tests.ingest.ingest_site import Site, answers
-from tests.ingest.test_interpret import cda
+from tests.ingest.read.test_interpret import cda
 from tests.projections.stores import project
 from tests.traps.space import PATIENT, PROFESSIONAL, REPRESENTATIVE, Space
 

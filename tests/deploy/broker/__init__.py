@@ -1,0 +1,1 @@
+"""The local Kafka and who may do what at it."""

@@ -1,0 +1,1 @@
+"""One batch, one transaction: what is stored, answered, raced and tried again."""

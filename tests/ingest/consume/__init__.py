@@ -1,0 +1,1 @@
+"""The loop over the partitions, and how far it is behind."""

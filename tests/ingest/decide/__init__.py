@@ -1,0 +1,1 @@
+"""What a message does, by what holds when it is decided."""

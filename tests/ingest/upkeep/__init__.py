@@ -1,0 +1,1 @@
+"""Audit, relay, sweep and erasure."""

@@ -1,0 +1,1 @@
+"""The simulator: its plan, its messages, its CDAs, its faults."""

@@ -1,0 +1,1 @@
+"""Identifiers, times and texts."""

@@ -1,0 +1,1 @@
+"""The folder of schemas and how they may change."""
