@@ -196,9 +196,10 @@ def _register_document(app: typer.Typer) -> None:
 
 
 def write_whole(path: Path, data: bytes, *, replace: bool) -> None:
-    """The file has these bytes, durably, readable by its owner only; a torn one never stands there.
+    """The file has these bytes, durably, readable by its owner only; a torn file never stands
+    there.
 
-    Raises CommandError when there is one and it is not to be replaced, OSError.
+    Raises CommandError when there is one already that is not to be replaced, OSError.
     """
     if path.exists() and not replace:
         raise CommandError(f"{path} is there already", "Add --force to replace it.", Exit.USAGE)

@@ -1,4 +1,4 @@
-"""`histoire dead-letters`: what was refused, why, and what to do. Never shows a person or bytes."""
+"""`histoire dead-letters`: what was rejected, why, what to do. Never shows a person or bytes."""
 
 import getpass
 from collections import Counter, deque
@@ -160,7 +160,7 @@ def _retry(store: EventStore, chosen: list[int]) -> Counter[str]:
 
 
 def described(letter: Letter, rules_page: str = RULES_PAGE) -> dict[str, Any]:
-    """What may be shown of a letter: where it came from, why it was refused, what to do.
+    """What may be shown of a dead letter: where it came from, why it was rejected, what to do.
 
     `rules_page`: where the rules are explained.
     """
@@ -192,8 +192,8 @@ def described(letter: Letter, rules_page: str = RULES_PAGE) -> dict[str, Any]:
 
 
 def table_of(letters: list[Letter]) -> Table:
-    """At 80 columns too nothing is cut: what a person looks up stands on one line, the rest folds.
-    (The attempt is told by `show` and `--json`.)
+    """The dead letters as a table. Nothing is cut at 80 columns: what a person looks up stands on
+    one line, the rest folds. (`show` and `--json` tell the attempt.)
     """
     table = Table(box=None, pad_edge=False)
     for title in ("letter", "source", "offset", "status"):

@@ -1,4 +1,4 @@
-"""Faults of ingestion as one sentence and an exit code."""
+"""Errors of ingestion as one sentence and an exit code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -127,8 +127,10 @@ def register(
 
 
 def port_of(given: int | None, until_idle: bool) -> int | None:
-    """The port as `long_running` wants it. A run that ends by itself serves no metrics unless asked
-    to: it would take the port of the group that runs beside it.
+    """The port as `long_running` wants it.
+
+    A run that ends by itself serves no metrics unless it was given a port: it would take the port
+    of the group that runs beside it.
     """
     return 0 if given is None and until_idle else given
 
@@ -155,7 +157,7 @@ def run_migrate(settings: Settings, migrations: Sequence[Migration] = ()) -> Non
 
 
 def _make_topics(settings: Settings) -> list[str]:
-    """All topics exist; those made now. (The embedded log has its own tables: made here too.)"""
+    """All topics exist; returns those made now. (The tables of the embedded log are made too.)"""
     try:
         before = topic_facts(settings)
     except FeedMismatch:  # no log yet
@@ -228,9 +230,9 @@ def _translation(
 def _retry_schemas(
     store: EventStore, context: Context, patient: Patience, stop: StopSignal
 ) -> None:
-    """Letters of a schema that was unknown and is in the folder now are decided again.
+    """Dead letters whose schema was unknown and is in the folder now are decided again.
 
-    Where other writers leave no room for it, they go on waiting: no reason not to ingest.
+    Where other writers win every race, the letters go on waiting: this is no reason not to ingest.
     """
     letters = patient(lambda: of_schemas_known_now(store))
     try:

@@ -1,4 +1,4 @@
-"""The reason a person gives for a decision: kept with it and read by others, so it names nobody."""
+"""The reason that a person gives for a decision. Others read it: it names nobody."""
 
 from ingest.runtime.console import CommandError, Exit
 from schemas.forms.identity import MATRICULE_LIKE
@@ -7,7 +7,8 @@ from schemas.forms.identity import MATRICULE_LIKE
 def reason_given(text: str) -> str:
     """The reason without the space around it.
 
-    Raises CommandError, which does not repeat it, when it is empty or could hold a matricule.
+    Raises CommandError, which does not repeat the reason, when it is empty or could hold a
+    matricule.
     """
     reason = text.strip()
     if not reason:

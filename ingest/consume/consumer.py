@@ -1,7 +1,7 @@
 """The loop: poll, read, write. Reading the next batch overlaps the writing of the current one.
 
-Decisions are made by the writing thread, one batch after the other, so that each sees the state
-after the one before it.
+The writing thread decides one batch after the other: each decision sees the state after the batch
+before it.
 """
 
 import gc
@@ -34,10 +34,12 @@ from .metrics import IngestionMetrics
 from .rejection_limit import RejectionLimit
 
 SWITCH_SECONDS: Final = 0.0002
-"""With a writing thread a third faster than the default of 5 ms (decision 0039)."""
+"""Ingestion with a writing thread is a third faster than with the default of 5 ms (decision 0039).
+"""
 COLLECT_BATCHES: Final = 500
-"""The collector is off in the loop (the largest single gain, decision 0039); what cycles there
-are is collected when the feed is idle, or after so many batches."""
+"""The collector is off in the loop (the largest single gain, decision 0039). Cycles are collected
+while the feed is idle, or after so many batches.
+"""
 UNOWNED_SECONDS: Final = 30.0
 """With `until_idle`: how long to wait for partitions that other members hold."""
 
@@ -82,8 +84,9 @@ class Consumer:
     def run_once(self) -> Written | None:
         """One poll and its batch, committed; None when the poll brought nothing.
 
-        Raises what halts: TooManyRejections, StoreError, FeedError; PartitionsHalted only when all
-        partitions owned are: while others can be read, those that cannot are set aside.
+        Raises what halts: TooManyRejections, StoreError, FeedError. PartitionsHalted is raised only
+        when all owned partitions are halted; while others can be read, the halted ones are set
+        aside.
         """
         parts = self._poll()
         if not parts:
@@ -101,11 +104,11 @@ class Consumer:
         until_idle: bool = False,
         on_messages: Callable[[int], None] | None = None,
     ) -> None:
-        """Ingest until stopped, or until every owned partition is at its end or halted; then
+        """Ingests until stopped, or until every owned partition is at its end or halted; then
         PartitionsHalted is raised if any is. A halted partition is tried again every minute.
 
-        When it is to stop, the batch under way is ended, and nothing else is begun. Raises as
-        `run_once`; a batch that could not be written before is read again at the next start.
+        After a stop the batch under way is ended, and no other is begun. Raises what `run_once`
+        raises; a batch that could not be written is read again at the next start.
         """
         with _tuned(), ThreadPoolExecutor(1, thread_name_prefix="writer") as pool:
             started = self._clock.monotonic()
@@ -186,8 +189,8 @@ class Consumer:
         return self._writer.write(parts, self._rejections.check)
 
     def _finish(self, written: Written, started: float) -> frozenset[Partition]:
-        """Afterwards the batch is accounted for. The partitions that have another owner now, or
-        are halted: what was polled of them meanwhile is of no use.
+        """The batch is accounted for. Returns the partitions that have another owner now or are
+        halted: what was polled of them meanwhile is of no use.
         """
         lost = frozenset(part.partition for part in written.lost)
         if lost:
@@ -230,14 +233,15 @@ class Consumer:
         )
 
     def _rest(self) -> None:
-        """Nothing to read: time for what can wait."""
+        """Does what can wait, since there is nothing to read."""
         gc.collect(1)
         if self._report is not None:
             self._report.look_at_store()
 
     def _is_idle(self, seconds: float) -> bool:
-        """Every owned partition is at its end, or halted. Ends are asked for: counts prove
-        nothing.
+        """Whether every owned partition is at its end, or halted.
+
+        The feed is asked for the ends: counts prove nothing.
         """
         owned = self._poller.owned()
         if not owned:
@@ -250,7 +254,7 @@ class Consumer:
         )
 
     def _offset_of(self, partition: Partition) -> int:
-        """The next offset; of a partition that brought nothing yet the stored one."""
+        """The next offset; the stored one for a partition that brought nothing yet."""
         if partition not in self._next:
             self._next.update(self._writer.stored_offsets(self._poller.cluster_id))
         return self._next.get(partition, -1)

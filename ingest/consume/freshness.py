@@ -13,10 +13,11 @@ STORED = "stored"
 
 class SourceFreshness:
     """Keeps the gauges of lag and of the oldest message that waits; drops those of partitions that
-    went to another process, which would else look behind for ever.
+    went to another process, which would look behind for ever.
 
-    The age of what was polled is known. Of what still lies on the feed a bound is: it was published
-    after the newest stored message, and after the last moment when nothing was left.
+    The age of a polled message is known. For messages that still lie on the feed there is a bound:
+    they were published after the newest stored message, and after the last moment when nothing was
+    left.
     """
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
@@ -41,12 +42,12 @@ class SourceFreshness:
         self._owned = partitions
 
     def fetched(self, part: PolledPartition[Arrival]) -> None:
-        """Its messages were polled; the first of them is the oldest that waits, or will be."""
+        """The messages of this part were polled; its first is the oldest that waits, or will be."""
         self._polled[part.partition].append(part.records[0].feed_record.timestamp_ms / 1000)
         self._set_oldest(part.partition, self._polled[part.partition][0])
 
     def stored(self, part: PolledPartition[Arrival]) -> None:
-        """The batch polled first is committed."""
+        """The part that was polled first is committed."""
         polled = self._polled[part.partition]
         if polled:
             polled.popleft()

@@ -1,4 +1,6 @@
-"""Partitions that cannot be read on: each halts alone, is said again and again, and tried again."""
+"""Partitions that cannot be read on: each halts alone, is reported every minute, and is tried
+again.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -8,7 +10,7 @@ from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 
 AGAIN_SECONDS: Final = 60.0
-"""How often a halted partition is tried again, and its halt is said again if it still stands."""
+"""How often a halted partition is tried again and, if it is still halted, reported again."""
 
 
 class HaltedPartitions:
@@ -29,7 +31,7 @@ class HaltedPartitions:
         return bool(self._sentences)
 
     def add(self, halts: Mapping[Partition, str], stored: Mapping[Partition, int]) -> None:
-        """These are halted, each with a sentence for a person; it is logged.
+        """These partitions are halted, each with a sentence for a person, which is logged.
 
         `stored`: the next offsets in the store.
         """
@@ -48,8 +50,10 @@ class HaltedPartitions:
             )
 
     def was_read(self, partition: Partition) -> None:
-        """Something of it was stored. Of one that is halted this means only then that it is so no
-        more, when it was tried again: a batch under way when it halted says nothing.
+        """Messages of the partition were stored. A halted partition that was tried again is halted
+        no more.
+
+        For one that was not tried again this means nothing: a batch was under way when it halted.
         """
         if partition in self._tried:
             self._clear(partition)
@@ -57,8 +61,10 @@ class HaltedPartitions:
     def to_try_again(
         self, owned: frozenset[Partition], stored: Callable[[], Mapping[Partition, int]]
     ) -> list[Partition]:
-        """All that are owned, once a minute. Forgets those of other processes, which are theirs to
-        tell, and those whose gap a person accepted: the stored offset is another one.
+        """The halted partitions that are owned, once a minute; none in between.
+
+        Forgets those of other processes, which report them, and those whose gap a person accepted:
+        their stored offset is another one.
         """
         now = self._clock.monotonic()
         if not self._sentences or now < self._due:
@@ -77,7 +83,7 @@ class HaltedPartitions:
         return bool(owned) and owned <= self._sentences.keys()
 
     def error(self) -> PartitionsHalted:
-        """All of them, to end the process with."""
+        """The halts of all of them, to end the process with."""
         return PartitionsHalted(dict(sorted(self._sentences.items())))
 
     def _clear(self, partition: Partition) -> None:

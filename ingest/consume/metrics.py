@@ -116,7 +116,7 @@ class IngestionMetrics:
         return True
 
     def beat(self) -> None:
-        """The loop went round, whatever it found."""
+        """The loop went round, whether or not there was anything to read."""
         self._metrics.heartbeat.labels("ingest").set(self._clock.now())
 
     def halted(self, partition: Partition, is_halted: bool) -> None:
@@ -139,10 +139,11 @@ class IngestionMetrics:
         self._freshness.ends(ends, next_offsets)
 
     def look_at_store(self) -> None:
-        """The balance of every source and the letters that wait, at most every ten seconds; the
-        registry once a minute.
+        """Measures the balance of every source and the dead letters that wait, at most every ten
+        seconds, and the registry once a minute.
 
-        Between two batches, busy or not: a feed that never rests has dead letters too.
+        This is called between two batches, busy or not: a feed that never rests has dead letters
+        too.
         """
         now = self._clock.monotonic()
         if now < self._balance_due:
@@ -177,7 +178,7 @@ class IngestionMetrics:
             self._metrics.balance_holes.labels(topic, number).set(position.holes)
 
     def _entries(self, now: float) -> None:
-        """States of entries change by the calendar too, so all are counted, once a minute."""
+        """Counts all entries once a minute: their states change by the calendar too."""
         if now < self._registry_due:
             return
         self._registry_due = now + REGISTRY_SECONDS

@@ -13,8 +13,8 @@ EXAMPLES: Final = 5
 class TooManyRejections(Exception):
     """The share of rejections is over the limit; nothing of this batch was committed.
 
-    `codes`: how many of this batch, by code. `examples`: places of the first of them. Since it was
-    not committed, they are not in the dead letters: this is all a person has to look for the cause.
+    `codes`: how many of this batch, by code. `examples`: places of the first of them. The batch is
+    not among the dead letters: these places are all that a person has to look for the cause.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class TooManyRejections(Exception):
 
 
 class RejectionLimit:
-    """Counts rejections over the last `window` messages; `accepted`: so many are let through.
+    """Counts rejections over the last `window` messages; `accepted`: how many are let through.
 
-    `check` looks at a decided batch and changes nothing, since it may be decided again; `count`
-    takes it in once it is committed.
+    `check` looks at a decided batch and changes nothing, since the batch may be decided again;
+    `count` counts the batch once it is committed.
     """
 
     def __init__(self, window: int, share: float, accepted: int = 0) -> None:
@@ -64,7 +64,7 @@ class RejectionLimit:
                 raise TooManyRejections(rejected, self._window, *_described(arrivals))
 
     def count(self, arrivals: Sequence[Arrival]) -> None:
-        """These are committed."""
+        """These messages are committed."""
         for arrival in arrivals:
             is_rejected = arrival.rejection is not None
             if is_rejected and self._accepted > 0:

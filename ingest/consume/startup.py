@@ -1,4 +1,4 @@
-"""Opens what ingestion runs on: store, feed, metrics; checks that the feed is the one known."""
+"""Opens what ingestion runs on: store, feed, metrics; checks that the feed is the known one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +18,8 @@ from schemas.policy.may_do import Policy
 
 
 def feed_facts(settings: Settings, store: EventStore) -> dict[str, TopicFacts]:
-    """Facts of the topics of the feed; a partition count other than the first one ever is refused.
-
-    Raises FeedMismatch when a topic is missing, TopicChanged, FeedUnavailable.
+    """Facts of the topics of the feed. Raises TopicChanged for a partition count other than the
+    first one ever, FeedMismatch when a topic is missing, FeedUnavailable.
     """
     facts = topic_facts(settings)
     missing = [topic for topic in FEED_TOPICS if topic not in facts]
@@ -33,8 +32,8 @@ def feed_facts(settings: Settings, store: EventStore) -> dict[str, TopicFacts]:
 
 
 def context_of(settings: Settings, facts: dict[str, TopicFacts]) -> Context:
-    """What reading a message depends on here. Raises SettingsError for what is no habilitation
-    matrix.
+    """What reading a message depends on at this site. Raises SettingsError for a file that is no
+    habilitation matrix.
     """
     return Context(
         accepted_oids(settings.environment),

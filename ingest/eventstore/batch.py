@@ -1,8 +1,7 @@
 """What one append writes: one batch, one transaction (decision 0014). Plain values, no I/O.
 
-Everything an `AppendBatch` rests on is in it, so that the store can check it again under the lock
-and
-refuse the whole when it no longer holds. Stream ids are 16 bytes.
+An `AppendBatch` holds everything that it rests on: the store checks these facts again under the
+lock, and writes nothing when one no longer holds. Stream ids are 16 bytes.
 """
 
 from dataclasses import dataclass, field
@@ -13,9 +12,8 @@ from datetime import datetime
 class SourceAdvance:
     """One partition of the feed moves on, and its line of the balance sheet with it.
 
-    `fetched = accepted + duplicate + unchanged + rejected` = number of records; `holes` beside
-    them.
-    `last_*` identify the last record read, None when the poll brought no record.
+    `accepted + duplicate + unchanged + rejected` is the number of records fetched; `holes` come
+    beside them. `last_*` identify the last record read, None when the poll brought no record.
     """
 
     source: str
@@ -117,11 +115,11 @@ class NewContent:
 
 @dataclass(frozen=True, slots=True)
 class NewDeadLetter:
-    """A refused message. `raw` is the plain `RawRecord`; the store seals it.
+    """A rejected message. `raw` is the plain `RawRecord`; the store seals it.
 
     `record` None: sealed under the letter key. `subject`: keyed hash of the INS that was the key of
-    the record, None without a readable key. `waits_for`: the stream whose coming has it decided
-    again.
+    the feed record, None without a readable key. `waits_for`: the document whose coming has the
+    message decided again.
     """
 
     source: str
@@ -254,12 +252,13 @@ class RecordedEvent:
 
 
 class StoreError(Exception):
-    """The store cannot do this; the sentence says why. Never names a person."""
+    """The store cannot do this; the sentence says why and never names a person."""
 
 
 class Fenced(StoreError):
-    """Another owner moved these sources on: nothing was written. Drop them, seek again, decide
-    again."""
+    """Another owner moved these sources on: nothing was written. Drop the sources, seek again,
+    decide again.
+    """
 
     def __init__(self, sources: frozenset[str]) -> None:
         super().__init__(f"{len(sources)} source position(s) were moved by another owner")
@@ -271,9 +270,10 @@ class LostRace(StoreError):
 
 
 class UnknownCommit(StoreError):
-    """The connection was lost at COMMIT: written or not is unknown. Read the positions, go on
-    there."""
+    """The connection was lost at COMMIT: nobody knows whether the batch was written. Read the
+    positions and go on from there.
+    """
 
 
 class KeyMissing(StoreError):
-    """A record has no row in `record_key`: never skip it, halt (restore the keys)."""
+    """A record has no row in `record_key`. Halt and restore the keys; never skip the record."""

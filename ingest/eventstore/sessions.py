@@ -25,10 +25,10 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 class Session:
     """One connection, used by one thread at a time; after a loss the next use opens a new one.
 
-    `by_index`: plans never scan a whole table. A prepared plan that was made while a table had ten
-    rows would go on scanning it when it has millions, in every batch of a catch-up.
-    `limit_seconds`: of `connect`, for sessions all of whose work is short. None: reading may take
-    as long as it needs; what is written in `writing` has the limits of `write_seconds` then.
+    `by_index`: plans never scan a whole table. A plan prepared while a table had ten rows would go
+    on scanning the table when it has millions, in every batch of a catch-up. `limit_seconds`: that
+    of `connect`, for sessions all of whose work is short. None: reading may take as long as it
+    needs, and transactions of `writing` have the limits of `write_seconds`.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class Session:
 
     @property
     def connection(self) -> Connection:
-        """An open connection in autocommit mode. Raises psycopg.OperationalError if none is had."""
+        """An open connection in autocommit mode. Raises psycopg.OperationalError when none can be
+        opened.
+        """
         conn = self._connection
         if conn is None or conn.closed:
             conn = connect(
@@ -64,10 +66,10 @@ class Session:
         return conn
 
     def rows(self, query: bytes, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """All rows of one prepared query in binary form; psycopg.Error as it comes.
+        """All rows of one prepared query in binary form. Raises psycopg.Error.
 
-        If the connection was lost since its last use, the query is asked again on a new one, once:
-        use it only for what may be done twice.
+        The query is asked again on a new connection, once, when the connection was lost since its
+        last use: pass only what may be done twice.
         """
         with self.lock:
             try:

@@ -159,8 +159,8 @@ class EventStore:
     def append(self, batch: AppendBatch) -> Appended:
         """The whole batch is committed, exactly once, or nothing of it is (decision 0014).
 
-        Raises Fenced, LostRace, UnknownCommit as their docstrings say; KeyMissing; BatchRefused for
-        a batch that contradicts itself; OSError when the content home is away; psycopg.Error.
+        Raises Fenced, LostRace, UnknownCommit (see these); KeyMissing; BatchRefused for a batch
+        that contradicts itself; OSError when the content home is away; psycopg.Error.
         """
         check_batch(batch)
         ready = encode_batch(
@@ -207,11 +207,12 @@ class EventStore:
         return answer
 
     def erase(self, record: int) -> bool:
-        """Nothing of the record can be read any more, in any process; False when it was so before.
+        """Nothing of the record can be read any more, in any process; False when this was the case
+        before.
 
-        The key first: from then on nothing opens, and the rest may be done again after a failure.
-        Under the writers' lock: a batch sealed under the key before is committed before, or never.
-        Raises KeyMissing when the record never was.
+        The key goes first: from then on nothing opens, and the rest may be done again after a
+        failure. The writers' lock is held: a batch sealed under the key is committed before the
+        erasure or never. Raises KeyMissing when there never was such a record.
         """
         with self._reader.writing() as cursor:
             lock_writers(cursor)

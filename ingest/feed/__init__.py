@@ -101,10 +101,10 @@ def open_poller(
 
 
 def trim(settings: Settings, keep_hours: float, not_above: Mapping[Partition, int]) -> int:
-    """Deletes what is older than `keep_hours` and below the offsets given; how many records went.
+    """Deletes records older than `keep_hours` and below the offsets given; returns how many.
 
-    A partition without an offset is left alone. On Kafka the broker does this by itself
-    (`retention.ms`) and nothing is done here. Raises FeedUnavailable.
+    A partition without an offset is left alone. On Kafka the broker deletes by itself
+    (`retention.ms`), hence nothing is done. Raises FeedUnavailable.
     """
     if settings.kafka_bootstrap is not None:
         return 0

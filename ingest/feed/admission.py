@@ -1,7 +1,7 @@
 """What is checked before a record is sent, the same for every feed.
 
 A record that the broker refuses kills an idempotent producer and fails its whole batch (decision
-0009): so nothing it would refuse is ever sent.
+0009). Nothing that the broker would refuse is ever sent, therefore.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ E = TypeVar("E", bound=Entry)
 
 class Admission(Generic[E]):
     """The way into a publisher: each record is refused at once, or handed over in a small group
-    once there is room for it.
+    once there is room.
     """
 
     def __init__(
@@ -61,9 +61,8 @@ class Admission(Generic[E]):
         done: Done,
         refused: Callable[[OutgoingRecord, int], PublishFailure | None],
     ) -> None:
-        """Every record is answered (`refused`, `closed`) or taken over, in order.
-
-        Blocks while the publisher is full.
+        """Every record is replied to (`refused`, `closed`) or taken over, in order. Blocks while
+        the publisher is full.
         """
         entries: list[E] = []
         total = 0

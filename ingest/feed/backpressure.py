@@ -1,4 +1,4 @@
-"""The bound on what was handed to a publisher and is not answered yet, in records and bytes."""
+"""The bound on what was handed to a publisher and is not acknowledged yet, in records and bytes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class Outstanding:
         self._changed = threading.Condition()
 
     def take(self, records: int, size: int, closed: Callable[[], bool]) -> bool:
-        """Wait until there is room for `records` of `size` bytes in all, and take it.
+        """Waits until there is room for `records` of `size` bytes in all, and takes it.
 
-        What is larger than the bound goes through alone. False: `closed` came true meanwhile.
+        What is larger than the bound goes through alone. Returns False when `closed` came true
+        meanwhile.
         """
         with self._changed:
             while not self._fits(records, size):

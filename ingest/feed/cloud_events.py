@@ -33,9 +33,11 @@ def is_traceparent(text: str) -> bool:
 
 
 def traceparent_of(headers: Headers) -> str | None:
-    """The trace context of a record, to be passed on; None when it has none that is well formed.
+    """The trace context of a record, to be passed on; None when the record has none that is well
+    formed.
 
-    One that holds what could be a matricule is not passed on either: no INS leaves (decision 0038).
+    A trace context that could hold a matricule is not passed on either: no INS leaves (decision
+    0038).
     """
     for name, value in headers:
         if name == TRACEPARENT and value is not None and len(value) == _LENGTH:

@@ -16,7 +16,7 @@ def go_on(partition: Partition, offset: int | None = None) -> str:
 
 
 def before_the_log(partition: Partition, offset: int, log_start: int) -> str:
-    """Retention was faster than we."""
+    """Retention deleted messages before they were read."""
     return (
         f"{_name(partition)}: the next offset to read is {offset}, but retention removed everything"
         f" below {log_start}. Let the producers send those records again, then:"

@@ -43,11 +43,10 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class PublishFailure:
-    """This record will not be published: it is refused for itself (size, rights, topic).
+    """This record will not be published: its size, a right or its topic forbids it.
 
     `code` is stable (`too_large`, `not_authorised`, `no_such_topic`, `closed`); `detail` names no
-    person.
-    A broker that is away is no failure: the publisher keeps the record and tries again.
+    person. A broker that is away is no failure: the publisher keeps the record and tries again.
     """
 
     code: str
@@ -72,10 +71,10 @@ class Publisher(Protocol):
         partition."""
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until every record handed over is answered. False: some are not, in that time."""
+        """Waits until all records handed over are acknowledged. False: some are not in time."""
 
     def unacknowledged(self) -> int:
-        """How many records were handed over and are not answered yet."""
+        """How many records were handed over and are not acknowledged yet."""
 
     def close(self, timeout_seconds: float = 10.0) -> None:
         """Flush for at most that long, then release everything. Pending records fail as
@@ -185,7 +184,7 @@ class FeedError(Exception):
 
 
 class FeedUnavailable(FeedError):
-    """A passing fault: the broker or the embedded database is away. Try again."""
+    """The broker or the embedded database is away for a while. Try again."""
 
 
 class FeedMismatch(FeedError):

@@ -1,9 +1,9 @@
-"""The Confluent wire format, where a registry is configured: its header becomes ours (decision
+"""The Confluent wire format, where a schema server is configured: its header becomes ours (decision
 0003).
 
-`00`, the number of the schema in the registry (4 bytes, big-endian), then Avro binary. The number
-is replaced by marker and fingerprint before anything is read or stored, so that what is stored can
-be read without the registry for ever.
+The format is `00`, the number of the schema on the server (4 bytes, big-endian), then Avro binary.
+The number is replaced by marker and fingerprint before anything is read or stored: what is stored
+can be read without the server for ever.
 """
 
 import urllib.error
@@ -30,21 +30,22 @@ REPLY_SECONDS: Final = 5.0
 REMEMBERED_MAX: Final = 10_000
 
 Fetch = Callable[[int], bytes | None]
-"""The registry's answer for a schema number; None: it has no such schema. OSError: it is away."""
+"""The server's answer for a schema number; None: it has no such schema. OSError: it is away."""
 
 
 class ConfluentHeaders:
-    """Turns the headers of records; asks the registry once for each schema number."""
+    """Turns the headers of feed records; asks the schema server once for each schema number."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._known: dict[int, bytes | None] = {}
 
     def translate(self, record: FeedRecord) -> FeedRecord:
-        """The record with marker and fingerprint; as it came when it has no such header.
+        """The feed record with marker and fingerprint; unchanged when it has no such header.
 
-        A number the registry does not know leaves the record as it is, and it is refused. Raises
-        OSError while the registry is away: wait, never refuse for that.
+        A feed record whose number the server does not know stays unchanged and is rejected later.
+        Raises OSError while the server is away: the caller waits, and never rejects a message for
+        that.
         """
         value = record.value
         if value is None or len(value) < HEADER_BYTES or value[0] != 0:

@@ -1,4 +1,6 @@
-"""Waiting for services that are away: a passing fault halts a batch, never makes a dead letter."""
+"""Waiting for services that are away: a failure that passes halts a batch and never makes a dead
+letter.
+"""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -19,7 +21,7 @@ class Patience(Protocol):
 
 
 def at_once(action: Callable[[], T]) -> T:
-    """No patience: every fault is raised."""
+    """Does not wait: every failure is raised."""
     return action()
 
 
@@ -45,5 +47,7 @@ def _service_of(error: Exception) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether waiting may help; never a reason to refuse a message (decision 0021)."""
+    """Whether waiting may help. A failure that passes is never a reason to reject a message
+    (decision 0021).
+    """
     return is_transient(error) or isinstance(error, (OSError, FeedUnavailable))

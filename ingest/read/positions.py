@@ -1,7 +1,8 @@
-"""Where to go on reading: stored positions, checked against the feed as it is.
+"""Where to go on reading: stored offsets, checked against the feed as it is (decision 0016).
 
-decision 0016. An offset alone does not identify a record: a topic made anew, or a log cut and
-grown again, is read on silently. What does not fit halts, and says how to go on.
+An offset alone does not identify a record: a topic made anew, or a log cut and grown again, would
+be read on silently. A partition whose offset does not fit halts, and its sentence tells how to go
+on.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ _REPAIR: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """A stored position that does not fit the feed. `sentence` says why; names no person."""
+    """A stored offset that does not fit the feed. `sentence` tells why and names no person."""
 
     partition: Partition
     sentence: str
@@ -180,11 +181,11 @@ class OffsetRefused(Exception):
 def accept_position(
     store: EventStore, position: PartitionPosition, *, reason: str, by: str, to: int | None = None
 ) -> int:
-    """Reading goes on at `to`, or else at the begin of the log, or at its end where the position
-    lies beyond.
+    """Reading goes on at `to`, or else at the begin of the log, or at its end where the offset lies
+    beyond. Returns this offset.
 
     What is skipped counts as holes and is kept with the reason. A topic made anew is read from its
-    beginning. The offset reading goes on at. Raises OffsetRefused, PositionMoved.
+    beginning. Raises OffsetRefused, PositionMoved.
     """
     assert position.topic_id is not None
     assert position.log_start is not None

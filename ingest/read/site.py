@@ -12,10 +12,10 @@ from schemas.rules.table.severities import AS_THE_TABLE_SAYS, Severities
 @dataclass(frozen=True, slots=True)
 class Context:
     """What reading and deciding depend on beside the messages: the environment, the shape of the
-    feed, how strict the rules are here and who may do what.
+    feed, how strict the rules are here, and who may do what.
 
-    `partitions`: how many each topic of the feed has. `rules_page`: where answers send those who
-    want to know more. `matrix`: the habilitation matrix, None: no profession is restricted.
+    `partitions`: how many each topic of the feed has. `rules_page`: where outcomes send those who
+    want to know more. `matrix`: the habilitation matrix; None: no profession is restricted.
     """
 
     accepted_oids: frozenset[str]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 PRIVATE = 0o700
 TRAVERSE = 0o711
-"""The folder can be passed through but not listed: for the server's user, who is not ours."""
+"""The folder can be passed through but not listed: the embedded server runs under another account.
+"""
 
 
 def private_folder(path: Path) -> Path:

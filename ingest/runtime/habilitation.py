@@ -10,8 +10,8 @@ from .settings import Settings, SettingsError, variable
 def configured_matrix(settings: Settings) -> Matrix | None:
     """The matrix in force; None when none is configured.
 
-    Raises SettingsError when the file cannot be read or is no matrix, and in production when it is
-    a made-up one: nobody's rights may rest on an invention.
+    Raises SettingsError when the file cannot be read or is no matrix, and in production when the
+    matrix is made up: nobody's rights may rest on an invention.
     """
     path = settings.habilitation_file
     if path is None:

@@ -14,11 +14,12 @@ _AT_CLOSE = (
     # Its loop waits for a thread that is being joined.
     ("kafka.net.selector", re.compile(r"<kafka\.net\.selector\.Task .*likely a tight sync loop")),
 )
-"""Lines of clients that are being closed; a client that works writes others when it fails."""
+"""Lines of clients that are being closed; a working client that fails writes other lines."""
 
 
 class RateLimit(logging.Filter):
-    """Lets `lines` lines of one library through in each `seconds`; the next one says how many not.
+    """Lets `lines` lines of one library through in each `seconds`; the next line tells how many
+    were not.
 
     kafka-python writes some 15 lines a second while a broker is away.
     """

@@ -36,7 +36,7 @@ class SystemClock:
 
 
 class StopSignal:
-    """Set by SIGTERM or SIGINT, so that a loop ends after its batch; a second one interrupts."""
+    """Set by SIGTERM or SIGINT: a loop ends after its batch. A second signal interrupts."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

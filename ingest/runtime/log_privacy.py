@@ -53,14 +53,14 @@ class FieldGuard:
 
 
 def event_names(logger: Any, method: str, event: Event) -> Event:
-    """Our own lines begin with a name, never with free text, which could carry anything."""
+    """Our own lines begin with a name, never with free text, which could carry personal data."""
     if not EVENT_NAME.fullmatch(str(event.get("event"))):
         event["event"] = "unnamed_event"
     return event
 
 
 def error_class(logger: Any, method: str, event: Event) -> Event:
-    """An exception is told by its class and place: its message may hold data (SQL details...)."""
+    """An exception is logged by its class and place: its message may hold data (SQL details...)."""
     info = event.pop("exc_info", None)
     error = info[1] if isinstance(info, tuple) else info
     if error is True:

@@ -275,10 +275,10 @@ class MetricsEndpoint:
 
 
 def serve(registry: CollectorRegistry, host: str, port: int) -> MetricsEndpoint:
-    """`/metrics` of the registry is served from a thread until closed; port 0: any free one.
+    """A thread serves `/metrics` of the registry until closed; port 0: any free one.
 
-    Raises CommandError when the address can't be had. (That setting metrics_port = 0 means "no
-    endpoint" is the caller's business.)
+    Raises CommandError when the address cannot be had. (The caller handles metrics_port = 0, "no
+    endpoint".)
     """
     try:
         server, thread = start_http_server(port, addr=host, registry=registry)

@@ -59,11 +59,10 @@ class Compared:
 def balance_checks(
     moment: StoreMoment, facts: Sequence[TopicFacts], *, at_end: bool
 ) -> tuple[list[PartitionPosition], list[AuditCheck]]:
-    """Every partition, and every check of feed and store.
+    """Checks of every partition, of the feed and of the store.
 
-    `facts` must be read after `moment`: a position beyond the end of the feed is a fault, and
-    ingestion may go on meanwhile. `at_end`: also that nothing is on its way (lag, outcomes not
-    published).
+    Read `facts` after `moment`: a position beyond the end of the feed is an error, and ingestion
+    may go on meanwhile. `at_end`: nothing may be on its way either (lag, outcomes not published).
     """
     positions = positions_of(moment.sources, [fact for fact in facts if fact.topic in FEED_TOPICS])
     checks: list[AuditCheck] = []

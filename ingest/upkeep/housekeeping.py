@@ -1,7 +1,7 @@
-"""What is old goes: read records of the embedded feed, published outcomes, orphaned bytes.
+"""Removes what is old: read records of the embedded feed, published outcomes, orphaned bytes.
 
-The feed holds clear INS and whole documents, so its retention is a promise (decision 0038). Kafka
-keeps it by itself; here the relay's process does, each hour.
+The feed holds clear INS and whole documents: its retention is a promise (decision 0038). Kafka
+keeps the promise by itself; for the embedded feed the relay's process does this each hour.
 """
 
 import threading
@@ -27,7 +27,7 @@ from schemas.feed.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 from .sweep import DAY, HOUR, ContentSweep
 
 FAULTS: Final = (psycopg.Error, OSError, FeedError, StoreError)
-"""What may befall a step; the next turn tries it again."""
+"""What may befall a step; the next turn tries the step again."""
 END_SECONDS: Final = 10.0
 
 
@@ -91,8 +91,8 @@ class Housekeeping:
 def read_below(
     stored: Mapping[str, SourcePosition], facts: Mapping[str, TopicFacts]
 ) -> dict[Partition, int]:
-    """Below which offset each partition was read; those whose position does not fit are left out:
-    a topic made anew, a log that was cut, a partition nobody has read.
+    """Below which offset each partition was read. Partitions whose offset does not fit are left
+    out: a topic made anew, a log that was cut, a partition nobody has read.
     """
     fed = [facts[topic] for topic in FEED_TOPICS if topic in facts]
     return {
@@ -104,9 +104,9 @@ def read_below(
 
 @contextmanager
 def housekept(settings: Settings, metrics: Metrics, clock: Clock) -> Iterator[None]:
-    """While the block runs, a thread does a turn: at once, then each hour.
+    """While the block runs, a thread does a turn at once, then each hour.
 
-    With a store of its own: it holds nobody up, and no fault of it ends anything else.
+    The thread has a store of its own: it holds nobody up, and its errors end nothing else.
     """
     end = threading.Event()
 

@@ -28,14 +28,14 @@ IDLE_SECONDS: Final = 0.05
 
 
 class RelayRefused(Exception):
-    """The feed refuses an outcome for itself (rights, topic): halt, nothing is marked."""
+    """The feed refuses an outcome (a right, the topic): halt, nothing is marked."""
 
 
 class Relay:
     """Moves outcomes from the store to their topic."""
 
     def __init__(self, store: EventStore, publisher: Publisher, source: str, clock: Clock) -> None:
-        """`source`: who speaks (`ce_source`)."""
+        """`source`: the software that publishes (`ce_source`)."""
         self._store = store
         self._publisher = publisher
         self._source = source.encode()
@@ -43,10 +43,10 @@ class Relay:
         self._lock = threading.Lock()
 
     def relay_once(self, metrics: Metrics | None = None) -> int:
-        """The oldest rows are published and marked as such; how many outcomes.
+        """The oldest rows are published and marked; returns how many outcomes.
 
-        Published again with the same outcomeId when the process ends between the two. Raises
-        FeedUnavailable when the feed does not answer in time, RelayRefused when it refuses.
+        They are published again with the same outcomeId when the process ends between the two.
+        Raises FeedUnavailable when the feed does not reply in time, RelayRefused when it refuses.
         """
         rows = self._store.outcomes.unpublished(ROWS)
         outcomes = [

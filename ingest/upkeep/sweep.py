@@ -1,8 +1,8 @@
-"""Removing document bytes that no event refers to, a day after they were written (decision 0013).
+"""Removes document bytes that no event refers to, a day after they were written (decision 0013).
 
-The store sweeps in two steps, since a deposit may come to refer to a file while it is judged: so
-two sweeps never run at once, nor soon after each other. When the last one ran stands in a file
-beside the embedded data.
+The store sweeps in two steps, since a deposit may come to refer to a file during a sweep. Two
+sweeps never run at once, therefore, nor soon after each other. A file beside the embedded data
+keeps when the last one ran.
 """
 
 import fcntl
@@ -41,11 +41,11 @@ class ContentSweep:
         self._clock = clock
 
     def sweep(self, after: float) -> int | None:
-        """How many orphans were removed; None when it is not due: another one is at work, or ended
-        less than `after` seconds ago (an hour at least).
+        """Sweeps; returns how many orphans were removed. None when no sweep is due: another one is
+        at work, or ended less than `after` seconds ago (an hour at least).
 
-        Looks at files written since the last sweep, and at those that one set aside. Raises
-        OSError, StoreError, psycopg.Error.
+        Looks at files written since the last sweep, and at those that the last sweep set aside.
+        Raises OSError, StoreError, psycopg.Error.
         """
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._alone() as alone:

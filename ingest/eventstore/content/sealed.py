@@ -1,8 +1,9 @@
 """The bytes of documents, sealed under their record's key (decision 0013).
 
-At `record/<record>/<HMAC(data key, sha256)>`: de-duplicated within a record only, so that erasure
-works, and a name tells nobody which document it is. Written before the event that refers to them.
-Two homes: a local folder (fsync'ed, so a committed event never lacks its bytes) and any fsspec URL.
+Their name is `record/<record>/<HMAC(data key, sha256)>`: nobody learns from a name which document
+it is, and equal documents are stored once within a record only, which lets erasure work. They are
+written before the event that refers to them. There are two homes: a local folder (fsync'ed: a
+committed event never lacks its bytes) and any fsspec URL.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ class ContentStore:
         self._entropy: Final = entropy
 
     def put(self, contents: Iterable[NewContent]) -> None:
-        """All are durable under their final names; those there before are left as they are.
+        """All are durable under their final names; files that are there already are left alone.
 
         Contents of erased records are not written: nobody could read them. Raises OSError when the
-        home is away or full: a passing fault, nothing refers to what was written.
+        home is away or full; this may pass, and nothing refers to what was written.
         """
         wanted = {(content.record, content.sha256): content for content in contents}
         if not wanted:
@@ -94,13 +95,13 @@ class ContentStore:
     def sweep(
         self, older_than: datetime, references: References, *, newer_than: datetime | None = None
     ) -> int:
-        """Files last written in the window that no event refers to are set aside or removed; how
-        many were removed.
+        """Files last written in the window that no event refers to are set aside or removed;
+        returns how many were removed.
 
-        In two steps, since a deposit may come to refer to a file while it is judged: an orphan is
-        first set aside (a new deposit then writes it again, and reading still finds it), and what
-        was set aside before is removed, or put back if an event refers to it now. Pass the previous
-        `older_than` as `newer_than` to look at each file once.
+        There are two steps, since a deposit may come to refer to a file during the sweep. The first
+        sweep sets an orphan aside: a new deposit writes the file again, and reading still finds it.
+        The next sweep removes what was set aside, or puts it back if an event refers to it now.
+        Pass the previous `older_than` as `newer_than` to look at each file once.
         """
         removed = 0
         for folder, files in self._home.folders(older_than, newer_than):

@@ -16,8 +16,9 @@ from .store_secrets import read_secrets
 def find_record(settings: Settings, ins: str) -> int | None:
     """The record of `oid|matricule`; None when there is none, or it was erased.
 
-    Needs the rights of `histoire_read` only: it opens no key and no event. Raises MigrationError,
-    MasterKeyError, KeyMissing for a record without a row in `record_key`, psycopg.Error.
+    Needs the rights of `histoire_read` only, since no key and no event is opened. Raises
+    MigrationError, MasterKeyError, KeyMissing for a record without a row in `record_key`,
+    psycopg.Error.
     """
     with connect(store_dsn(settings), application_name=f"{settings.instance}-find") as conn:
         check_migrated(conn, STORE)

@@ -16,7 +16,7 @@ from ingest.runtime.postgres.arrays import Int8Array, UuidArray
 from .key_ring import KeyRing
 
 CAPACITY: Final = 500_000
-"""Pairs kept in memory: a record never changes, so what is cached is right for ever."""
+"""Pairs kept in memory. A record never changes, hence what is cached is right for ever."""
 
 _READ: Final = b"""
 SELECT uuid_send(i.ins), i.record FROM unnest(%b::uuid[]) u(ins) JOIN identity i USING (ins)"""

@@ -1,7 +1,7 @@
 """The data keys of the records: made, cached, destroyed (decision 0012).
 
-A key is committed before the first thing sealed under it. Destroying it (`erase`) makes a record
-unreadable for ever, its row stays and says so.
+A key is committed before the first thing sealed under it. Destroying the key (`erase`) makes a
+record unreadable for ever; its row stays and tells that the key was destroyed.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ class KeyRing:
 def key_context(record: int) -> bytes:
     """What a wrapped data key belongs to: associated data of its wrapping.
 
-    The number of the record and not an INS (decision 0012): a person changes his INS, several
-    lead to him in time, and none is stored in clear. What the key belongs to, for ever, is the
-    record; under another record's number it does not open.
+    This is the number of the record and not an INS (decision 0012): a person changes his INS,
+    several INS lead to him in time, and none is stored in clear. Under another record's number the
+    key does not open.
     """
     return _CONTEXT(b"record-key", record)

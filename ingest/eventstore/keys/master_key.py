@@ -1,7 +1,7 @@
 """The master key: wraps data keys and secrets, and lives outside the databases (decision 0012).
 
-A file by default. `MasterKey` is the port for a key service: it works by batches, since a service
-answers over a network.
+It is a file by default. `MasterKey` is the port for a key service; it works by batches, since a
+service replies over a network.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How bytes are sealed: `format 1 | key version 1 | nonce 12 | ciphertext + tag` (decision 0012).
 
-AES-256-GCM under a data key. The associated data says where the bytes belong, so that sealed bytes
-moved elsewhere do not open. Nonces are random, never derived: a batch decided again after a
-rollback would use a derived one on other bytes.
+The cipher is AES-256-GCM under a data key. The context (associated data) names where the bytes
+belong: sealed bytes that are moved elsewhere do not open. Nonces are random, never derived: a batch
+decided again after a rollback would use a derived nonce for other bytes.
 """
 
 from __future__ import annotations

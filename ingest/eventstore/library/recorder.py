@@ -1,8 +1,9 @@
 """The eventsourcing library's recorders over our log (decision 0023).
 
-What the library writes has record 0 and is not sealed; a stream's first version is free, then each
-is one more than the last. It goes through the same lock and positions as our own events, so every
-reader sees both in one order. Nothing of the library's pipelines or tables is used.
+What the library writes has record 0 and is not sealed. The first version of a stream is free; each
+later one is one more than the last. The library writes under the same lock and takes the same
+positions as our own events: every reader sees both in one order. Nothing of the library's pipelines
+or tables is used.
 """
 
 from __future__ import annotations
@@ -208,7 +209,7 @@ class HistoireRecorder(HistoireTrackingRecorder, ProcessRecorder):
 
 
 class HistoireAggregateRecorder(HistoireRecorder):
-    """The same for those who know no positions."""
+    """The same for the library's aggregates, which know no positions."""
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
         """Recorded; the library's contract of an aggregate recorder is to answer None."""
@@ -216,7 +217,7 @@ class HistoireAggregateRecorder(HistoireRecorder):
 
 
 class HistoireSubscription(ListenNotifySubscription[HistoireRecorder]):
-    """Woken by NOTIFY; what it gives out it reads by position, so no wake-up is worth missing."""
+    """Woken by NOTIFY. Events are read by position, hence a missed wake-up loses nothing."""
 
     def __init__(
         self,

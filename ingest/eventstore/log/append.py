@@ -1,7 +1,7 @@
 """One batch, one transaction: the write path of the store (decision 0014, decision 0010).
 
-Statements in the order the guarantee needs: lock, fence, re-checks, positions, streams, events.
-Each works on the whole batch; nothing is asked per message.
+The statements come in the order that the guarantee needs: lock, fence, re-checks, positions,
+streams, events. Each statement works on the whole batch; none is made per message.
 """
 
 from __future__ import annotations
@@ -108,13 +108,13 @@ def lock_writers(cursor: Cursor) -> None:
 
 
 def end_stuck_writer(conn: psycopg.Connection[Any], seconds: float) -> int:
-    """Sessions that held the writers' lock and waited for their client in a transaction of more
-    than so many seconds are ended, and rolled back; how many.
+    """Ends the sessions that held the writers' lock and waited for their client, in a transaction
+    of more than so many seconds; they are rolled back. Returns how many.
 
     A writer frozen with half of its COPY sent would block everybody for ever: neither
     `transaction_timeout` nor `statement_timeout` ends a session that waits for the rest of a COPY
-    (seen on PostgreSQL 18). What it wakes up with is refused, as of any writer that lost its
-    connection. Sessions of a role we may not end are left alone.
+    (seen on PostgreSQL 18). When such a writer wakes up, its statement fails like that of any
+    writer that lost its connection. Sessions of a role that we may not end are left alone.
     """
     with suppress(psycopg.errors.InsufficientPrivilege):
         return conn.execute(_STUCK, (*WRITERS, seconds)).rowcount
@@ -124,8 +124,9 @@ def end_stuck_writer(conn: psycopg.Connection[Any], seconds: float) -> int:
 def move_sources(cursor: Cursor, advances: Sequence[SourceAdvance]) -> None:
     """All sources of the batch moved from where it began. Raises Fenced naming those that did not.
 
-    Compare-and-set: an owner that was replaced while it slept writes nothing. An advance of length
-    zero only counts (the events of a retry) and moves nothing, wherever the source stands.
+    This is a compare-and-set: an owner that was replaced while it slept writes nothing. An advance
+    of length zero only counts (the events of a retry) and moves nothing, wherever the source
+    stands.
     """
     if not advances:
         return
@@ -247,7 +248,7 @@ def copy_events(cursor: Cursor, ends: Sequence[bytes], before: int, microseconds
 
 
 def appended(before: int, count: int, microseconds: int) -> Appended:
-    """The answer for a batch of `count` events."""
+    """What is told of a committed batch of `count` events."""
     at = _EPOCH + timedelta(microseconds=microseconds)
     return Appended(before + 1 if count else 0, before + count if count else 0, at)
 

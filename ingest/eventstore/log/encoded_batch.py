@@ -89,8 +89,8 @@ def encode_batch(
 def check_batch(batch: AppendBatch) -> None:
     """Returns when each stream's events continue its base without a gap up to its version.
 
-    `event` has no unique index on the stream, so this and the compare-and-set are what keeps two
-    events from having one version. Raises BatchRefused.
+    `event` has no unique index on the stream: this check and the compare-and-set keep two events
+    from having one version. Raises BatchRefused.
     """
     records = {head.stream: head.record for head in batch.heads}
     versions = {head.stream: head.base for head in batch.heads}
@@ -138,10 +138,10 @@ def seal_events(
     entropy: Entropy,
 ) -> list[bytes]:
     """The events sealed under the keys of their records, in the same order; those of the registry
-    are about no person and stay as they are.
+    are about no person and stay plain.
 
-    Each is the end of a row for a binary COPY, from the column `record` on: what comes before, the
-    position and the time, is known under the lock only. Raises LostRace for an event of an erased
+    Each is the end of a row for a binary COPY, from the column `record` on. The columns before it,
+    position and time, are known under the lock only. Raises LostRace for an event of an erased
     record.
     """
     nonces = entropy(NONCE_BYTES * len(events))

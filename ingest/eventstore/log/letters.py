@@ -1,4 +1,4 @@
-"""Dead letters: written with the batch that refused them, decided again with a later one."""
+"""Dead letters: written with the batch that rejected them, decided again with a later one."""
 
 from __future__ import annotations
 
@@ -145,8 +145,9 @@ def seal_letters(
 def write_letters(
     cursor: psycopg.Cursor[tuple[Any, ...]], letters: SealedLetters, received_at: datetime
 ) -> None:
-    """The letters wait, numbered in the order of the batch; those of an erased record are closed
-    at once and say nothing but where and why something was refused.
+    """The dead letters wait, numbered in the order of the batch.
+
+    Those of an erased record are closed at once and tell only where and why a message was rejected.
     """
     if not letters:
         return
@@ -169,11 +170,11 @@ def write_letters(
 
 
 def erase_letters(cursor: psycopg.Cursor[tuple[Any, ...]], record: int) -> int:
-    """All letters of the record, those refused before it was known too, say nothing any more; how
-    many there were. Their rows stay: the balance sheet counts them.
+    """No dead letter of the record tells anything any more, not even those rejected before the
+    record was known; returns how many there were. Their rows stay: the balance sheet counts them.
 
-    Under the writers' lock, after the key is destroyed: then no batch is under way that could
-    commit one more.
+    Call this under the writers' lock, after the key is destroyed: then no batch is under way that
+    could commit one more.
     """
     return cursor.execute(_ERASE, {"record": record}).rowcount
 
@@ -181,9 +182,9 @@ def erase_letters(cursor: psycopg.Cursor[tuple[Any, ...]], record: int) -> int:
 def decide_letters(
     cursor: psycopg.Cursor[tuple[Any, ...]], decided: Sequence[DecidedLetter], at: datetime
 ) -> None:
-    """The letters have their new attempt. Raises LostRace when one was decided meanwhile.
+    """The dead letters have their new attempt. Raises LostRace when one was decided meanwhile.
 
-    The bytes of one that was accepted, or changes nothing any more, are dropped: the log has them.
+    The bytes of a letter that is not rejected any more are dropped: the log has them.
     """
     if not decided:
         return
@@ -208,10 +209,10 @@ class Letters:
         self._letter_key: Final = letter_key
 
     def waiting_for(self, streams: Iterable[bytes]) -> list[WaitingLetter]:
-        """Letters that wait for one of these streams, opened, in the order of receipt.
+        """Dead letters that wait for one of these streams, opened, in the order of receipt.
 
-        Not those of a record whose key was destroyed: `append.check_still_true` leaves them out
-        as well, so what an erasure left half done stops nobody.
+        Letters of a record whose key was destroyed are left out here and in
+        `append.check_still_true`: an erasure that was left half done stops nobody.
         """
         query = _OPENED + b"JOIN unnest(%b::uuid[]) u(id) ON d.waits_for = u.id"
         return self._opened(query, (UuidArray.of(set(streams)),))

@@ -1,4 +1,4 @@
-"""Room for positions: partitions of `event` made long before they are needed (decision 0010)."""
+"""Partitions of `event`, made long before their positions are needed (decision 0010)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ AHEAD: Final = 10_000_000
 
 
 class Room:
-    """What this process knows of the partitions. There is no default partition: rows in it would
-    block the making of later ones.
+    """What this process knows of the partitions of `event`.
+
+    There is no default partition: rows in it would block the making of later ones.
     """
 
     def __init__(self, session: Session) -> None:
@@ -23,8 +24,8 @@ class Room:
     def ensure(self, count: int) -> None:
         """There are partitions for `count` more events and AHEAD more beyond them.
 
-        In a transaction of its own: no other writer can use up AHEAD positions between this and the
-        commit, and each makes room for itself.
+        This is a transaction of its own: no other writer can use up AHEAD positions between this
+        and the commit, and each writer makes its own partitions ahead.
         """
         if self._last + count + AHEAD <= self._end:
             return

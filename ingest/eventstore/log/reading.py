@@ -27,8 +27,9 @@ from schemas.events import (
 from .event_names import EventNames
 
 UNSEALED_RECORD: Final = 0
-"""The record of events that are about no person (the registry, the eventsourcing library's own):
-it has no key, and they are not sealed."""
+"""The record of events that are about no person (the registry, the eventsourcing library's own). It
+has no key, and its events are not sealed.
+"""
 PAGE: Final = 5000
 
 _EVENT: Final = (
@@ -131,7 +132,7 @@ class Reading:
     ) -> list[RecordedEvent]:
         """At most `limit` events with first <= position <= last, of these names if any are given.
 
-        Names have no index: a rare one scans, so rather filter what was read.
+        Names have no index: a rare name scans the log. Filter what was read instead.
         """
         numbers = Int2Array.of(self._names.ids_named(*names)) if names else None
         return self._open(self._session.rows(_SELECTED, (first, last, numbers, numbers, limit)))
@@ -162,7 +163,8 @@ class Reading:
         """Events of the records low <= record < high with positions up to `until`, in the order of
         record, then position, by pages of about `page` events; no record is cut by a page.
 
-        For replays: several processes share the records by ranges, memory is one page.
+        Replays use this: several processes share the records by ranges, and each holds one page in
+        memory.
         """
         record, position = max(low, 1), 0
         carried: list[RecordedEvent] = []
@@ -228,7 +230,7 @@ class Reading:
     def position_at(self, moment: datetime) -> int:
         """Position of the last event recorded at or before the moment, 0 when there is none.
 
-        Times never go back along positions, so halving finds it; no index on time is needed.
+        Times never go back along positions: halving finds the position without an index on time.
         """
         low, high = 0, self.max_position() + 1
         while high - low > 1:

@@ -1,4 +1,4 @@
-"""What `histoire audit` asks of the store: does it agree with itself, and how much of each."""
+"""What `histoire audit` asks of the store: whether it agrees with itself, and how much it holds."""
 
 from __future__ import annotations
 

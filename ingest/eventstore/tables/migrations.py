@@ -1,8 +1,9 @@
 """The tables of the store: `sql/*.sql` applied in order, each once, its text never changed after.
 
-Files `keys_*.sql` go to the database of the data keys, which may be another server; the others to
-the store. Files `*_rights.sql` grant to roles that others may make later, so every migration
-applies them again. Two migrations at once are safe: the second waits and finds nothing to do.
+Files `keys_*.sql` go to the database of the data keys, which may be another server; the others go
+to the store. Files `*_rights.sql` grant to roles that others may make later; every migration
+applies them again, therefore. Two migrations at once are safe: the second waits and finds nothing
+to do.
 """
 
 from __future__ import annotations

@@ -34,12 +34,12 @@ class AcceptedGap:
 
 
 class PositionMoved(StoreError):
-    """The position is not where it was said to be: look again."""
+    """The source does not stand where the caller believed: look again."""
 
 
 class TopicChanged(StoreError):
-    """A topic has another number of partitions than when it was first read: refused, since the
-    order of a patient's messages would break.
+    """A topic has another number of partitions than when it was first read. Reading on would break
+    the order of a patient's messages.
     """
 
 
@@ -96,9 +96,10 @@ class Positions:
             )
 
     def check_topic(self, topic: str, topic_id: str, partitions: int) -> None:
-        """The topic's facts are remembered, and as they were. Raises TopicChanged otherwise.
+        """The facts of the topic are remembered and have not changed. Raises TopicChanged
+        otherwise.
 
-        `topic`: cluster id / name. The topic's id may change: positions are checked against it.
+        `topic`: cluster id / name. The topic's id may change: offsets are checked against it.
         """
         with self._session.writing() as cursor:
             cursor.execute(

@@ -1,6 +1,6 @@
-"""The roles of the database: who may do what, and the SQL for a server where we can't make them.
+"""The roles of the database: who may do what, and the SQL for a server where we cannot make roles.
 
-`sql/*_rights.sql` makes them and grants; a process gets a login user of its own that is a member of
+`sql/*_rights.sql` makes them and grants. A process gets a login user of its own that is a member of
 one of them (`HISTOIRE_DATABASE_DSN` of its unit).
 """
 

@@ -1,7 +1,8 @@
 """Who reads which partition of the embedded log: session locks, shared fairly within a group.
 
-A lock ends with its session, so a killed reader's partitions become free at once. This only keeps
-readers from working twice: what makes it safe is the compare-and-set of positions in the store.
+A lock ends with its session: a killed reader's partitions become free at once. The locks only keep
+readers from working twice; the compare-and-set of positions in the store is what makes reading
+safe.
 """
 
 from __future__ import annotations

@@ -120,7 +120,9 @@ class EmbeddedPoller:
     def poll(
         self, timeout_seconds: float, max_records: int, max_bytes: int
     ) -> list[PolledPartition[FeedRecord]]:
-        """As Poller says. Raises FeedUnavailable at once when the database is away: wait then."""
+        """As Poller says. Raises FeedUnavailable at once when the database is away; the caller
+        waits then.
+        """
         end = self._clock.monotonic() + timeout_seconds
         try:
             with feed_errors():

@@ -1,4 +1,4 @@
-"""Publishing to the embedded log: whatever was handed over meanwhile is one transaction."""
+"""Publishing to the embedded log: all that was handed over meanwhile is one transaction."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class _Entry:
 
 
 class EmbeddedPublisher:
-    """Publisher of the embedded log. Durable at the acknowledgement: it comes after the commit."""
+    """Publisher of the embedded log. Each record is durable when acknowledged: the commit comes
+    first.
+    """
 
     def __init__(
         self,

@@ -29,11 +29,11 @@ def trim_log(
     *,
     clock: Clock | None = None,
 ) -> int:
-    """Deletes records older than `keep_hours`, in order, never at or above the offset given.
+    """Deletes records older than `keep_hours`, in order, never at or above the offset given;
+    returns how many.
 
-    A partition without an offset in `not_above` is left alone: nobody says what was read of it.
-    Returns how many records went; the low watermark moves in the same transaction.
-    Raises FeedUnavailable.
+    A partition without an offset in `not_above` is left alone: nobody says what was read of it. The
+    low watermark moves in the same transaction. Raises FeedUnavailable.
     """
     cutoff = int((clock or SystemClock()).now() * 1000 - keep_hours * _HOUR_MS)
     with feed_errors():

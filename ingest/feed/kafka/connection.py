@@ -23,7 +23,8 @@ C = TypeVar("C")
 BOOTSTRAP_MS = 10_000
 REQUEST_MS = 10_000
 RECONNECT_MAX_MS = 1_000
-"""Default is 30 s: over a few broker restarts a consumer stood still for 76 s (decision 0009)."""
+"""The default is 30 s: over a few broker restarts a consumer stood still for 76 s (decision 0009).
+"""
 _CONNECT_SECONDS = 2.0
 
 
@@ -112,7 +113,7 @@ def admin_client(settings: Settings, client_id: str) -> Iterator[KafkaAdminClien
 
 
 def translated(error: KafkaError) -> FeedError:
-    """The feed's error for one of the client's. Only its class is told: texts may carry keys."""
+    """The feed's error for one of the client's. Only its class is named: texts may carry keys."""
     name = type(error).__name__
     if isinstance(error, RetriableError):
         return FeedUnavailable(

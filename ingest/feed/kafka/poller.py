@@ -40,9 +40,11 @@ log = structlog.get_logger(__name__)
 
 HEARTBEATS_PER_SESSION = 4
 FAIR_BYTES = 256 * 1024
-"""How much of one partition comes before the next: with 1 MiB it is some 20,000 records."""
+"""How much of one partition is read before the next partition: 1 MiB is some 20,000 records."""
 _ALL_POSITIONS_SECONDS = 1.0
-"""How often positions of partitions without records are asked for: only holes move those."""
+"""How often the positions of partitions without records are asked for: only holes move these
+positions.
+"""
 
 
 class KafkaPoller:

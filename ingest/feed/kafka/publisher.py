@@ -1,9 +1,10 @@
 """Publishing to Kafka without losing a record while the process lives (decision 0009).
 
-kafka-python's idempotent producer can stop for ever, silently or after one refused batch. So: no
-delivery time-out, every record checked before it is sent, and a watchdog that gives a stuck or
-dead producer up and sends all that is pending again, in order, with a new one. Private names of
-the library (`_sender`, `_accumulator`, `_transaction_manager`, `_add_cb_eb`,
+kafka-python's idempotent producer can stop for ever, silently or after one refused batch. Hence
+there is no delivery time-out, every record is checked before it is sent, and a watchdog gives up a
+stuck or dead producer and sends all that is pending again, in order, with a new one.
+
+Private names of the library (`_sender`, `_accumulator`, `_transaction_manager`, `_add_cb_eb`,
 `_unregister_cleanup`; they hold for 3.0.12) are used in this module only.
 """
 
@@ -51,7 +52,7 @@ STALL_SECONDS = 30.0
 _STALL_MAX_SECONDS = 480.0
 _WATCH_SECONDS = 0.5
 _LOOK_UP_SECONDS = 5.0
-"""How long an answer about a topic that can't be used is believed: asking costs 0.1 s."""
+"""How long an answer about a topic that cannot be used is believed: asking costs 0.1 s."""
 _STRIKES = 3
 
 
@@ -130,7 +131,7 @@ class KafkaPublisher:
         return self._outstanding.records()
 
     def close(self, timeout_seconds: float = 10.0) -> None:
-        """As Publisher says. A record answered `closed` may still have reached the feed."""
+        """As Publisher says. A record that failed as `closed` may still have reached the feed."""
         self.flush(timeout_seconds)
         self._closing.set()
         self._wake.set()

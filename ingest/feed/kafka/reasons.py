@@ -1,10 +1,9 @@
 """Why no client could be started: read from the client's log, told to a person.
 
-To the caller a wrong password, a wrong authority, plain text to TLS and nobody there all are
-`KafkaTimeoutError: Unable to bootstrap` (decision 0009); the reason is in lines that are easily
-the last
-but twenty. What the broker answers to a wrong password is often lost with the connection: that it
-spoke to us before tells it from a broker that wants TLS.
+A wrong password, a wrong authority, plain text to a TLS port and an absent broker all reach the
+caller as `KafkaTimeoutError: Unable to bootstrap` (decision 0009). The reason is in the client's
+log, often twenty lines before its end. The broker's answer to a wrong password is often lost with
+the connection; that the broker spoke before tells this case from a broker that wants TLS.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class ClientLog(logging.Handler):
 
 @contextmanager
 def client_log() -> Iterator[ClientLog]:
-    """What the client says in the block."""
+    """What the client logs in the block."""
     kept = ClientLog()
     logger = logging.getLogger("kafka")
     logger.addHandler(kept)

@@ -31,7 +31,7 @@ _REFUSALS: dict[type[KafkaError], str] = {
     PolicyViolationError: "refused",
     UnsupportedForMessageFormatError: "refused",
 }
-"""Answers about the record itself: it will never pass. Anything else is tried again."""
+"""Answers about the record itself: the record will never pass. Any other answer is tried again."""
 
 PASSING = (
     RetriableError,

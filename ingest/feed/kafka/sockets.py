@@ -1,9 +1,9 @@
 """Connections to brokers whose sockets are closed when they fail.
 
-kafka-python leaves the socket of each failed attempt to the garbage collector: about one a second
-and client while a broker is away. Ingestion runs without the collector, and would have no file
-descriptors left after some minutes. The library lets a scheme of `proxy_url` name the class that
-connects; ours connects directly, as its own does.
+kafka-python leaves the socket of each failed attempt to the garbage collector: about one per second
+and client while a broker is away. Ingestion runs without the collector and would run out of file
+descriptors after some minutes. The library lets a scheme of `proxy_url` name the class that
+connects; ours connects directly, like the library's own.
 """
 
 from __future__ import annotations

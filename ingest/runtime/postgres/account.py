@@ -1,7 +1,7 @@
-"""The system account the embedded PostgreSQL runs under.
+"""The system account the embedded PostgreSQL runs under: the server refuses to run as root.
 
-It refuses to run as root. For root there is the account `pgserver`, made on first use; the folders
-on its way get the right to be passed through (not listed), and nothing else of home is opened.
+For root there is the account `pgserver`, made on first use. The folders on its way get the right to
+be passed through (not listed); nothing else of home is opened.
 """
 
 from __future__ import annotations

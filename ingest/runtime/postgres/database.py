@@ -32,7 +32,7 @@ SESSION_DEFAULTS: dict[str, str | int] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-"""A server that vanished without a word is noticed within 25 s. A DSN may say otherwise."""
+"""A server that vanished without a word is noticed within 25 s. A DSN may set other values."""
 
 TRANSACTION_SHARE = 0.8
 """Of the group's session time-out: no writing transaction lives longer."""
@@ -45,7 +45,7 @@ TRANSIENT_STATES = frozenset(("25006", "25P03", "25P04", "55P03"))
 class UnknownCommit(Exception):
     """The connection was lost while COMMIT was on its way: the batch may be stored or not.
 
-    Neither retry nor give up blindly: reconnect, read the source positions, go on from there.
+    Neither retry nor give up blindly: reconnect, read the source positions, and go on from there.
     """
 
 
@@ -60,7 +60,7 @@ def store_dsn(settings: Settings) -> str:
 
 
 def keys_dsn(settings: Settings) -> str:
-    """The DSN of the data keys: the store's unless set."""
+    """The DSN of the data keys: the DSN of the store unless another one is set."""
     if settings.keys_dsn is not None:
         return settings.keys_dsn.get_secret_value()
     return store_dsn(settings)
