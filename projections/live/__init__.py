@@ -1,1 +1,1 @@
-"""Projections kept up to date while the log grows; imports rebuild and the projections."""
+"""Projections kept up to date while the log grows; imports notifications, and the root."""
