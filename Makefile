@@ -30,12 +30,16 @@ check: $(STAMP)
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_packaging.py
 	$(BIN)/histoire schemas check
 
+# SEED=n repeats a run; ONLY chooses (a folder, a file, or words for -k: ONLY="races or letters").
+SEEDED := $(if $(SEED),--seed $(SEED))
+CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)")
+
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SEEDED) $(if $(ONLY),$(CHOSEN))
 
 # Every crash point, fault and planted bug, on both feeds (25 minutes): tables at the end.
 faults: $(STAMP)
-	$(BIN)/python -m pytest tests/system -m faults
+	$(BIN)/python -m pytest tests/system -m faults $(SEEDED)
 
 # The whole path on one machine; KAFKA=1 runs it over a Kafka broker on the JVM.
 demo: $(STAMP)

@@ -15,13 +15,15 @@ import pytest
 from psycopg import conninfo
 
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
+from tests.missing import JAVA, missing
+
+pytest_plugins = ("pytester", "tests.plugins.seeds", "tests.plugins.needs", "tests.plugins.reruns")
 
 _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Here, since options of a folder below are not known when everything is run."""
-    parser.addoption("--seed", type=int, help="Seed of the system tests instead of a new one.")
     parser.addoption(
         "--schematron",
         type=Path,
@@ -87,8 +89,8 @@ def broker(pytestconfig: pytest.Config) -> Iterator[str]:
         with KafkaContainer() as container:
             yield container.get_bootstrap_server()
         return
-    if not (shutil.which("java") and shutil.which("mvn")):
-        pytest.skip("no Kafka: none configured, no Docker engine answers, no Java with Maven")
+    if not all(map(shutil.which, JAVA)):
+        missing("kafka", "none configured, no Docker engine answers, no Java with Maven")
     from deploy.broker import start_broker, stop_broker
 
     home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))

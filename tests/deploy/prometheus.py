@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from tests.missing import missing
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
@@ -16,7 +17,7 @@ def program(name: str) -> str:
     """Its path; the test is skipped where it is not installed."""
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not installed (Debian: apt-get install prometheus)")
+        missing("prometheus", f"{name} is not installed")
     return found
 
 

@@ -23,6 +23,7 @@ from ingest.runtime.console import Exit
 from ingest.runtime.postgres.account import Account, server_account
 from ingest.runtime.postgres.embedded import programs
 from tests.deploy.site_of_roles import MAKER, USERS, RoleSite, make_database, make_user, whole_path
+from tests.missing import missing
 
 pytestmark = pytest.mark.system
 PASSWORD = "a password of {}, 'quoted' \\ and with spaces"
@@ -38,7 +39,7 @@ def debian_programs() -> Path:
         Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3])
     )
     if not found:
-        pytest.skip("no PostgreSQL with TLS is installed (Debian: apt-get install postgresql)")
+        missing("postgresql", "no server with TLS is installed")
     return found[-1].parent
 
 

@@ -15,7 +15,7 @@ from tests.deploy import prometheus
 from tests.deploy.test_dashboards import panels
 from tests.deploy.watched_system import Prometheus, Watched, eventually, free_ports
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timing]
 SELECTOR = re.compile(r"\b((?:histoire_|process_)\w+|up)\b(\{[^}]*\})?")
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from tests.deploy import prometheus
+from tests.system.processes import TookTooLong
 
 INTERVAL_SECONDS = 3
 """More than a frozen process may keep the group's endpoint waiting."""
@@ -26,10 +27,11 @@ WAIT_SECONDS = 90.0
 
 
 def eventually(condition: Callable[[], bool], what: Callable[[], object]) -> None:
-    """Returns once the condition holds; `what` says what was there instead."""
+    """Returns once the condition holds. Raises TookTooLong; `what` says what was there instead."""
     end = time.monotonic() + WAIT_SECONDS
     while not condition():
-        assert time.monotonic() < end, what()
+        if time.monotonic() > end:
+            raise TookTooLong(f"not within {WAIT_SECONDS:g} s: {what()}")
         time.sleep(0.5)
 
 

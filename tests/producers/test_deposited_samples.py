@@ -5,7 +5,6 @@ for nothing else; what only looks odd is taken with a warning.
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +16,10 @@ from schemas.rules.document.content import content_findings
 from schemas.rules.document.soft_metadata import SOFT_DEPOSIT_RULES
 from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF, ins_accepted
 from schemas.rules.table.rejections import Rejection
+from tests.missing import OFFICIAL
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "cda"
-pytestmark = [
-    pytest.mark.samples,
-    pytest.mark.skipif(
-        not (SAMPLES / "expected.tsv").exists(), reason=f"official samples absent: {SAMPLES.name}"
-    ),
-]
+SAMPLES = OFFICIAL / "cda"
+pytestmark = pytest.mark.samples("cda")
 Row = dict[str, str]
 OIDS = {"test": accepted_oids("test"), "production": accepted_oids("production")}
 # Oddities of the table and the warnings that must tell them, exactly when they are there.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
@@ -16,23 +14,11 @@ from tests.system.feed_reading import EmbeddedFeed, KafkaFeed
 from tests.system.processes import installed
 from tests.system.system_under_load import SMALL, System, migrated
 
-SEEDS: Final[tuple[int, ...]] = ()
-"""Seeds of runs that failed once; each is run again for ever, beside a new one."""
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """The plugins of this folder."""
     for plugin in (fault_report, own_services, planted_report):
         config.pluginmanager.register(plugin)
-
-
-@pytest.fixture(params=["new", *SEEDS])
-def seed(request: pytest.FixtureRequest) -> int:
-    """A new one each time, which a failing test tells, and those kept; `--seed` runs one again."""
-    given: int | None = request.config.getoption("--seed")
-    if given is not None and request.param == "new":
-        return given
-    return secrets.randbelow(2**31) if request.param == "new" else int(request.param)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from psycopg import conninfo
 
 from deploy.broker import BrokerHandle, start_broker, stop_broker
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
+from tests.missing import need_java
 from tests.system.fault_trial import Trial
 from tests.system.feed_reading import EmbeddedFeed, KafkaFeed
 from tests.system.processes import installed, wait_until
@@ -117,8 +118,7 @@ def postgres_to_kill() -> Iterator[OwnPostgres]:
 @pytest.fixture
 def brokers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnBroker]:
     """Kafka that this test may kill; one node, or as many as the parameter says."""
-    if not (shutil.which("java") and shutil.which("mvn")):
-        pytest.skip("no Java with Maven: a broker of our own to kill can't be started")
+    need_java()
     # Captured log records would keep the errors of lost connections, and their sockets, alive.
     monkeypatch.setattr(logging.getLogger("kafka"), "propagate", False)
     lib = request.config.cache.mkdir("kafka") / "lib"

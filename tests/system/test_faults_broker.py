@@ -45,6 +45,7 @@ def settings_of(trial: Trial) -> Settings:
     return Settings.load(installation.environ())
 
 
+@pytest.mark.timing
 def test_the_broker_is_killed_and_restarted_under_load(trial: Trial, brokers: OwnBroker) -> None:
     trial.fault(f"broker kill -9 and restart, {ROUNDS} times")
     trial.start()
@@ -60,6 +61,7 @@ def test_the_broker_is_killed_and_restarted_under_load(trial: Trial, brokers: Ow
     trial.judge()
 
 
+@pytest.mark.timing
 @pytest.mark.timeout(400)
 def test_the_broker_is_away_for_longer_than_any_time_out(trial: Trial, brokers: OwnBroker) -> None:
     trial.fault(f"broker away for {LONG_SECONDS:.0f} s")
@@ -74,6 +76,7 @@ def test_the_broker_is_away_for_longer_than_any_time_out(trial: Trial, brokers: 
     trial.judge()
 
 
+@pytest.mark.timing
 def test_the_broker_hangs_for_longer_than_the_session(trial: Trial, brokers: OwnBroker) -> None:
     seconds = trial.rng.uniform(15, 45)
     trial.fault(f"broker hangs for {seconds:.0f} s")
@@ -128,6 +131,7 @@ def _limit(trial: Trial, size: int) -> None:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, wanted)])
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("brokers", [3], indirect=True)
 @pytest.mark.timeout(400)
 def test_three_brokers_lose_their_leaders(trial: Trial, brokers: OwnBroker) -> None:

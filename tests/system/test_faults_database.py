@@ -15,6 +15,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingest.runtime.postgres.embedded import programs
+from tests.missing import missing
 from tests.system.answers import scrape
 from tests.system.commit_cutter import MOMENTS, cutting
 from tests.system.fault_trial import Record, Trial
@@ -27,10 +28,10 @@ pytestmark = pytest.mark.system
 MakeTrial = Callable[..., Trial]
 ROUNDS: Final = 3
 CUTS: Final = 9
-LIBRARIES: Final = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
 KINDS: Final = {"kill -9": signal.SIGKILL, "immediate stop": signal.SIGQUIT}
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     "kind", ["kill -9", pytest.param("immediate stop", marks=pytest.mark.faults)]
 )
@@ -53,6 +54,7 @@ def test_the_database_dies_and_comes_back(
     trial.judge()
 
 
+@pytest.mark.timing
 @pytest.mark.faults
 @pytest.mark.kafka
 def test_the_database_dies_while_the_feed_goes_on(
@@ -109,14 +111,15 @@ def test_the_connection_is_cut_at_commit(
     trial.judge()
 
 
+@pytest.mark.timing
 @pytest.mark.faults
 def test_the_clock_of_the_database_goes_back(
     postgres_to_kill: OwnPostgres, trial_of: MakeTrial
 ) -> None:
     """`recorded_at` never decreases, whatever the clock of the server says (decision 0015)."""
-    library = next(iter(LIBRARIES), None)
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
-        pytest.skip("no libfaketime (Debian: faketime): a server's clock can't be set back")
+        missing("faketime", "no libfaketime: a server's clock can't be set back")
     offset = postgres_to_kill.home / "clock"
     offset.write_text("+0")
     offset.chmod(0o644)

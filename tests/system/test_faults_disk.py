@@ -30,6 +30,7 @@ LONGEST_WAIT: Final = 5.0
 GiveRoom = Callable[[], None]
 
 
+@pytest.mark.timing
 def test_the_content_store_is_full(
     embedded: System, seed: int, record_property: Record, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ _REPAIR: Final = re.compile(r"histoire positions accept (\w+/\d+)")
 _READ: Final = "select source, topic_id, next_offset from source_position order by source"
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     "running", [pytest.param(False, marks=pytest.mark.faults), True], ids=["stopped", "running"]
 )

@@ -55,6 +55,7 @@ def _sleep_beyond_session(trial: Trial, frozen: float) -> None:
     time.sleep(max(0.0, frozen + late - time.monotonic()))
 
 
+@pytest.mark.timing
 @pytest.mark.kafka
 def test_a_zombie_that_wakes_up_late_writes_nothing(
     over_kafka: System, seed: int, record_property: Record
@@ -78,6 +79,7 @@ def test_a_zombie_that_wakes_up_late_writes_nothing(
 PLACES: Final = {"lock": "while it holds the lock", "copy": "inside its COPY"}
 
 
+@pytest.mark.timing
 @pytest.mark.faults
 @pytest.mark.kafka
 @pytest.mark.parametrize("place", PLACES)
@@ -97,6 +99,7 @@ def test_a_writer_frozen_with_the_lock_does_not_hold_up_the_others(
     trial.judge()
 
 
+@pytest.mark.timing
 @pytest.mark.faults
 @pytest.mark.parametrize("place", PLACES)
 def test_on_the_embedded_feed_only_the_frozen_one_stands_still(
@@ -125,6 +128,7 @@ def _frozen_with_the_lock(trial: Trial, writer: Member) -> None:
     writer.running.thaw()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("seconds", [-7200.0, pytest.param(7200.0, marks=pytest.mark.faults)])
 def test_a_clock_that_jumps_changes_nothing(
     embedded: System, seed: int, record_property: Record, seconds: float

@@ -180,14 +180,14 @@ def telling(sources: Iterator[tuple[str, bytes]]) -> dict[str, list[str]]:
     return {name: found for name, found in judged.items() if found}
 
 
-def run_patient_through(system: System, folder: Path) -> dict[str, str]:
+def run_patient_through(system: System, folder: Path, seed: int) -> dict[str, str]:
     """The whole way; the metrics of every process at its end."""
     ports = {name: free_port() for name in ("ingest", "relay", "project")}
     for name, port in ports.items():
         system.start(name, name, "--metrics-port", str(port))
-    rng = random.Random(11)
+    rng = random.Random(seed)
     with terminal(system.installation) as asked:
-        load = "simulate --documents 150 --faults 0.2 --seed 9"
+        load = f"simulate --documents 150 --faults 0.2 --seed {seed}"
         system.installation.run(*load.split())
         send_files(system, folder / "cda")
         publish_variations(system)
@@ -210,9 +210,9 @@ def _try_scrape(port: int) -> str:
         return ""
 
 
-def check_nobody_knows_him(system: System, folder: Path, log_of_server: bool) -> None:
+def check_nobody_knows_him(system: System, folder: Path, seed: int, *, log_of_server: bool) -> None:
     with watched_arguments() as arguments:
-        metrics = run_patient_through(system, folder)
+        metrics = run_patient_through(system, folder, seed)
         system.stop()
     assert arguments.looks > 20
     assert arguments.telling == set()
@@ -238,14 +238,14 @@ def check_nobody_knows_him(system: System, folder: Path, log_of_server: bool) ->
         assert telling(iter({"log": (home / "postgres" / "log").read_bytes()}.items())) == {}
 
 
-def test_on_the_default_installation(by_default: System, tmp_path: Path) -> None:
-    check_nobody_knows_him(by_default, tmp_path, log_of_server=True)
+def test_on_the_default_installation(by_default: System, tmp_path: Path, seed: int) -> None:
+    check_nobody_knows_him(by_default, tmp_path, seed, log_of_server=True)
 
 
 @pytest.mark.kafka
-def test_over_kafka(over_kafka: System, tmp_path: Path) -> None:
+def test_over_kafka(over_kafka: System, tmp_path: Path, seed: int) -> None:
     over_kafka.installation.settings["log_level"] = "debug"
-    check_nobody_knows_him(over_kafka, tmp_path, log_of_server=False)
+    check_nobody_knows_him(over_kafka, tmp_path, seed, log_of_server=False)
 
 
 @pytest.mark.parametrize("secret", SECRETS)

@@ -24,10 +24,6 @@ from deploy.broker import (
 )
 from deploy.broker.layout import make_cluster, node_properties, read_cluster
 
-needs_java = pytest.mark.skipif(
-    not (shutil.which("java") and shutil.which("mvn")), reason="no Java with Maven on this machine"
-)
-
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
@@ -71,7 +67,6 @@ def create_topic(bootstrap: str, topic: str) -> None:
     admin.close()
 
 
-@needs_java
 @pytest.mark.kafka
 @pytest.mark.java
 def test_a_document_of_8_mib_survives_kill_9_and_a_clean_stop(home: Path, lib: Path) -> None:
@@ -99,7 +94,6 @@ def test_a_document_of_8_mib_survives_kill_9_and_a_clean_stop(home: Path, lib: P
     assert (status.running, status.answers, status.cluster_id) == (False, False, broker.cluster_id)
 
 
-@needs_java
 @pytest.mark.java
 def test_a_taken_port_is_said_before_java_is_started(home: Path, lib: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:

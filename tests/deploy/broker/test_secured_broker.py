@@ -37,10 +37,6 @@ from ingest.runtime.settings import Settings, variable
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.java,
-    pytest.mark.skipif(
-        not (shutil.which("java") and shutil.which("mvn")),
-        reason="no Java with Maven on this machine: a secured broker can't be started",
-    ),
 ]
 TABLE = """\
 [software]

@@ -74,13 +74,13 @@ def tail(place: Place, done: threading.Event) -> list[RecordedEvent]:
 
 
 def test_racing_writers_lose_nothing_and_a_tailing_reader_misses_nothing(
-    store: EventStore, place: Place
+    store: EventStore, place: Place, seed: int
 ) -> None:
     (record,) = records(store, 1)
     done = threading.Event()
     with ThreadPoolExecutor(4) as pool:
         reader = pool.submit(tail, place, done)
-        writers = [pool.submit(write, place, record, seed) for seed in range(3)]
+        writers = [pool.submit(write, place, record, seed + n) for n in range(3)]
         try:
             lost = sum(writer.result() for writer in writers)
         finally:

@@ -41,6 +41,7 @@ from tests.ingest.feed.feed_under_test import (
     record,
     wait_for,
 )
+from tests.missing import need_java
 
 pytestmark = pytest.mark.kafka
 
@@ -59,8 +60,7 @@ def own_broker(
     pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[BrokerHandle]:
     """A broker that this test may kill."""
-    if not (shutil.which("java") and shutil.which("mvn")):
-        pytest.skip("no Java with Maven: a broker of our own to kill can't be started")
+    need_java()
     home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
     # Captured log records would keep the errors of lost connections, and their sockets, alive.
     monkeypatch.setattr(logging.getLogger("kafka"), "propagate", False)

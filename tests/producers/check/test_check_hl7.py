@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,11 +15,12 @@ from producers.check.finding import FileReport
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
+from tests.missing import OFFICIAL
 from tests.producers.hl7v2.hl7_messages import Written
 from tests.producers.samples_of_plan import documents_of, planned
 
 CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_790_000_000.0))
-SAMPLES = Path(__file__).parents[4] / "shared" / "hl7v2"
+SAMPLES = OFFICIAL / "hl7v2"
 STRANGER = "1.2.250.1.71.4.2.1^810000000013"
 
 
@@ -100,7 +100,7 @@ def test_any_message_gets_a_report(data: bytes) -> None:
     assert not CHECKER.check("m", b"MSH" + data).passes(strict=False)
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="../shared/hl7v2 is not there")
+@pytest.mark.samples("hl7v2")
 def test_the_official_messages() -> None:
     report = CHECKER.check("m", (SAMPLES / "message_ORU_CR_Bio_INIT_N3_SEGUR.hl7").read_bytes())
     assert (report.message, rejects(report)) == ("DepositDocument", [])

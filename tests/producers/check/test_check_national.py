@@ -14,11 +14,12 @@ from producers.check.checker import Checker, Plan
 from producers.check.finding import Finding
 from producers.simulator.cda.document import CdaWriter
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
+from tests.missing import OFFICIAL
 from tests.producers.samples_of_plan import documents_of, planned, planned_by_others
 
 SEED = 7
 EACH = 150
-SAMPLES = Path(__file__).parents[4] / "shared" / "cda"
+SAMPLES = OFFICIAL / "cda"
 FAULTY = "eDISP-MED_2024.01.xml"
 """The one official sample that the official schematron finds fault with: the qualifier SP."""
 
@@ -52,8 +53,7 @@ def test_it_finds_nothing_in_documents_of_every_sector(checker: Checker) -> None
     assert looked_at > 2 * EACH
 
 
-@pytest.mark.samples
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"official samples absent: {SAMPLES.name}")
+@pytest.mark.samples("cda")
 def test_it_finds_the_fault_it_is_known_to_find(checker: Checker) -> None:
     found = faults(checker, FAULTY, (SAMPLES / FAULTY).read_bytes())
     assert {f.rule for f in found} == {"recordTarget_fr"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +10,11 @@ from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, Plan
 from producers.check.finding import FileReport
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
+from tests.missing import OFFICIAL
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "cda"
+SAMPLES = OFFICIAL / "cda"
 FILES = sorted(SAMPLES.glob("*.xml"))
-pytestmark = [
-    pytest.mark.samples,
-    pytest.mark.skipif(len(FILES) != 30, reason=f"official samples absent: {SAMPLES.name}"),
-]
+pytestmark = pytest.mark.samples("cda")
 
 REJECTED = {
     "CSE-CS24_2025.01.xml": {"ins_key_wrong"},

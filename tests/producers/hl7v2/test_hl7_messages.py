@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -28,10 +27,11 @@ from schemas.cda import CdaDocument, read_cda
 from schemas.codec.messages import CONTENT_BYTES_MAX
 from schemas.forms.identity import Environment
 from schemas.rules.table.rejections import REJECTIONS
+from tests.missing import OFFICIAL
 from tests.producers.hl7v2.hl7_messages import ACTIONS, FLAGS, Written, fields_of
 from tests.producers.samples_of_plan import documents_of, planned
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "hl7v2"
+SAMPLES = OFFICIAL / "hl7v2"
 MESSAGE = Written("279035121518989", "11502-2", b"<x/>", unique_id="1.2.3", parent="1.2.2")
 NEW = replace(MESSAGE, parent="")
 
@@ -200,7 +200,7 @@ def test_a_message_that_contradicts_its_document_is_refused(
         assert raised.value.code == code
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="../shared/hl7v2 is not there")
+@pytest.mark.samples("hl7v2")
 def test_the_official_messages_are_read() -> None:
     orders = {file.name: read_order(read_message(file.read_bytes())) for file in SAMPLES.iterdir()}
     report = orders["message_ORU_CR_Bio_INIT_N3_SEGUR.hl7"]

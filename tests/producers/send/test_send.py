@@ -28,10 +28,11 @@ from producers.publish.queues import open_document_publisher
 from producers.send.files import FileSender, Request, Sending, send_files
 from producers.simulator.cda.document import CdaWriter
 from schemas.codec.messages import CONTENT_BYTES_MAX, Decoded, decode
+from tests.missing import OFFICIAL
 from tests.producers.samples_of_plan import documents_of, planned
 
 SEED = 7
-SAMPLES = Path(__file__).parents[4] / "shared" / "cda"
+SAMPLES = OFFICIAL / "cda"
 
 
 @pytest.fixture
@@ -194,12 +195,10 @@ def test_outcomes_of_real_ingestion(
     assert said["documentation"] == "docs/rules.md#LIFE-02"
 
 
-@pytest.mark.samples
+@pytest.mark.samples("cda")
 def test_official_samples_pass_or_are_refused_for_their_identity(
     settings: Settings, sender: FileSender
 ) -> None:
-    if not SAMPLES.is_dir():
-        pytest.skip("the official samples are not beside the project (../shared/cda)")
     codes: dict[str, list[str]] = {}
     for file in sorted(SAMPLES.glob("*.xml")):
         sending: Sending = sender.submit(file, Request())

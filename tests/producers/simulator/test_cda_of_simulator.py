@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha1, sha256
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -16,6 +15,7 @@ from producers.simulator.content.metadata import document_metadata
 from producers.simulator.plan.planned import PlannedDocument
 from schemas.cda import CdaDocument, read_cda
 from schemas.feed.messages import Document
+from tests.missing import OFFICIAL
 from tests.producers.samples_of_plan import (
     documents_of,
     planned,
@@ -37,7 +37,7 @@ KNOWN = {
     # The one sample of 94 the official schematron finds fault with: withdrawn qualifier SP.
     "eDISP-MED_2024.01.xml": "recordTarget_fr",
 }
-SAMPLES = Path(__file__).parents[4] / "shared" / "cda"
+SAMPLES = OFFICIAL / "cda"
 
 
 @pytest.fixture(scope="module", params=["together", "others"])
@@ -85,11 +85,9 @@ def test_rules_notice_what_they_forbid(thousand: list[tuple[PlannedDocument, byt
         assert broken(root), name
 
 
-@pytest.mark.samples
+@pytest.mark.samples("cda")
 def test_rules_find_nothing_in_the_official_samples() -> None:
     """Control: the table of rules does not ask for more than the official schematron."""
-    if not SAMPLES.is_dir():
-        pytest.skip("the official samples are not beside the project (../shared/cda)")
     found = {}
     for path in sorted(SAMPLES.glob("*.xml")):
         root = etree.fromstring(path.read_bytes(), etree.XMLParser(huge_tree=True))

@@ -3,7 +3,6 @@
 import csv
 import json
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,14 +12,10 @@ from typer.testing import CliRunner
 
 from schemas.cda import CdaDocument, Subject, read_cda, read_subject
 from schemas.commands import register
+from tests.missing import OFFICIAL
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "cda"
-pytestmark = [
-    pytest.mark.samples,
-    pytest.mark.skipif(
-        not (SAMPLES / "expected.tsv").exists(), reason=f"official samples absent: {SAMPLES.name}"
-    ),
-]
+SAMPLES = OFFICIAL / "cda"
+pytestmark = pytest.mark.samples("cda")
 Row = dict[str, str]
 
 

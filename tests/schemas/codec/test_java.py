@@ -25,6 +25,7 @@ import schemas
 from ingest.feed.partitioning import partition_of
 from schemas.codec.messages import Decoded, decode, encode
 from schemas.versions.catalogue import schema_catalogue
+from tests.missing import need_java
 from tests.schemas.codec.test_codec import datums_of
 
 pytestmark = pytest.mark.java
@@ -59,9 +60,7 @@ class Java:
 @pytest.fixture(scope="session")
 def java(pytestconfig: pytest.Config) -> Java:
     """Jars and classes are kept between runs, until a source changes."""
-    missing = [name for name in ("java", "javac", "mvn") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"no Java interoperability: {', '.join(missing)} not installed")
+    need_java()
     source, pom = SOURCES / "Interop.java", SOURCES / "pom.xml"
     digest = hashlib.sha256(source.read_bytes() + pom.read_bytes()).hexdigest()[:16]
     home = pytestconfig.cache.mkdir("java") / digest
@@ -157,12 +156,11 @@ def java_deposit() -> dict[str, Any]:
 
 
 def deposits(count: int) -> list[dict[str, Any]]:
-    """Different valid deposits, always the same."""
+    """Different valid deposits, the same in all of one run."""
     found: list[dict[str, Any]] = []
 
     @settings(
         max_examples=count,
-        derandomize=True,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
