@@ -7,7 +7,7 @@ import psycopg
 import typer
 from prometheus_client import CollectorRegistry
 
-from ingest.commands.errors import told_to_people
+from ingest.commands.errors import as_command_errors
 from ingest.eventstore import EventStore
 from ingest.runtime.console import CommandError, Exit, note
 from ingest.runtime.lifecycle import StopSignal
@@ -56,7 +56,7 @@ def check_migrated(settings: Settings) -> None:
 
     A database that is away passes: the processes of the group wait for it.
     """
-    with suppress(psycopg.OperationalError), told_to_people():
+    with suppress(psycopg.OperationalError), as_command_errors():
         EventStore.open(settings).close()
         application = f"{settings.instance}-run"
         with connect(store_dsn(settings), application_name=application) as conn:

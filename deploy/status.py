@@ -12,10 +12,10 @@ from typing import Any, Final
 import typer
 from rich.table import Table
 
-from ingest.commands.errors import told_to_people
+from ingest.commands.errors import as_command_errors
 from ingest.eventstore import EventStore
 from ingest.feed import FeedError, TopicFacts, topic_facts
-from ingest.read.positions import PartitionPosition, positions_of
+from ingest.read.positions import PartitionOffsets, offsets_of
 from ingest.runtime.console import Exit, out, print_json
 from ingest.runtime.options import Json
 from ingest.runtime.postgres.database import connect, store_dsn
@@ -105,7 +105,7 @@ def status_of(settings: Settings) -> Status:
     processes, ended = _processes(settings)
     with EventStore.open(settings) as store:
         fed = [fact for fact in facts.values() if fact.topic in FEED_TOPICS]
-        positions = positions_of(store.sources.all(), fed)
+        positions = offsets_of(store.sources.all(), fed)
         counts = store.auditing.counts()
         end = store.reading.max_position()
         letters = store.dead_letters.page(limit=LETTERS_LISTED)
@@ -136,7 +136,7 @@ def _facts(settings: Settings) -> tuple[dict[str, TopicFacts], str | None]:
         return {}, str(error)
 
 
-def _topic(name: str, positions: list[PartitionPosition]) -> TopicStatus:
+def _topic(name: str, positions: list[PartitionOffsets]) -> TopicStatus:
     own = [position for position in positions if position.partition.topic == name]
     stored = [position.stored for position in own if position.stored is not None]
     counts = {
@@ -191,7 +191,7 @@ def register_status(app: typer.Typer) -> None:
         Exit codes: 1 when something is halted, missing or down; 2 not migrated; 4 the feed or the
         database is away.
         """
-        with told_to_people():
+        with as_command_errors():
             found = status_of(Settings.load())
         if as_json:
             print_json({**asdict(found), "healthy": found.exit_code is Exit.OK})

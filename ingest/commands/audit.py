@@ -18,7 +18,7 @@ from ingest.eventstore import EventStore
 from ingest.eventstore.tables.positions import AcceptedGap
 from ingest.feed import topic_facts
 from ingest.read.arrivals import partition_of_source
-from ingest.read.positions import OffsetRefused, PartitionPosition, accept_position, positions_of
+from ingest.read.positions import OffsetNotAcceptable, PartitionOffsets, accept_offset, offsets_of
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
@@ -27,8 +27,8 @@ from ingest.upkeep.documents import read_document
 from schemas.feed.messages import FEED_TOPICS
 from schemas.forms.unique_id import unique_id_is_well_formed
 
-from .errors import told_to_people
-from .reasons import reason_given
+from .errors import as_command_errors
+from .given_reason import given_reason
 
 TO_HELP = (
     "Offset to go on at; without it the nearest one the log holds, of a topic made anew its first."
@@ -62,7 +62,7 @@ def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
         away.
         """
         settings = Settings.load()
-        with told_to_people(), EventStore.open(settings) as store, progress("audit"):
+        with as_command_errors(), EventStore.open(settings) as store, progress("audit"):
             moment = store.auditing.at_one_moment()
             facts = topic_facts(settings)
             positions, checks = balance_checks(moment, list(facts.values()), at_end=at_end)
@@ -79,7 +79,7 @@ def _register_audit(app: typer.Typer, audits: Sequence[Audit]) -> None:
 
 
 def _print_audit_json(
-    positions: Sequence[PartitionPosition],
+    positions: Sequence[PartitionOffsets],
     gaps: Sequence[AcceptedGap],
     checks: Sequence[AuditCheck],
 ) -> None:
@@ -108,7 +108,7 @@ def _name_of_source(source: str) -> str:
 
 
 def _print_audit(
-    positions: Sequence[PartitionPosition],
+    positions: Sequence[PartitionOffsets],
     gaps: Sequence[AcceptedGap],
     checks: Sequence[AuditCheck],
     failed: Sequence[AuditCheck],
@@ -141,7 +141,7 @@ def _print_audit(
     console.print(f"{len(checks)} checks: {verdict}")
 
 
-def described(position: PartitionPosition) -> dict[str, Any]:
+def described(position: PartitionOffsets) -> dict[str, Any]:
     """A partition with its line of the balance sheet, for people and programs."""
     stored = position.stored
     names = ("accepted", "duplicate", "unchanged", "rejected", "events", "holes")
@@ -181,7 +181,7 @@ def _register_document(app: typer.Typer) -> None:
         wanted = sys.stdin.readline().strip() if unique_id == "-" else unique_id
         if not unique_id_is_well_formed(wanted):
             raise CommandError("this is no uniqueId", "Give an OID, or root^extension.", Exit.USAGE)
-        with told_to_people(), EventStore.open(Settings.load()) as store:
+        with as_command_errors(), EventStore.open(Settings.load()) as store:
             found = read_document(store, wanted)
         if output is not None:
             write_whole(output, found.data, replace=force)
@@ -223,7 +223,7 @@ def _register_positions(app: typer.Typer) -> None:
     def show(as_json: JsonLines = False) -> None:
         """Show the position of every partition, and what does not fit the feed."""
         settings = Settings.load()
-        with told_to_people(), EventStore.open(settings) as store:
+        with as_command_errors(), EventStore.open(settings) as store:
             positions = _positions(settings, store)
         if as_json:
             for position in positions:
@@ -253,17 +253,17 @@ def _register_positions(app: typer.Typer) -> None:
         says what would be done. A running ingestion goes on within a minute.
         """
         settings = Settings.load()
-        with told_to_people(), EventStore.open(settings) as store:
+        with as_command_errors(), EventStore.open(settings) as store:
             found = [
                 p for p in _positions(settings, store) if described(p)["partition"] == partition
             ]
             if not found:
                 raise CommandError(f"there is no partition {partition}", None, Exit.NOT_FOUND)
-            _accept(store, found[0], reason_given(reason), to, yes)
+            _accept(store, found[0], given_reason(reason), to, yes)
 
 
 def _accept(
-    store: EventStore, position: PartitionPosition, reason: str, to: int | None, yes: bool
+    store: EventStore, position: PartitionOffsets, reason: str, to: int | None, yes: bool
 ) -> None:
     name = f"{position.partition.topic}/{position.partition.number}"
     if not yes:
@@ -273,15 +273,15 @@ def _accept(
             Exit.USAGE,
         )
     try:
-        offset = accept_position(store, position, reason=reason, by=getpass.getuser(), to=to)
-    except OffsetRefused as error:
+        offset = accept_offset(store, position, reason=reason, by=getpass.getuser(), to=to)
+    except OffsetNotAcceptable as error:
         raise CommandError(
             f"{name}: {error}", "See `histoire positions show`.", Exit.USAGE
         ) from None
     out().print(f"{name}: reading goes on at offset {offset}")
 
 
-def _positions(settings: Settings, store: EventStore) -> list[PartitionPosition]:
+def _positions(settings: Settings, store: EventStore) -> list[PartitionOffsets]:
     facts = topic_facts(settings)
     feed = [fact for fact in facts.values() if fact.topic in FEED_TOPICS]
-    return positions_of(store.sources.all(), feed)
+    return offsets_of(store.sources.all(), feed)

@@ -21,8 +21,8 @@ from ingest.runtime.settings import Settings
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 from schemas.versions.catalogue import schema_catalogue
 
-from .errors import told_to_people
-from .reasons import reason_given
+from .errors import as_command_errors
+from .given_reason import given_reason
 
 Code = Annotated[str | None, typer.Option("--code", help="Only letters refused with this code.")]
 Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the dead letter.")]
@@ -51,7 +51,7 @@ def _register_reading(group: typer.Typer) -> None:
         _check_code(code)
         moment = since_given(since)
         settings = Settings.load()
-        with told_to_people(), EventStore.open(settings) as store:
+        with as_command_errors(), EventStore.open(settings) as store:
             letters = waiting(store, code=code, status=None if everything else "waiting")
             if moment is not None:
                 letters = (letter for letter in letters if letter.received_at >= moment)
@@ -67,7 +67,7 @@ def _register_reading(group: typer.Typer) -> None:
     def show(letter: Number, as_json: Json = False) -> None:
         """Say why one message was refused and how to repair it."""
         settings = Settings.load()
-        with told_to_people(), EventStore.open(settings) as store:
+        with as_command_errors(), EventStore.open(settings) as store:
             found = store.dead_letters.get(letter)
         facts = described(found.letter, settings.rules_documentation_url)
         facts |= {"bytes": None if found.raw is None else len(found.raw)}
@@ -96,7 +96,7 @@ def _register_deciding(group: typer.Typer) -> None:
         _check_code(code)
         if not letters and code is None:
             raise CommandError("say which letters", "Give numbers, or --code CODE.", Exit.USAGE)
-        with told_to_people(), EventStore.open(Settings.load()) as store:
+        with as_command_errors(), EventStore.open(Settings.load()) as store:
             chosen, left_out = _chosen(store, letters, code)
             counts = _retry(store, chosen)
         said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
@@ -114,8 +114,8 @@ def _register_deciding(group: typer.Typer) -> None:
         reason: Annotated[str, typer.Option(help="Why it will never be decided again.")],
     ) -> None:
         """Set a dead letter aside for good, with a reason; its bytes stay until erasure."""
-        why = reason_given(reason)
-        with told_to_people(), EventStore.open(Settings.load()) as store:
+        why = given_reason(reason)
+        with as_command_errors(), EventStore.open(Settings.load()) as store:
             store.dead_letters.discard(letter, why, getpass.getuser())
         out().print(f"dead letter {letter} discarded")
 

@@ -13,7 +13,7 @@ from ingest.upkeep.relay import RelayRefused
 
 
 @contextmanager
-def told_to_people() -> Iterator[None]:
+def as_command_errors() -> Iterator[None]:
     """What halts ingestion ends the command with a sentence, a repair and the right exit code."""
     try:
         yield

@@ -10,9 +10,9 @@ from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 from ingest.upkeep.housekeeping import Housekeeping, Turn
-from ingest.upkeep.sweep import GAP_MIN
+from ingest.upkeep.sweep import STEPS_APART_MIN
 
-from .errors import told_to_people
+from .errors import as_command_errors
 
 _SAID: Final = {
     "feed_records": "read records removed from the embedded feed (Kafka removes them by itself)",
@@ -37,21 +37,21 @@ def register_housekeeping(app: typer.Typer) -> None:
         key is missing. What could be done is done also then.
         """
         settings = Settings.load()
-        with told_to_people():
+        with as_command_errors():
             with EventStore.open(settings) as store, progress("housekeeping"):
-                turn = Housekeeping(settings, store, SystemClock()).turn(GAP_MIN)
+                turn = Housekeeping(settings, store, SystemClock()).turn(STEPS_APART_MIN)
             _show(turn, as_json)
-            for error in turn.faults.values():
+            for error in turn.failures.values():
                 raise error
 
 
 def _show(turn: Turn, as_json: bool) -> None:
     if as_json:
-        faults = {step: type(error).__name__ for step, error in turn.faults.items()}
-        print_json({**turn.removed, "faults": faults})
+        failures = {step: type(error).__name__ for step, error in turn.failures.items()}
+        print_json({**turn.removed, "faults": failures})
         return
     for step, words in _SAID.items():
-        if step in turn.faults:
+        if step in turn.failures:
             out().print(f"   failed  {words}")
         else:
             count = turn.removed[step]

@@ -23,9 +23,9 @@ from ingest.feed import (
     open_publisher,
     topic_facts,
 )
-from ingest.read.confluent import ConfluentHeaders, registry_fetch
+from ingest.read.confluent import ConfluentHeaders, schema_server_fetch
 from ingest.read.patience import Patience, patience
-from ingest.read.positions import StoredPositions
+from ingest.read.positions import StoredOffsets
 from ingest.read.site import Context
 from ingest.runtime.console import Bar, note, out, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
@@ -40,7 +40,7 @@ from schemas.feed.messages import FEED_TOPICS
 
 from .audit import register_audit
 from .dead_letters import register_dead_letters
-from .errors import told_to_people
+from .errors import as_command_errors
 from .housekeeping import register_housekeeping
 from .rules import register_rules
 
@@ -80,7 +80,7 @@ def register(
         of --print-roles run by somebody who may, then migrate again.
         """
         settings = Settings.load()
-        with told_to_people():
+        with as_command_errors():
             if print_roles:
                 with connect(store_dsn(settings), application_name="histoire-migrate") as conn:
                     typer.echo(role_script(conn), nl=False)
@@ -104,7 +104,7 @@ def register(
         """
         settings = Settings.load()
         port = port_of(metrics_port, until_idle)
-        with told_to_people(), long_running(settings, "ingest", port) as metrics:
+        with as_command_errors(), long_running(settings, "ingest", port) as metrics:
             run_ingest(settings, metrics, until_idle=until_idle, accepted=accept_rejections)
 
     @app.command()
@@ -117,7 +117,7 @@ def register(
         """
         settings = Settings.load()
         port = port_of(metrics_port, until_idle)
-        with told_to_people(), long_running(settings, "relay", port) as metrics:
+        with as_command_errors(), long_running(settings, "relay", port) as metrics:
             run_relay(settings, metrics, until_idle=until_idle)
 
     register_housekeeping(app)
@@ -177,7 +177,7 @@ def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accept
             settings,
             FEED_TOPICS,
             group=settings.consumer_group,
-            resume=StoredPositions(store, patient),
+            resume=StoredOffsets(store, patient),
             client_id=f"{settings.instance}-ingest",
         )
         consumer = Consumer(
@@ -223,7 +223,7 @@ def _translation(
 ) -> Callable[[FeedRecord], FeedRecord] | None:
     if settings.schema_registry_url is None:
         return None
-    headers = ConfluentHeaders(registry_fetch(settings.schema_registry_url))
+    headers = ConfluentHeaders(schema_server_fetch(settings.schema_registry_url))
     return lambda record: patient(lambda: headers.translate(record))
 
 

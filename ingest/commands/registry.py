@@ -19,7 +19,7 @@ from ingest.upkeep.registry_listing import EntryKey, RegistryListing, history, t
 from schemas.feed.registry import EntryKind
 from schemas.forms.paris_days import PARIS, begin_ms, day_exists
 
-from .errors import told_to_people
+from .errors import as_command_errors
 
 
 class StateChoice(StrEnum):
@@ -55,7 +55,7 @@ def list_entries(
     Exit codes: 0 listed, also when there are none; 2 wrong arguments; 4 the database is away.
     """
     moment = _moment(on)
-    with told_to_people(), EventStore.open(Settings.load()) as store:
+    with as_command_errors(), EventStore.open(Settings.load()) as store:
         listing = RegistryListing(store)
         listing.refresh()
     chosen = [
@@ -83,7 +83,7 @@ def show_entry(
     Exit codes: 0 shown; 2 wrong arguments; 4 the database is away; 6 there is none.
     """
     moment, found = _moment(on), list[dict[str, Any]]()
-    with told_to_people(), EventStore.open(Settings.load()) as store:
+    with as_command_errors(), EventStore.open(Settings.load()) as store:
         listing = RegistryListing(store)
         listing.refresh()
         for kind in Kind:

@@ -48,7 +48,7 @@ UNOWNED_SECONDS: Final = 30.0
 class Limits:
     """Bounds of one poll."""
 
-    records: int
+    feed_records: int
     bytes: int
     timeout_seconds: float
 
@@ -137,7 +137,7 @@ class Consumer:
         limits = self._limits
         self._try_halted_again()
         try:
-            polled = self._poller.poll(limits.timeout_seconds, limits.records, limits.bytes)
+            polled = self._poller.poll(limits.timeout_seconds, limits.feed_records, limits.bytes)
         except FeedUnavailable as error:
             get_logger().warning("service_away", service="feed", error=error)
             if self._report is not None:

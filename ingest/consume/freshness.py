@@ -72,9 +72,9 @@ class SourceFreshness:
             at = self._stored.get(partition)
             if at is not None:
                 self._metrics.source_lag.labels(topic, number).set(max(0, end - at))
-                self._judge(partition, end > at)
+                self._set_age_of_unread(partition, end > at)
 
-    def _judge(self, partition: Partition, behind: bool) -> None:
+    def _set_age_of_unread(self, partition: Partition, behind: bool) -> None:
         if self._polled.get(partition):
             return
         if behind:

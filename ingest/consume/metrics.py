@@ -11,7 +11,7 @@ from ingest.eventstore import EventStore
 from ingest.facts.registry import Kind
 from ingest.feed import Partition, PolledPartition
 from ingest.read.arrivals import Arrival, partition_of_source
-from ingest.read.patience import is_passing
+from ingest.read.patience import is_passing_failure
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
@@ -155,7 +155,7 @@ class IngestionMetrics:
             self._entries(now)
         except (psycopg.Error, OSError) as error:
             # The batch waits for the store by itself; figures may be late.
-            if not is_passing(error):
+            if not is_passing_failure(error):
                 raise
             get_logger().warning("service_away", service="store", error=error)
 

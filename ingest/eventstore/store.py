@@ -30,13 +30,13 @@ from ingest.eventstore.log.append import (
 )
 from ingest.eventstore.log.encoded_batch import EncodedBatch, check_batch, encode_batch
 from ingest.eventstore.log.event_names import EventNames
+from ingest.eventstore.log.event_partitions import EventPartitions
 from ingest.eventstore.log.letters import (
     Letters,
     decide_letters,
     erase_letters,
     write_letters,
 )
-from ingest.eventstore.log.partitions import Room
 from ingest.eventstore.log.reading import Reading
 from ingest.eventstore.tables.auditing import Auditing
 from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
@@ -121,7 +121,7 @@ class EventStore:
         self.contents: Final = ContentStore(
             open_home(content_url), self._ring.load, entropy=entropy
         )
-        self.event_partitions: Final = Room(self.writer)
+        self.event_partitions: Final = EventPartitions(self.writer)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -159,8 +159,8 @@ class EventStore:
     def append(self, batch: AppendBatch) -> Appended:
         """The whole batch is committed, exactly once, or nothing of it is (decision 0014).
 
-        Raises Fenced, LostRace, UnknownCommit (see these); KeyMissing; BatchRefused for a batch
-        that contradicts itself; OSError when the content home is away; psycopg.Error.
+        Raises Fenced, LostRace, UnknownCommit (see these); KeyMissing; BatchContradictsItself;
+        OSError when the content home is away; psycopg.Error.
         """
         check_batch(batch)
         ready = encode_batch(
@@ -170,7 +170,7 @@ class EventStore:
         if batch.contents:
             crash_point("contents_written")
         with self.writer.lock:
-            self.event_partitions.ensure(len(batch.events))
+            self.event_partitions.make_ahead(len(batch.events))
             return self._commit(batch, ready)
 
     def _commit(self, batch: AppendBatch, ready: EncodedBatch) -> Appended:
@@ -203,7 +203,7 @@ class EventStore:
             end_stuck_writer(conn, self._session_timeout * TRANSACTION_SHARE)
             raise
         crash_point("batch_committed")
-        self.event_partitions.given(before + count)
+        self.event_partitions.note_used(before + count)
         return answer
 
     def erase(self, record: int) -> bool:

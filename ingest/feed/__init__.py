@@ -20,6 +20,7 @@ from .types import (
     FeedError,
     FeedMismatch,
     FeedRecord,
+    FeedRecordIdentity,
     FeedUnavailable,
     Headers,
     OutgoingRecord,
@@ -29,7 +30,6 @@ from .types import (
     Poller,
     Publisher,
     PublishFailure,
-    RecordIdentity,
     Resume,
 )
 
@@ -40,6 +40,7 @@ __all__ = [
     "FeedError",
     "FeedMismatch",
     "FeedRecord",
+    "FeedRecordIdentity",
     "FeedUnavailable",
     "Headers",
     "OutgoingRecord",
@@ -50,7 +51,6 @@ __all__ = [
     "Poller",
     "PublishFailure",
     "Publisher",
-    "RecordIdentity",
     "Resume",
     "TopicFacts",
     "check_topics",

@@ -94,7 +94,7 @@ class FeedRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordIdentity:
+class FeedRecordIdentity:
     """What tells a record from another one at the same offset of a recreated or regrown log."""
 
     offset: int
@@ -130,7 +130,7 @@ class Assignment:
     topic_id: str
     log_start: int
     log_end: int
-    identity_at: Callable[[int], RecordIdentity | None]
+    identity_at: Callable[[int], FeedRecordIdentity | None]
     """Reads the record at an offset; None when there is none."""
 
 

@@ -73,7 +73,7 @@ def _fingerprint(reply: bytes) -> bytes | None:
         return None
 
 
-def registry_fetch(url: str) -> Fetch:
+def schema_server_fetch(url: str) -> Fetch:
     """Asks a Confluent-compatible registry (`GET /schemas/ids/N`), waiting some seconds at most."""
     base = url.rstrip("/")
 

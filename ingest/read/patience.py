@@ -37,7 +37,7 @@ def patience(stop: StopSignal, metrics: Metrics | None = None) -> Patience:
         if metrics is not None:
             metrics.service_faults.labels(service).inc()
 
-    return retrying(passing=is_passing, stop=stop, on_wait=on_wait)
+    return retrying(passing=is_passing_failure, stop=stop, on_wait=on_wait)
 
 
 def _service_of(error: Exception) -> str:
@@ -46,7 +46,7 @@ def _service_of(error: Exception) -> str:
     return "content" if isinstance(error, OSError) else "store"
 
 
-def is_passing(error: BaseException) -> bool:
+def is_passing_failure(error: BaseException) -> bool:
     """Whether waiting may help. A failure that passes is never a reason to reject a message
     (decision 0021).
     """

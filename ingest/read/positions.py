@@ -48,7 +48,7 @@ def hole_sentence(partition: Partition, hole: range) -> str:
     )
 
 
-class StoredPositions:
+class StoredOffsets:
     """`Resume` of the poller: next offsets from the store, or a halt."""
 
     def __init__(self, store: EventStore, patience: Patience) -> None:
@@ -69,7 +69,7 @@ class StoredPositions:
             sentence = (
                 first_reading_misfit(assignment)
                 if position is None
-                else position_misfit(position, assignment)
+                else offset_misfit(position, assignment)
             )
             if sentence is not None:
                 misfits.append(Misfit(assignment.partition, sentence))
@@ -95,7 +95,7 @@ def first_reading_misfit(assignment: Assignment) -> str | None:
     )
 
 
-def position_misfit(position: SourcePosition, assignment: Assignment) -> str | None:
+def offset_misfit(position: SourcePosition, assignment: Assignment) -> str | None:
     """Why the stored position does not fit the log, None when it does."""
     if position.topic_id != assignment.topic_id:
         return "the topic was deleted and made anew since it was last read."
@@ -125,7 +125,7 @@ def position_misfit(position: SourcePosition, assignment: Assignment) -> str | N
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionPosition:
+class PartitionOffsets:
     """A partition as the store and the feed know it. None: not known on that side."""
 
     partition: Partition
@@ -156,36 +156,36 @@ class PartitionPosition:
             self.log_start <= self.stored.next_offset <= self.log_end
         ):
             return None
-        return position_misfit(self.stored, assignment)
+        return offset_misfit(self.stored, assignment)
 
 
-def positions_of(
+def offsets_of(
     stored: Mapping[str, SourcePosition], facts: Iterable[TopicFacts]
-) -> list[PartitionPosition]:
+) -> list[PartitionOffsets]:
     """Every partition of these topics, and every stored one of the same clusters, in order."""
-    found: dict[str, PartitionPosition] = {}
+    found: dict[str, PartitionOffsets] = {}
     for fact in facts:
         for number, (start, end) in enumerate(zip(fact.log_start, fact.log_end, strict=True)):
             partition = Partition(fact.topic, number)
             source = source_of(fact.cluster_id, partition)
-            found[source] = PartitionPosition(
+            found[source] = PartitionOffsets(
                 partition, source, stored.get(source), fact.topic_id, start, end
             )
     return sorted(found.values(), key=lambda position: position.partition)
 
 
-class OffsetRefused(Exception):
+class OffsetNotAcceptable(Exception):
     """Reading cannot go on at the offset a person named; the sentence says why."""
 
 
-def accept_position(
-    store: EventStore, position: PartitionPosition, *, reason: str, by: str, to: int | None = None
+def accept_offset(
+    store: EventStore, position: PartitionOffsets, *, reason: str, by: str, to: int | None = None
 ) -> int:
     """Reading goes on at `to`, or else at the begin of the log, or at its end where the offset lies
     beyond. Returns this offset.
 
     What is skipped counts as holes and is kept with the reason. A topic made anew is read from its
-    beginning. Raises OffsetRefused, PositionMoved.
+    beginning. Raises OffsetNotAcceptable, PositionMoved.
     """
     assert position.topic_id is not None
     assert position.log_start is not None
@@ -197,7 +197,7 @@ def accept_position(
     to_offset = min(to_offset, position.log_end)
     if to is not None:
         if not to_offset <= to <= position.log_end:
-            raise OffsetRefused(
+            raise OffsetNotAcceptable(
                 f"{to} is not within {to_offset} .. {position.log_end}: what was read is not read"
                 " twice, and nothing is skipped that the log does not hold"
             )

@@ -10,7 +10,7 @@ from typing import Protocol
 from ingest.eventstore.batch import SourcePosition
 from ingest.eventstore.tables.auditing import StoreMoment
 from ingest.feed import TopicFacts
-from ingest.read.positions import PartitionPosition, positions_of
+from ingest.read.positions import PartitionOffsets, offsets_of
 from ingest.runtime.settings import Settings
 from schemas.feed.messages import FEED_TOPICS
 
@@ -58,13 +58,13 @@ class Compared:
 
 def balance_checks(
     moment: StoreMoment, facts: Sequence[TopicFacts], *, at_end: bool
-) -> tuple[list[PartitionPosition], list[AuditCheck]]:
+) -> tuple[list[PartitionOffsets], list[AuditCheck]]:
     """Checks of every partition, of the feed and of the store.
 
     Read `facts` after `moment`: a position beyond the end of the feed is an error, and ingestion
     may go on meanwhile. `at_end`: nothing may be on its way either (lag, outcomes not published).
     """
-    positions = positions_of(moment.sources, [fact for fact in facts if fact.topic in FEED_TOPICS])
+    positions = offsets_of(moment.sources, [fact for fact in facts if fact.topic in FEED_TOPICS])
     checks: list[AuditCheck] = []
     for position in positions:
         checks += _partition_checks(position, at_end=at_end)
@@ -77,7 +77,7 @@ def fetched(position: SourcePosition) -> int:
     return position.accepted + position.duplicate + position.unchanged + position.rejected
 
 
-def _partition_checks(position: PartitionPosition, *, at_end: bool) -> list[AuditCheck]:
+def _partition_checks(position: PartitionOffsets, *, at_end: bool) -> list[AuditCheck]:
     name = f"{position.partition.topic}/{position.partition.number}"
     stored = position.stored
     checks: list[AuditCheck] = []

@@ -16,7 +16,7 @@ import psycopg
 from ingest.eventstore import EventStore, StoreError
 from ingest.eventstore.batch import SourcePosition
 from ingest.feed import FeedError, Partition, TopicFacts, topic_facts, trim
-from ingest.read.positions import positions_of
+from ingest.read.positions import offsets_of
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
@@ -26,17 +26,17 @@ from schemas.feed.messages import FEED_TOPICS, NOTIFICATIONS, OUTCOMES
 
 from .sweep import DAY, HOUR, ContentSweep
 
-FAULTS: Final = (psycopg.Error, OSError, FeedError, StoreError)
+PASSING_FAILURES: Final = (psycopg.Error, OSError, FeedError, StoreError)
 """What may befall a step; the next turn tries the step again."""
 END_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn removed, by step. None: not due. A step that failed is in `faults` only."""
+    """What one turn removed, by step. None: not due. A step that failed is in `failures` only."""
 
     removed: Mapping[str, int | None]
-    faults: Mapping[str, Exception]
+    failures: Mapping[str, Exception]
 
 
 class Housekeeping:
@@ -58,13 +58,13 @@ class Housekeeping:
             "content_orphans": lambda: self._sweep.sweep(sweep_after),
         }
         removed: dict[str, int | None] = {}
-        faults: dict[str, Exception] = {}
+        failures: dict[str, Exception] = {}
         for name, step in steps.items():
             try:
                 removed[name] = step()
-            except FAULTS as error:
-                faults[name] = error
-        return Turn(removed, faults)
+            except PASSING_FAILURES as error:
+                failures[name] = error
+        return Turn(removed, failures)
 
     def _trim_feed(self) -> int:
         settings = self._settings
@@ -97,7 +97,7 @@ def read_below(
     fed = [facts[topic] for topic in FEED_TOPICS if topic in facts]
     return {
         position.partition: position.stored.next_offset
-        for position in positions_of(stored, fed)
+        for position in offsets_of(stored, fed)
         if position.stored is not None and position.misfit is None
     }
 
@@ -128,7 +128,7 @@ def _one_turn(settings: Settings, metrics: Metrics, clock: Clock) -> None:
     try:
         with EventStore.open(settings) as store:
             turn = Housekeeping(settings, store, clock).turn()
-    except (*FAULTS, EmbeddedPostgresError) as error:
+    except (*PASSING_FAILURES, EmbeddedPostgresError) as error:
         get_logger().warning("housekeeping_failed", error=error)
         return
     report(turn, metrics, clock)
@@ -138,8 +138,8 @@ def report(turn: Turn, metrics: Metrics, clock: Clock) -> None:
     """One line of log, and the metrics."""
     for what, count in turn.removed.items():
         metrics.housekeeping_removed.labels(what).inc(count or 0)
-    if turn.faults:
-        failed = {step: type(error).__name__ for step, error in turn.faults.items()}
+    if turn.failures:
+        failed = {step: type(error).__name__ for step, error in turn.failures.items()}
         get_logger().warning("housekeeping_failed", total=dict(turn.removed), error=failed)
         return
     metrics.housekeeping_done.set(clock.now())

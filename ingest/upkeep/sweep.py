@@ -21,7 +21,7 @@ from ingest.runtime.lifecycle import Clock
 
 HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR
-GAP_MIN: Final = HOUR
+STEPS_APART_MIN: Final = HOUR
 """Seconds between two sweeps: more than any batch needs from writing its bytes to its commit."""
 _STATE: Final = "sweep.json"
 
@@ -50,7 +50,7 @@ class ContentSweep:
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._alone() as alone:
             last, now = self._last(), self._clock.now()
-            if not alone or (last and abs(now - last.ended) < max(after, GAP_MIN)):
+            if not alone or (last and abs(now - last.ended) < max(after, STEPS_APART_MIN)):
                 return None
             removed = self._store.sweep_contents(
                 _moment(now - DAY),

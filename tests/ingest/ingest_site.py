@@ -24,7 +24,7 @@ from ingest.feed import (
 )
 from ingest.read.arrivals import Arrival, read_partition, source_of
 from ingest.read.patience import at_once
-from ingest.read.positions import StoredPositions
+from ingest.read.positions import StoredOffsets
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.codec.messages import decode_event
@@ -94,7 +94,7 @@ class Site:
         return acknowledged
 
     def poller(self, store: EventStore | None = None, group: str = "ingest") -> Poller:
-        resume = StoredPositions(store or self.store, at_once)
+        resume = StoredOffsets(store or self.store, at_once)
         return open_poller(self.settings, FEED_TOPICS, group=group, resume=resume, client_id="test")
 
     def consumer(self, poller: Poller, **changes: Any) -> Consumer:

@@ -68,7 +68,7 @@ def an_erasure_midway() -> None:
     met = set[str]()
 
     def poll_few(self: Any) -> Any:
-        self._limits = replace(self._limits, records=5)
+        self._limits = replace(self._limits, feed_records=5)
         return poll(self)
 
     def write(self: Any, parts: Any, *more: Any) -> Any:

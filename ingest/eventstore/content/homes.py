@@ -45,7 +45,7 @@ class ContentHome(Protocol):
         """Folders of records with the names of their files last written within the window."""
         ...
 
-    def judge(self, folder: str, name: str, kept: set[str]) -> int:
+    def sweep_file(self, folder: str, name: str, kept: set[str]) -> int:
         """One step of the sweep for a file (see `ContentStore.sweep`); 1 when it was removed."""
         ...
 
@@ -119,7 +119,7 @@ class FolderHome:
                 if names:
                     yield f"record/{record.name}", names
 
-    def judge(self, folder: str, name: str, kept: set[str]) -> int:
+    def sweep_file(self, folder: str, name: str, kept: set[str]) -> int:
         """See ContentHome."""
         path = self._root / folder / name
         bare = name.removesuffix(ASIDE)
@@ -206,7 +206,7 @@ class ObjectHome:
             if names:
                 yield f"record/{number}", names
 
-    def judge(self, folder: str, name: str, kept: set[str]) -> int:
+    def sweep_file(self, folder: str, name: str, kept: set[str]) -> int:
         """See ContentHome."""
         path = self._at(f"{folder}/{name}")
         bare = name.removesuffix(ASIDE)

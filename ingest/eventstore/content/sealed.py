@@ -17,7 +17,7 @@ from typing import Final
 from ingest.eventstore.batch import NewContent, StoreError
 from ingest.eventstore.keys.key_ring import Keys
 from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
-from ingest.eventstore.keys.sealing import content_name, content_place, seal, unseal
+from ingest.eventstore.keys.sealing import content_context, content_name, seal, unseal
 
 from .homes import ContentHome
 
@@ -83,7 +83,7 @@ class ContentStore:
         sealed = self._home.read(_path(record, content_name(key, sha256)))
         if sealed is None:
             raise ContentMissing("the bytes of this document are not in the content store")
-        data = unseal(key, content_place(record, sha256), sealed)
+        data = unseal(key, content_context(record, sha256), sealed)
         if hashlib.sha256(data).digest() != sha256:
             raise ContentDamaged("the bytes of this document are not those that were deposited")
         return data
@@ -110,13 +110,13 @@ class ContentStore:
             known = references([record]).get(record, frozenset()) if key is not None else ()
             kept = {content_name(key, sha256) for sha256 in known} if key is not None else set()
             for name in files:
-                removed += self._home.judge(folder, name, kept)
+                removed += self._home.sweep_file(folder, name, kept)
         return removed
 
 
 def _sealer(key: bytes, nonce: bytes, content: NewContent) -> Callable[[], bytes]:
     def sealed() -> bytes:
-        return seal(key, nonce, content_place(content.record, content.sha256), content.data)
+        return seal(key, nonce, content_context(content.record, content.sha256), content.data)
 
     return sealed
 

@@ -34,17 +34,17 @@ class SealBroken(StoreError):
     """Sealed bytes do not open: changed, moved, or sealed under another key."""
 
 
-def event_place(stream: bytes, version: int, name: str) -> bytes:
+def event_context(stream: bytes, version: int, name: str) -> bytes:
     """Associated data of an event's state."""
     return _EVENT(stream, version) + name.encode()
 
 
-def content_place(record: int, sha256: bytes) -> bytes:
+def content_context(record: int, sha256: bytes) -> bytes:
     """Associated data of the bytes of a document."""
     return _CONTENT(b"content", record) + sha256
 
 
-def letter_place(source: str, offset: int) -> bytes:
+def dead_letter_context(source: str, offset: int) -> bytes:
     """Associated data of the raw record of a dead letter."""
     return _LETTER(b"letter", offset) + source.encode()
 
@@ -54,16 +54,16 @@ def content_name(key: bytes, sha256: bytes) -> str:
     return hmac.digest(key, sha256, hashlib.sha256).hex()
 
 
-def seal(key: bytes, nonce: bytes, place: bytes, data: bytes) -> bytes:
+def seal(key: bytes, nonce: bytes, context: bytes, data: bytes) -> bytes:
     """The sealed bytes, `OVERHEAD` longer. `nonce`: 12 random bytes, used once."""
-    return PREFIX + nonce + AESGCM(key).encrypt(nonce, data, place)
+    return PREFIX + nonce + AESGCM(key).encrypt(nonce, data, context)
 
 
-def unseal(key: bytes, place: bytes, sealed: bytes) -> bytes:
-    """The bytes that were sealed at `place`. Raises SealBroken otherwise."""
+def unseal(key: bytes, context: bytes, sealed: bytes) -> bytes:
+    """The bytes that were sealed at `context`. Raises SealBroken otherwise."""
     if sealed[:2] != PREFIX:
         raise SealBroken("sealed bytes are of an unknown format")
     try:
-        return AESGCM(key).decrypt(sealed[2:_BODY], sealed[_BODY:], place)
+        return AESGCM(key).decrypt(sealed[2:_BODY], sealed[_BODY:], context)
     except (InvalidTag, ValueError):
         raise SealBroken("sealed bytes do not open where they are: changed or moved") from None

@@ -123,7 +123,7 @@ class HistoireRecorder(HistoireTrackingRecorder, ProcessRecorder):
         """
         with library_errors():
             heads, ends = self._encoded(stored_events)
-            self._store.event_partitions.ensure(len(ends))
+            self._store.event_partitions.make_ahead(len(ends))
         count = len(ends)
         with self.transaction(kwargs.get("tracking")) as cursor:
             lock_writers(cursor)
@@ -134,7 +134,7 @@ class HistoireRecorder(HistoireTrackingRecorder, ProcessRecorder):
             except LostRace as error:
                 raise IntegrityError(str(error)) from error
             copy_events(cursor, ends, before, microseconds)
-        self._store.event_partitions.given(before + count)
+        self._store.event_partitions.note_used(before + count)
         return list(range(before + 1, before + 1 + count))
 
     def select_events(

@@ -31,7 +31,7 @@ _END: Final = Struct("!iqi16siiihi16si").pack
 _END_OF_NO_MESSAGE: Final = Struct("!iqi16siiihii").pack
 
 
-class BatchRefused(StoreError):
+class BatchContradictsItself(StoreError):
     """The batch contradicts itself: a fault of ours, trying again would not help."""
 
 
@@ -90,24 +90,24 @@ def check_batch(batch: AppendBatch) -> None:
     """Returns when each stream's events continue its base without a gap up to its version.
 
     `event` has no unique index on the stream: this check and the compare-and-set keep two events
-    from having one version. Raises BatchRefused.
+    from having one version. Raises BatchContradictsItself.
     """
     records = {head.stream: head.record for head in batch.heads}
     versions = {head.stream: head.base for head in batch.heads}
     if len(versions) != len(batch.heads):
-        raise BatchRefused("a stream has two heads in one batch")
+        raise BatchContradictsItself("a stream has two heads in one batch")
     for event in batch.events:
         stream = event.stream
         if event.version != versions.get(stream, -2) + 1:
-            raise BatchRefused("the events of a stream do not continue its head")
+            raise BatchContradictsItself("the events of a stream do not continue its head")
         if event.record != records[stream]:
-            raise BatchRefused("an event and its head name different records")
+            raise BatchContradictsItself("an event and its head name different records")
         versions[stream] = event.version
     for head in batch.heads:
         if versions[head.stream] != head.version or head.version == head.base:
-            raise BatchRefused("a head has another version than its last event")
+            raise BatchContradictsItself("a head has another version than its last event")
         if head.base == 0 and not _is_first(batch.events, head):
-            raise BatchRefused("first_event is not the stream's first event")
+            raise BatchContradictsItself("first_event is not the stream's first event")
     _check_messages(batch)
 
 
@@ -120,15 +120,15 @@ def _is_first(events: Sequence[NewEvent], head: HeadChange) -> bool:
 
 def _check_messages(batch: AppendBatch) -> None:
     if len({message.message_id for message in batch.applied}) != len(batch.applied):
-        raise BatchRefused("a message is applied twice in one batch")
+        raise BatchContradictsItself("a message is applied twice in one batch")
     if any(link.target not in batch.watched for link in batch.seen_links):
-        raise BatchRefused("a pending link was seen whose target is not watched")
+        raise BatchContradictsItself("a pending link was seen whose target is not watched")
     if len({advance.source for advance in batch.advances}) != len(batch.advances):
-        raise BatchRefused("a source advances twice in one batch")
+        raise BatchContradictsItself("a source advances twice in one batch")
     for advance in batch.advances:
         fetched = advance.accepted + advance.duplicate + advance.unchanged + advance.rejected
         if advance.next_offset - advance.from_offset != fetched + advance.holes:
-            raise BatchRefused("a line of the balance sheet does not add up")
+            raise BatchContradictsItself("a line of the balance sheet does not add up")
 
 
 def seal_events(

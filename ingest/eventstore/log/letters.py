@@ -19,7 +19,7 @@ from ingest.eventstore.batch import (
 )
 from ingest.eventstore.keys.key_ring import KeyRing, Keys
 from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
-from ingest.eventstore.keys.sealing import letter_place, seal, unseal
+from ingest.eventstore.keys.sealing import dead_letter_context, seal, unseal
 from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import Int4Array, Int8Array, UuidArray
 
@@ -137,8 +137,8 @@ def seal_letters(
             sealed.append((letter, None))
             continue
         nonce = nonces[at * NONCE_BYTES : (at + 1) * NONCE_BYTES]
-        place = letter_place(letter.source, letter.offset)
-        sealed.append((letter, seal(key, nonce, place, letter.raw)))
+        context = dead_letter_context(letter.source, letter.offset)
+        sealed.append((letter, seal(key, nonce, context, letter.raw)))
     return sealed
 
 
@@ -273,8 +273,8 @@ class Letters:
         for row in rows:
             _, source, offset, *_, record, sealed = row
             key = self._letter_key if record is None else keys[record]
-            place = letter_place(source, offset)
-            opened.append((row, unseal(key, place, sealed) if key and sealed else None))
+            context = dead_letter_context(source, offset)
+            opened.append((row, unseal(key, context, sealed) if key and sealed else None))
         return opened
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ingest.eventstore.batch import Head, PendingLink, RecordedEvent
 from ingest.eventstore.keys.key_ring import KeyRing
-from ingest.eventstore.keys.sealing import PREFIX, SealBroken, event_place
+from ingest.eventstore.keys.sealing import PREFIX, SealBroken, event_context
 from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import Int2Array, Int8Array, UuidArray
 from schemas.codec.messages import decode_event
@@ -274,7 +274,7 @@ def _unseal(cipher: AESGCM, stream: bytes, version: int, name: str, sealed: byte
     if sealed[:2] != PREFIX:
         raise SealBroken("an event is sealed in an unknown format")
     try:
-        return cipher.decrypt(sealed[2:14], sealed[14:], event_place(stream, version, name))
+        return cipher.decrypt(sealed[2:14], sealed[14:], event_context(stream, version, name))
     except (InvalidTag, ValueError):
         raise SealBroken("an event does not open where it is: changed or moved") from None
 

@@ -14,11 +14,11 @@ from ingest.feed.types import (
     FeedError,
     FeedMismatch,
     FeedRecord,
+    FeedRecordIdentity,
     FeedUnavailable,
     Partition,
     PartitionsHalted,
     PolledPartition,
-    RecordIdentity,
     Resume,
 )
 from ingest.runtime.lifecycle import Clock, SystemClock
@@ -249,10 +249,10 @@ class EmbeddedPoller:
         self._fresh.clear()
 
     def _assignment(self, conn: Session, place: Place, bounds: LogBounds) -> Assignment:
-        def identity_at(offset: int) -> RecordIdentity | None:
+        def identity_at(offset: int) -> FeedRecordIdentity | None:
             with feed_errors():
                 row = conn.execute(_IDENTITY, (*place, offset), prepare=True).fetchone()
-            return None if row is None else RecordIdentity(offset, -1, row[0])
+            return None if row is None else FeedRecordIdentity(offset, -1, row[0])
 
         return Assignment(
             self._partition(place),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, LeaderNotAvailableError, OffsetOutOfRangeError
 
-from ingest.feed.types import FeedUnavailable, RecordIdentity
+from ingest.feed.types import FeedRecordIdentity, FeedUnavailable
 from ingest.runtime.settings import Settings
 
 from .connection import start_client, translated
@@ -61,7 +61,7 @@ class KafkaProbe:
             return {}
         return found
 
-    def identity_at(self, partition: TopicPartition, offset: int) -> RecordIdentity | None:
+    def identity_at(self, partition: TopicPartition, offset: int) -> FeedRecordIdentity | None:
         """What the record at this offset is; None when there is none.
 
         Raises FeedUnavailable, FeedError.
@@ -83,7 +83,7 @@ class KafkaProbe:
                 consumer.unsubscribe()
         for record in polled.get(partition, ()):
             if record.offset == offset:
-                return RecordIdentity(offset, _epoch(record.leader_epoch), record.timestamp)
+                return FeedRecordIdentity(offset, _epoch(record.leader_epoch), record.timestamp)
             return None
         raise FeedUnavailable("Kafka did not return a record in time")
 

@@ -20,23 +20,23 @@ from ingest.eventstore.batch import SourcePosition
 from ingest.feed import (
     Assignment,
     FeedMismatch,
+    FeedRecordIdentity,
     FeedUnavailable,
     OutgoingRecord,
     Partition,
     PartitionsHalted,
-    RecordIdentity,
     topic_facts,
     trim,
 )
 from ingest.read.arrivals import Arrival, read_partition, source_of
-from ingest.read.patience import at_once, is_passing, patience
+from ingest.read.patience import at_once, is_passing_failure, patience
 from ingest.read.positions import (
-    OffsetRefused,
-    PartitionPosition,
-    StoredPositions,
-    accept_position,
-    position_misfit,
-    positions_of,
+    OffsetNotAcceptable,
+    PartitionOffsets,
+    StoredOffsets,
+    accept_offset,
+    offset_misfit,
+    offsets_of,
 )
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
@@ -262,9 +262,9 @@ def test_rejections_let_through_are_used_up(site: Site) -> None:
 
 def test_a_service_that_is_away_is_waited_for() -> None:
     """The home of document bytes is a file system: its faults are passing, never a rejection."""
-    assert is_passing(OSError("away"))
-    assert is_passing(FeedUnavailable("away"))
-    assert not is_passing(ValueError("ours"))
+    assert is_passing_failure(OSError("away"))
+    assert is_passing_failure(FeedUnavailable("away"))
+    assert not is_passing_failure(ValueError("ours"))
 
 
 # Positions
@@ -278,7 +278,9 @@ def fake(log_start: int = 0, log_end: int = 10, topic_id: str = "t", **record: i
         topic_id,
         log_start,
         log_end,
-        lambda offset: RecordIdentity(offset, identity["leader_epoch"], identity["timestamp_ms"]),
+        lambda offset: FeedRecordIdentity(
+            offset, identity["leader_epoch"], identity["timestamp_ms"]
+        ),
     )
 
 
@@ -286,8 +288,8 @@ STORED = SourcePosition("c/documents/0", "t", 5, 0, 4, 1, 99, 5, 0, 0, 0, 5, 0)
 
 
 def test_a_position_that_fits() -> None:
-    assert position_misfit(STORED, fake()) is None
-    assert position_misfit(STORED, fake(log_start=5)) is None
+    assert offset_misfit(STORED, fake()) is None
+    assert offset_misfit(STORED, fake(log_start=5)) is None
 
 
 @pytest.mark.parametrize(
@@ -302,26 +304,26 @@ def test_a_position_that_fits() -> None:
     ],
 )
 def test_a_position_that_does_not_fit_says_why(assignment: Assignment) -> None:
-    sentence = position_misfit(STORED, assignment)
+    sentence = offset_misfit(STORED, assignment)
     assert sentence is not None
     assert sentence.endswith(".")
 
 
 def test_a_log_that_was_cut_before_it_was_ever_read_halts(site: Site) -> None:
-    resume = StoredPositions(site.store, at_once)
+    resume = StoredOffsets(site.store, at_once)
     with pytest.raises(FeedMismatch, match="histoire positions accept documents/0"):
         resume([fake(log_start=3)])
     assert site.store.sources.all() == {}
 
 
 def test_the_row_of_a_partition_is_inserted_at_its_first_assignment(site: Site) -> None:
-    resume = StoredPositions(site.store, at_once)
+    resume = StoredOffsets(site.store, at_once)
     assert resume([fake()]) == {Partition("documents", 0): 0}
     assert site.store.sources.all()["c/documents/0"].topic_id == "t"
 
 
-def position_on_feed(site: Site, partition: Partition) -> PartitionPosition:
-    positions = positions_of(site.store.sources.all(), topic_facts(site.settings).values())
+def position_on_feed(site: Site, partition: Partition) -> PartitionOffsets:
+    positions = offsets_of(site.store.sources.all(), topic_facts(site.settings).values())
     return next(position for position in positions if position.partition == partition)
 
 
@@ -336,7 +338,7 @@ def test_a_gap_is_accepted_with_a_reason_and_counted_as_holes(site: Site) -> Non
     assert position.misfit is not None
     with pytest.raises(FeedMismatch):
         site.ingest()
-    assert accept_position(site.store, position, reason="tested", by="me") == 3
+    assert accept_offset(site.store, position, reason="tested", by="me") == 3
     site.ingest()
     assert site.balance()["accepted"] == 2
     assert position_on_feed(site, first.partition).misfit is None
@@ -373,9 +375,9 @@ def test_one_halted_partition_leaves_the_others_and_goes_on_once_its_gap_is_acce
 
     position = position_on_feed(site, partition)
     for refused in (1, 6):
-        with pytest.raises(OffsetRefused):
-            accept_position(site.store, position, reason="tested", by="me", to=refused)
-    assert accept_position(site.store, position, reason="tested", by="me", to=3) == 3
+        with pytest.raises(OffsetNotAcceptable):
+            accept_offset(site.store, position, reason="tested", by="me", to=refused)
+    assert accept_offset(site.store, position, reason="tested", by="me", to=3) == 3
     site.ingest()
     balance = site.balance()
     assert (balance["accepted"], balance["holes"], balance["fetched"]) == (9, 1, 10)
@@ -417,7 +419,7 @@ def test_a_running_process_goes_on_with_a_partition_whose_gap_was_accepted(site:
     assert gauge() == 1
     clock.ahead += 61
     assert consumer.run_once() is None or gauge() == 1
-    accept_position(site.store, position_on_feed(site, partition), reason="tested", by="me", to=2)
+    accept_offset(site.store, position_on_feed(site, partition), reason="tested", by="me", to=2)
     clock.ahead += 61
     run_until(5)
     assert gauge() == 0

@@ -19,7 +19,7 @@ from ingest.eventstore import (
     NewOutcomes,
     PendingLink,
 )
-from ingest.eventstore.log.encoded_batch import BatchRefused
+from ingest.eventstore.log.encoded_batch import BatchContradictsItself
 from schemas.forms.stream_ids import document_stream
 from tests.ingest.eventstore.store_batches import (
     SOURCE,
@@ -283,7 +283,7 @@ def test_a_batch_that_contradicts_itself_is_refused_before_anything_is_asked(
     ):
         batch = Batch()
         spoil(batch)
-        with pytest.raises(BatchRefused):
+        with pytest.raises(BatchContradictsItself):
             store.append(batch)
 
 

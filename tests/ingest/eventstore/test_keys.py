@@ -15,8 +15,8 @@ from ingest.eventstore.keys.master_key import FileMasterKey, MasterKeyError, Wra
 from ingest.eventstore.keys.sealing import (
     OVERHEAD,
     SealBroken,
-    event_place,
-    letter_place,
+    dead_letter_context,
+    event_context,
     seal,
     unseal,
 )
@@ -25,12 +25,12 @@ from tests.ingest.eventstore.store_batches import Batch, Place, archived, letter
 KEY = bytes(range(32))
 places = st.one_of(
     st.builds(
-        event_place,
+        event_context,
         st.binary(min_size=16, max_size=16),
         st.integers(1, 2**31 - 1),
         st.sampled_from(["document_submitted", "document_archived", "record_opened"]),
     ),
-    st.builds(letter_place, st.text(max_size=20), st.integers(0, 2**63 - 1)),
+    st.builds(dead_letter_context, st.text(max_size=20), st.integers(0, 2**63 - 1)),
 )
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from ingest.eventstore import AppendBatch, DecidedLetter, EventStore, LostRace
-from ingest.eventstore.keys.sealing import SealBroken, letter_place, unseal
+from ingest.eventstore.keys.sealing import SealBroken, dead_letter_context, unseal
 from ingest.eventstore.log.letters import LetterNotFound, seal_letters
 from tests.ingest.eventstore.store_batches import Batch, letter, records
 
@@ -48,7 +48,7 @@ def test_a_letter_is_sealed_under_the_key_of_its_record_where_there_is_one() -> 
         (of_nobody, letter_key, record_key),
     ):
         assert sealed is not None
-        place = letter_place(said.source, said.offset)
+        place = dead_letter_context(said.source, said.offset)
         assert unseal(key, place, sealed) == said.raw
         with pytest.raises(SealBroken):
             unseal(other, place, sealed)

@@ -29,7 +29,7 @@ IN_THE_WAY: dict[str, tuple[str, Callable[[EventStore], object]]] = {
     ),
     "a partition made": (
         "select pg_advisory_xact_lock(7201, 2)",
-        lambda store: store.event_partitions.ensure(50_000_000),
+        lambda store: store.event_partitions.make_ahead(50_000_000),
     ),
     "a batch": (
         "select pg_advisory_xact_lock(7201, 3)",

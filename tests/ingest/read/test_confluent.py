@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.feed import FeedRecord
-from ingest.read.confluent import ConfluentHeaders, registry_fetch
+from ingest.read.confluent import ConfluentHeaders, schema_server_fetch
 from ingest.read.interpret import Interpreted, interpret
 from schemas.versions.catalogue import schema_catalogue
 from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, partition_for
@@ -64,7 +64,7 @@ def confluent(record: FeedRecord, number: int) -> FeedRecord:
 def test_a_message_of_a_confluent_serialiser_is_read_and_stored_as_ours(
     served: SchemaServer,
 ) -> None:
-    headers = ConfluentHeaders(registry_fetch(served.url))
+    headers = ConfluentHeaders(schema_server_fetch(served.url))
     message = deposit(1)
     ours = feed_record(message)
     for _ in range(2):
@@ -78,14 +78,14 @@ def test_a_message_of_a_confluent_serialiser_is_read_and_stored_as_ours(
 def test_what_the_schema_server_does_not_know_stays_as_it_came(
     served: SchemaServer, number: int
 ) -> None:
-    headers = ConfluentHeaders(registry_fetch(served.url))
+    headers = ConfluentHeaders(schema_server_fetch(served.url))
     record = confluent(feed_record(deposit(1)), number)
     assert headers.translate(record) is record
 
 
 def test_a_schema_server_that_is_away_is_no_reason_to_refuse(served: SchemaServer) -> None:
     served.status = 503
-    headers = ConfluentHeaders(registry_fetch(served.url))
+    headers = ConfluentHeaders(schema_server_fetch(served.url))
     ours = feed_record(deposit(1))
     record = confluent(ours, 7)
     with pytest.raises(OSError, match="503"):

@@ -18,7 +18,7 @@ from ingest.consume.rejection_limit import RejectionLimit
 from ingest.eventstore import EventStore, migrate_store
 from ingest.feed import Acknowledgement, PublishFailure, ensure_topics, open_poller, open_publisher
 from ingest.read.patience import at_once
-from ingest.read.positions import StoredPositions
+from ingest.read.positions import StoredOffsets
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
@@ -80,7 +80,7 @@ def ingest(settings: Settings, store: EventStore) -> None:
         accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX
     )
     clock = SystemClock()
-    resume = StoredPositions(store, at_once)
+    resume = StoredOffsets(store, at_once)
     poller = open_poller(settings, FEED_TOPICS, group="ingest", resume=resume, client_id="test")
     writer = BatchWriter(store, context, clock, at_once)
     limit = RejectionLimit(2000, 0.9)

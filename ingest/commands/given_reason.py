@@ -4,7 +4,7 @@ from ingest.runtime.console import CommandError, Exit
 from schemas.forms.identity import MATRICULE_LIKE
 
 
-def reason_given(text: str) -> str:
+def given_reason(text: str) -> str:
     """The reason without the space around it.
 
     Raises CommandError, which does not repeat the reason, when it is empty or could hold a

@@ -10,7 +10,7 @@ AHEAD: Final = 10_000_000
 """Positions for which there is room beyond those about to be given."""
 
 
-class Room:
+class EventPartitions:
     """What this process knows of the partitions of `event`.
 
     There is no default partition: rows in it would block the making of later ones.
@@ -21,7 +21,7 @@ class Room:
         self._end = 0
         self._last = 0
 
-    def ensure(self, count: int) -> None:
+    def make_ahead(self, count: int) -> None:
         """There are partitions for `count` more events and AHEAD more beyond them.
 
         This is a transaction of its own: no other writer can use up AHEAD positions between this
@@ -37,6 +37,6 @@ class Room:
         assert row is not None, "log_head has one row"
         self._end, self._last = row
 
-    def given(self, last: int) -> None:
+    def note_used(self, last: int) -> None:
         """Positions were given up to `last`."""
         self._last = last
