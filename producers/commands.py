@@ -3,7 +3,7 @@
 import typer
 
 from producers.check.command import register_check
-from producers.hl7v2.commands import register_hl7
+from producers.hl7v2.commands import register_doors
 from producers.outcomes.command import register_outcomes
 from producers.record.command import register_record
 from producers.send.command import register_send
@@ -17,4 +17,4 @@ def register(app: typer.Typer) -> None:
     register_outcomes(app)
     register_record(app)
     register_check(app)
-    register_hl7(app)
+    register_doors(app)

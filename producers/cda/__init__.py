@@ -1,1 +1,1 @@
-"""A CDA file as a deposit; imports schemas."""
+"""A CDA file as a deposit: its metadata, or why it is not sent; imports schemas."""

@@ -10,15 +10,15 @@ from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.settings import Settings
 from producers.check.files.cda import MESSAGE, check_cda, clinical_document, remarks_on
 from producers.check.files.hl7 import check_hl7, content_of, is_hl7
+from producers.check.files.json_message import NotAMessage
 from producers.check.files.message import (
-    NotAMessage,
     avro_of,
     check_message,
     document_in,
     is_message,
     malformed,
 )
-from producers.check.rules.of_message import Judge
+from producers.check.rules.rule_checker import RuleChecker
 from producers.check.schematron.transform import Saxon, Schematron
 from producers.check.schematron.xml_schema import XmlSchema
 from schemas.rules.table.severities import Severities
@@ -28,8 +28,8 @@ from .remarks import remarks
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be looked at, the same for every file and process.
+class CheckPlan:
+    """What is checked, the same for every file and process.
 
     `now`: seconds since 1970, the time of the messages. `schematrons` and `xsds`: their files.
     """
@@ -44,16 +44,16 @@ class Plan:
 class Checker:
     """Checks files by one plan; schematrons and schemas are made ready once."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: CheckPlan) -> None:
         """Raises SettingsError (the habilitation matrix), SchematronError and XsdError."""
         self._plan = plan
-        self._judge = Judge(
-            plan.settings.environment,
-            plan.severities,
-            plan.settings.rules_documentation_url,
-            plan.settings.max_content_bytes,
-            configured_matrix(plan.settings),
-            plan.settings.remarks_documentation_url,
+        self._rules = RuleChecker(
+            environment=plan.settings.environment,
+            severities=plan.severities,
+            page=plan.settings.rules_documentation_url,
+            content_bytes_max=plan.settings.max_content_bytes,
+            matrix=configured_matrix(plan.settings),
+            remarks_page=plan.settings.remarks_documentation_url,
         )
         self._xsds = [XmlSchema(file) for file in plan.xsds]
         self._schematrons: list[Schematron] = []
@@ -62,7 +62,7 @@ class Checker:
             self._schematrons = [saxon.schematron(file) for file in plan.schematrons]
 
     def check(self, name: str, data: bytes) -> FileReport:
-        """All that is found in these bytes; never raises, whatever they are."""
+        """All that is found in these bytes; never raises, whatever the bytes."""
         if is_hl7(data):
             report = self._hl7(name, data)
         else:
@@ -75,12 +75,12 @@ class Checker:
         return FileReport(name, "unreadable", None, (refusal,))
 
     def _message(self, name: str, data: bytes) -> FileReport:
-        """The rules on the message; of a CDA it carries, the remarks, with the lines of the CDA."""
+        """The rules on the message, and the remarks on its CDA, with the lines of the CDA."""
         try:
             value = avro_of(data)
-        except NotAMessage as fault:
-            return FileReport(name, "message", None, (malformed(fault, self._judge),))
-        report = check_message(name, value, self._judge)
+        except NotAMessage as error:
+            return FileReport(name, "message", None, (malformed(error, self._rules),))
+        report = check_message(name, value, self._rules)
         content = document_in(value)
         if content is None:
             return report
@@ -88,23 +88,23 @@ class Checker:
         return replace(report, findings=(*report.findings, *inside, *self._validated(content)))
 
     def _hl7(self, name: str, data: bytes) -> FileReport:
-        """Lines are those of the CDA it carries."""
+        """The rules of the volet, then those on the CDA; lines are those of the CDA."""
         plan = self._plan
-        report = check_hl7(name, data, self._judge, plan.settings, plan.now)
+        report = check_hl7(name, data, self._rules, plan.settings, plan.now)
         content = content_of(data)
         inside = self._validated(content) if content is not None else []
         return replace(report, findings=(*report.findings, *inside))
 
     def _cda(self, name: str, data: bytes) -> FileReport:
         plan = self._plan
-        checked = check_cda(data, self._judge, plan.settings, plan.now)
+        checked = check_cda(data, self._rules, plan.settings, plan.now)
         if not checked.readable:
             return FileReport(name, "unreadable", None, tuple(checked.findings))
         findings = [*checked.findings, *self._validated(data)]
         return FileReport(name, "cda", MESSAGE, tuple(findings), tuple(checked.unlooked))
 
     def _validated(self, data: bytes) -> list[Finding]:
-        """What schemas and schematrons find in a CDA; nothing in what is none."""
+        """What schemas and schematrons find in a CDA; nothing in other bytes."""
         if not self._xsds and not self._schematrons:
             return []
         document = clinical_document(data)

@@ -13,12 +13,12 @@ from ingest.runtime.habilitation import configured_matrix
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings, SettingsError, variable
-from producers.cda.inputs import SUFFIXES, Inputs, inputs
 from producers.check.schematron.files import SchematronError
 from producers.check.schematron.xml_schema import XsdError
 from schemas.rules.table.severities import Severities, SeverityError, parse_severities
 
-from .checker import Plan
+from .checker import CheckPlan
+from .inputs import SUFFIXES, Inputs, inputs
 from .many_files import check_files
 from .report import Totals, show
 
@@ -92,7 +92,7 @@ def check(
     settings = Settings.load()
     if environment is not None:
         settings = settings.model_copy(update={"environment": environment})
-    plan = Plan(
+    plan = CheckPlan(
         _with_matrix(settings, habilitation),
         _severities(settings, severities),
         SystemClock().now(),
@@ -107,7 +107,7 @@ def check(
         raise typer.Exit(Exit.FAILED)
 
 
-def _check(plan: Plan, found: Inputs, strict: bool, as_json: bool, jobs: int) -> Totals:
+def _check(plan: CheckPlan, found: Inputs, strict: bool, as_json: bool, jobs: int) -> Totals:
     totals, console = Totals(), out()
     try:
         with progress("checking", len(found.files), show=len(found.files) > 1) as bar:

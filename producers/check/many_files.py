@@ -8,16 +8,16 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from producers.cda.inputs import STDIN, bytes_of, name_of
+from producers.input_files import STDIN, bytes_of, name_of
 
-from .checker import Checker, Plan
+from .checker import Checker, CheckPlan
 from .finding import FileReport
 
 _SOME: Final = 8
 """Files a process takes at a time."""
 
 
-def check_files(plan: Plan, files: Sequence[Path], jobs: int) -> Iterator[FileReport]:
+def check_files(plan: CheckPlan, files: Sequence[Path], jobs: int) -> Iterator[FileReport]:
     """The report of each file, in the order of the files.
 
     Raises SchematronError and XsdError before the first, BrokenProcessPool when a process dies.
@@ -34,10 +34,10 @@ def check_files(plan: Plan, files: Sequence[Path], jobs: int) -> Iterator[FileRe
 
 
 _here: Checker | None = None
-_plan: Plan | None = None
+_plan: CheckPlan | None = None
 
 
-def _begin(plan: Plan) -> None:
+def _begin(plan: CheckPlan) -> None:
     global _here, _plan
     _here, _plan = Checker(plan), plan
 
@@ -48,7 +48,7 @@ def _check_here(file: Path) -> FileReport:
     return _checked(_here, _plan, file)
 
 
-def _checked(checker: Checker, plan: Plan, file: Path) -> FileReport:
+def _checked(checker: Checker, plan: CheckPlan, file: Path) -> FileReport:
     try:
         data = bytes_of(file, 2 * plan.settings.max_message_bytes)  # base64 in JSON
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Reading what became of messages, and telling it; imports the feed."""
+"""What became of messages: outcomes read from their topic, explained, shown; imports the feed."""

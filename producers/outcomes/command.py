@@ -14,7 +14,8 @@ from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings
 from schemas.feed.messages import OUTCOMES
 
-from .reading import Answer, AnswerReader
+from .explained import ExplainedOutcome
+from .reader import OutcomeReader
 
 _WAIT_SECONDS: Final = 0.5
 _COLOURS: Final = {"ACCEPTED": "green", "REJECTED": "red"}
@@ -22,14 +23,14 @@ _COLOURS: Final = {"ACCEPTED": "green", "REJECTED": "red"}
 
 def outcomes(
     software: Annotated[
-        str | None, typer.Option(help="Only answers to the software with this id.")
+        str | None, typer.Option(help="Only outcomes of messages of the software with this id.")
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with the answers to come, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
     ] = False,
     as_json: JsonLines = False,
 ) -> None:
-    """Show the answers on the topic `outcomes`, oldest first within each partition.
+    """Show the outcomes on the topic `outcomes`, oldest first within each partition.
 
     Exit codes: 0 shown, also when there are none; 4 the feed is away or refuses this user; 5 the
     topic does not exist.
@@ -37,14 +38,14 @@ def outcomes(
     settings = Settings.load()
     check_topics(settings, [OUTCOMES])
     stop = StopSignal()
-    reader = AnswerReader(settings, client_id="histoire-outcomes", from_end=False)
+    reader = OutcomeReader(settings, client_id="histoire-outcomes", from_end=False)
     shown = 0
     try:
         with stop.installed():
             while not stop.is_set() and (follow or not reader.at_end):
-                for answer in reader.read(_WAIT_SECONDS):
-                    if software is None or answer.outcome["softwareId"] == software:
-                        print_json(answer.as_json()) if as_json else _show(answer)
+                for found in reader.read(_WAIT_SECONDS):
+                    if software is None or found.outcome["softwareId"] == software:
+                        print_json(found.as_json()) if as_json else _show(found)
                         shown += 1
     finally:
         reader.close()
@@ -54,14 +55,14 @@ def outcomes(
         note("no outcomes")
 
 
-def _show(answer: Answer) -> None:
-    outcome = answer.outcome
-    place = f"{outcome['topic']}/{outcome['partition']}/{outcome['offset']}"
+def _show(found: ExplainedOutcome) -> None:
+    outcome = found.outcome
+    offset = f"{outcome['topic']}/{outcome['partition']}/{outcome['offset']}"
     out().print(
         Text.assemble(
             (f"{outcome['status']:<9}", _COLOURS.get(outcome["status"], "yellow")),
-            f" {answer.message_id or '-'} {outcome['softwareId']} {place}",
-            *(f"\n          {line}" for line in answer.explained()),
+            f" {found.message_id or '-'} {outcome['softwareId']} {offset}",
+            *(f"\n          {line}" for line in found.lines()),
         )
     )
 

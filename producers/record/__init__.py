@@ -1,1 +1,1 @@
-"""What is told of a record by a command; imports send, publish and outcomes."""
+"""`histoire record`: what somebody declares on a record; imports send, publish and outcomes."""

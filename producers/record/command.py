@@ -1,202 +1,161 @@
-"""`histoire record ACT`: one message on a record, from the command line."""
+"""`histoire record ACT`: one message on a record; every act is a sub-command.
+
+An act declares its own options only. `_with_common_options` gives it those of every act.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, Final
 
 import typer
-from rich.text import Text
 
-from ingest.feed.types import FeedMismatch
-from ingest.runtime.console import CommandError, Exit, out, print_json
+from ingest.runtime.console import CommandError, Exit, print_json
 from ingest.runtime.lifecycle import SystemClock
+from ingest.runtime.options import Ins as InsOption
 from ingest.runtime.options import Json, read_ins
 from ingest.runtime.settings import Settings
-from producers.outcomes.reading import place_of_rule
-from producers.outcomes.report import Spoken, without_outcome
+from producers.options import Actor, Organisation, Timeout, Wait
 from producers.publish.durable_queue import QueueError
 from producers.publish.publisher import QueueFull
 from producers.send.provenance import provenance_of
-from producers.send.speaker import fault_of_speaker
+from producers.send.sender_check import sender_problem
 from schemas.feed.messages import Ins
-from schemas.forms.paris_days import day_as_typed, day_exists, end_ms
-from schemas.rules.table.rejections import Rejection
 
-from .acts import Act, Because, Misused, Mode, Said, Speaker, fault_of, message_of, speaking
-from .sending import speak
+from . import acts_on_access, acts_on_record
+from .act_group import ActGroup
+from .acts_on_record import ActMessage
+from .capacity import Capacity, actor_in_capacity
+from .foreseen import foreseen_rejection, would_be_rejected
+from .report import end, show
+from .send_message import send_record_message
 
-_GOOD: Final = frozenset({"acknowledged", "accepted", "duplicate", "unchanged"})
-_QUEUED: Final = "It is sent by the next `histoire record` or `histoire send`."
+Act = Callable[..., ActMessage]
+ACTS: Final[dict[str, Act]] = {
+    "open": acts_on_record.open_,
+    "activate": acts_on_record.activate,
+    "close": acts_on_record.close,
+    "oppose": acts_on_record.oppose,
+    "withdraw-opposition": acts_on_record.withdraw_opposition,
+    "authorise": acts_on_access.authorise,
+    "withdraw": acts_on_access.withdraw,
+    "block": acts_on_access.block,
+    "unblock": acts_on_access.unblock,
+    "attending": acts_on_access.attending,
+    "end-attending": acts_on_access.end_attending,
+    "oppose-emergency": acts_on_access.oppose_emergency,
+    "allow-emergency": acts_on_access.allow_emergency,
+    "access": acts_on_access.access,
+}
+HELP: Final = """
+Declare something on a record: open, close, oppose, authorise, block, trace an access...
 
+Only the patient and his representative block, take an opposition to emergency access back and
+activate. A professional declares an authorisation, after the patient's consent, for himself or his
+organisation. Death and errors of identity are told by professionals and machines. The message is on
+disk before the feed is connected to.
 
-ActArgument = Annotated[Act, typer.Argument(help="What is said.", show_default=False)]
-HolderArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[HOLDER]",
-        help="Who gets or loses access: a professional or an organisation, root^extension.",
-    ),
+Exit codes: 0 on the feed (with --wait: accepted, duplicate or unchanged); 1 refused or rejected; 2
+wrong arguments or settings; 4 the feed is away, or there is no acknowledgement or outcome in time;
+5 a topic does not exist: queued in both cases; 130 interrupted: queued as well.
+"""
+By = Annotated[
+    Capacity | None,
+    typer.Option("--by", help="In what capacity. Default: as HISTOIRE_SENDER_ACTOR_ROLE says."),
 ]
-InsOption = Annotated[
-    str,
-    typer.Option(
-        "--ins", help="Whose record: `-` reads OID|MATRICULE from standard input; test OIDs only."
-    ),
-]
-ByOption = Annotated[
-    Speaker | None,
-    typer.Option("--by", help="Who says so. Default: as HISTOIRE_SENDER_ACTOR_ROLE says."),
-]
-RoleOption = Annotated[
-    str | None,
-    typer.Option(help="Profession of a professional (J65). Default: HISTOIRE_SENDER_ACTOR_ROLE."),
-]
-ActorOption = Annotated[
-    str | None,
-    typer.Option(help="Who answers for it, root^extension. Default: HISTOIRE_SENDER_ACTOR_ID."),
-]
-OrganisationOption = Annotated[
-    str | None, typer.Option(help="The organisation acted for, root^extension.")
-]
-NameOption = Annotated[str | None, typer.Option("--name", help="Name of HOLDER, for display.")]
-ReasonOption = Annotated[
-    str | None, typer.Option(help="Why, in words; others see it in the list of processes.")
-]
-UntilOption = Annotated[
-    str | None,
-    typer.Option(
-        "--until",
-        parser=day_as_typed,
-        metavar="DAY",
-        help="Last day of access; six months without it.",
-    ),
-]
-BecauseOption = Annotated[Because | None, typer.Option(help="Why it closes: person-asked.")]
-OnOption = Annotated[
+Role = Annotated[
     str | None,
     typer.Option(
-        "--on",
-        parser=day_as_typed,
-        metavar="DAY",
-        help="Day of the closure.",
+        "--role", help="Profession of a professional (J65). Default: HISTOIRE_SENDER_ACTOR_ROLE."
     ),
 ]
-ModeOption = Annotated[
-    Mode | None, typer.Option(help="Grounds of an access, or the emergency access opposed.")
-]
-MotiveOption = Annotated[str | None, typer.Option(help="Why the glass was broken.")]
-DocumentOption = Annotated[
-    list[str] | None, typer.Option("--document", help="uniqueId of a document that was read.")
-]
-RefusedOption = Annotated[bool, typer.Option("--refused", help="The access was not given.")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for what became of it.")]
-TimeoutOption = Annotated[
-    float, typer.Option(min=0.1, help="Seconds to wait for the feed, and for the outcome.")
-]
 
 
-def record(
-    act: ActArgument,
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """The options of every act, as given."""
+
+    ins: str
+    by: Capacity | None
+    actor: str | None
+    role: str | None
+    organisation: str | None
+    wait: bool
+    timeout: float
+    as_json: bool
+
+
+def _common(
     ins: InsOption,
-    holder: HolderArgument = None,
-    by: ByOption = None,
-    actor: ActorOption = None,
-    role: RoleOption = None,
-    organisation: OrganisationOption = None,
-    name: NameOption = None,
-    reason: ReasonOption = None,
-    until: UntilOption = None,
-    because: BecauseOption = None,
-    on: OnOption = None,
-    mode: ModeOption = None,
-    motive: MotiveOption = None,
-    documents: DocumentOption = None,
-    refused: RefusedOption = False,
-    wait: WaitOption = False,
-    timeout: TimeoutOption = 30.0,
+    by: By = None,
+    actor: Actor = None,
+    role: Role = None,
+    organisation: Organisation = None,
+    wait: Wait = False,
+    timeout: Timeout = 30.0,
     as_json: Json = False,
-) -> None:
-    """Say something of a record: open, close, oppose, authorise, block, trace an access...
-
-    Only the patient and his representative block, take an opposition to emergency access back and
-    activate. A professional declares an authorisation, after the patient's consent, for himself or
-    his organisation. Death and errors of identity are told by professionals and machines.
-    The message is on disk before the feed is connected to.
-    Exit codes: 0 on the feed (with --wait: accepted, duplicate or unchanged); 1 refused or
-    rejected; 2 wrong arguments or settings; 4 the feed is away, or did not answer in time; 5 a
-    topic does not exist: queued in both cases; 130 interrupted: queued as well.
-    """
-    settings, clock = Settings.load(), SystemClock()
-    fault = fault_of_speaker(settings, actor, organisation)
-    if fault is not None:
-        raise CommandError(fault, "Nothing was sent.", Exit.USAGE)
-    if by is Speaker.REPRESENTATIVE and actor is None:
-        raise CommandError("a representative needs --actor", "Name him.", Exit.USAGE)
-    said = Said(
-        *(holder, name, reason, None if until is None else _end_of(until), because, on, mode),
-        *(motive, tuple(documents or ()), refused),
-    )
-    who = _ins(ins)
-    provenance = provenance_of(settings, None, actor, organisation, clock.now())
-    try:
-        speaker = speaking(by, provenance["actor"], who, role)
-        message, datum = message_of(act, said, who, {**provenance, "actor": speaker})
-    except Misused as error:
-        raise CommandError(str(error), "See `histoire record --help`.", Exit.USAGE) from None
-    rejection = fault_of(message, datum, settings.environment)
-    if rejection is not None:
-        raise _refused(rejection)
-    try:
-        spoken = speak(settings, clock, message, datum, timeout, wait=wait)
-    except (QueueError, QueueFull) as error:
-        raise CommandError(str(error), "Check HISTOIRE_HOME.") from None
-    print_json(spoken.as_json()) if as_json else _show(act, spoken)
-    _end(spoken, wait=wait)
-
-
-def _ins(given: str) -> Ins:
-    oid, matricule = read_ins(given)
-    return {"oid": oid, "matricule": matricule, "status": "QUALIFIEE"}
-
-
-def _end_of(day: str) -> int:
-    if not day_exists(day):
-        raise CommandError("--until is no day", "Give YYYY-MM-DD.", Exit.USAGE)
-    return end_ms(day)
-
-
-def _refused(rejection: Rejection) -> CommandError:
-    rule = rejection.rule
-    place = place_of_rule(rule.rule_id, rejection.code, rejection.path)
-    return CommandError(f"{place}: {rule.english}", rule.repair)
-
-
-def _show(act: Act, spoken: Spoken) -> None:
-    colour = "green" if spoken.state in _GOOD else "yellow" if spoken.state == "queued" else "red"
-    parts = [f" {act}"]
-    if spoken.offset is not None:
-        parts.append(f" patients/{spoken.partition}/{spoken.offset}")
-    parts.append(f" message {spoken.message_id}")
-    if spoken.answer is not None:
-        parts += [f"\n          {line}" for line in spoken.answer.explained()]
-    out().print(Text.assemble((f"{spoken.state:<12}", colour), *parts))
-
-
-def _end(spoken: Spoken, *, wait: bool) -> None:
-    if spoken.state == "queued":
-        why = f": {spoken.feed_error}" if spoken.feed_error is not None else ""
-        halted = isinstance(spoken.feed_error, FeedMismatch)
-        raise CommandError(
-            f"the message is not acknowledged yet and stays in the queue{why}",
-            _QUEUED,
-            Exit.HALTED if halted else Exit.UNAVAILABLE,
-        )
-    if spoken.state not in _GOOD:
-        raise typer.Exit(Exit.FAILED)
-    if wait and spoken.answer is None:
-        raise without_outcome()
+) -> _Common:
+    return _Common(ins, by, actor, role, organisation, wait, timeout, as_json)
 
 
 def register_record(app: typer.Typer) -> None:
-    """Add `record` to the application."""
-    app.command("record")(record)
+    """Add the group `record` to the application."""
+    group = typer.Typer(cls=ActGroup, no_args_is_help=True, help=HELP)
+    for name, act in ACTS.items():
+        group.command(name)(_with_common_options(name, act))
+    app.add_typer(group, name="record")
+
+
+def _with_common_options(name: str, act: Act) -> Callable[..., None]:
+    """The command of an act: the options of the act, then those of every act."""
+    own = signature(act, eval_str=True).parameters
+    shared = signature(_common, eval_str=True).parameters
+
+    def command(**given: Any) -> None:
+        common = _common(**{option: given.pop(option) for option in shared})
+        _send(name, act, given, common)
+
+    parameters = [
+        parameter.replace(kind=Parameter.KEYWORD_ONLY)
+        for parameter in (*own.values(), *shared.values())
+    ]
+    command.__doc__ = act.__doc__
+    vars(command)["__signature__"] = Signature(parameters)
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _send(name: str, act: Act, given: dict[str, Any], common: _Common) -> None:
+    settings, clock = Settings.load(), SystemClock()
+    problem = sender_problem(settings, common.actor, common.organisation)
+    if problem is not None:
+        raise CommandError(problem, "Nothing was sent.", Exit.USAGE)
+    if common.by is Capacity.REPRESENTATIVE and common.actor is None:
+        raise CommandError("a representative needs --actor", "Name him.", Exit.USAGE)
+    message = act(**given)
+    datum = _datum(settings, message, common, clock.now())
+    rejection = foreseen_rejection(message.schema, datum, settings.environment)
+    if rejection is not None:
+        raise would_be_rejected(rejection)
+    try:
+        sent = send_record_message(
+            settings, clock, message.schema, datum, common.timeout, wait=common.wait
+        )
+    except (QueueError, QueueFull) as error:
+        raise CommandError(str(error), "Check HISTOIRE_HOME.") from None
+    print_json(sent.as_json()) if common.as_json else show(name, sent)
+    end(sent, wait=common.wait)
+
+
+def _datum(settings: Settings, message: ActMessage, common: _Common, now: float) -> dict[str, Any]:
+    """The datum without `messageId`. `now`: seconds since 1970, also the time of an access."""
+    oid, matricule = read_ins(common.ins)
+    ins: Ins = {"oid": oid, "matricule": matricule, "status": "QUALIFIEE"}
+    provenance = provenance_of(settings, None, common.actor, common.organisation, now)
+    actor = actor_in_capacity(common.by, provenance["actor"], ins, common.role)
+    datum = {"provenance": {**provenance, "actor": actor}, "ins": ins, **message.fields}
+    if message.schema == "RecordAccess":
+        datum["accessedAt"] = provenance["occurredAt"]
+    return datum

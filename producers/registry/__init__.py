@@ -1,1 +1,1 @@
-"""What the registry of software is told; imports publish, send and outcomes."""
+"""Messages that the registry takes: reference, withdraw...; imports send, publish, outcomes."""

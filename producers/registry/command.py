@@ -1,34 +1,20 @@
-"""`histoire registry reference|withdraw|certify|service|evaluate`: what the registry is told."""
+"""`histoire registry reference|withdraw|certify|service|evaluate`: the options of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
-from uuid import UUID, uuid4
+from typing import Annotated
 
 import typer
 
-from ingest.feed import FeedUnavailable, check_topics, open_publisher
-from ingest.feed.types import Acknowledgement, OutgoingRecord, PublishFailure
-from ingest.runtime.console import CommandError, Exit, out, print_json
-from ingest.runtime.lifecycle import StopSignal, SystemClock
+from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.options import Json
-from ingest.runtime.settings import Settings
-from producers.outcomes.reading import Answer
-from producers.outcomes.report import Spoken, answer_to, without_outcome
-from producers.send.call import answers_to_come
-from producers.send.provenance import provenance_of
-from schemas.feed.messages import OUTCOMES, REGISTRY
+from producers.options import FirstDay, LastDay, Timeout, Wait
 from schemas.feed.registry import EntryKind
 from schemas.forms.paris_days import day_as_typed, day_of
 
-from .messages import fault_of, registry_message, registry_record
-
-CLIENT: Final = "histoire-registry"
-_FLUSH_SECONDS: Final = 30.0
+from .send_message import send_registry_message
 
 
 class Conclusion(StrEnum):
@@ -43,25 +29,7 @@ SoftwareId = Annotated[
     str, typer.Argument(metavar="ID", help="Identifier of the software in its messages.")
 ]
 ServiceId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of the service.")]
-From = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        parser=day_as_typed,
-        metavar="DAY",
-        help="First day, YYYY-MM-DD; today without it.",
-    ),
-]
-Until = Annotated[
-    str | None,
-    typer.Option("--until", parser=day_as_typed, metavar="DAY", help="Last day, YYYY-MM-DD."),
-]
 Publisher = Annotated[str, typer.Option(help="Its publisher.")]
-Wait = Annotated[
-    bool,
-    typer.Option("--wait", help="Wait for what became of it; ingestion and relay must be running."),
-]
-Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the outcome.")]
 
 
 def reference(
@@ -73,21 +41,21 @@ def reference(
     approval: Annotated[
         str | None, typer.Option(help="Approval number (numéro d'homologation DMP).")
     ] = None,
-    first: From = None,
-    last: Until = None,
+    first: FirstDay = None,
+    last: LastDay = None,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
     """Reference a software: from that day on it may feed documents.
 
-    The first reference of all puts the registry in use: from then on software that is not
-    referenced is refused. The same first day again corrects a period, another one adds one.
+    The first reference of all puts the registry in use: from then on messages of software that is
+    not referenced are rejected. The same first day again corrects a period, another one adds one.
     Exit codes: 0 on the feed (with --wait: accepted, duplicate or unchanged); 1 rejected; 2 a value
     is wrong; 4 the feed is away or refuses this user, or there is no outcome in time; 5 the topic
     does not exist; 130 interrupted.
     """
-    said = {
+    fields = {
         "publisher": publisher,
         "product": product,
         "version": release,
@@ -96,7 +64,8 @@ def reference(
         "referencedFrom": first or _today(),
         "referencedUntil": last,
     }
-    _tell("ReferenceSoftware", software, said, timeout if wait else None, as_json)
+    limit = timeout if wait else None
+    send_registry_message("ReferenceSoftware", software, fields, limit, as_json)
 
 
 def certify(
@@ -109,22 +78,24 @@ def certify(
         str,
         typer.Option("--until", parser=day_as_typed, metavar="DAY", help="Last day, YYYY-MM-DD."),
     ],
-    first: From = None,
+    first: FirstDay = None,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     as_json: Json = False,
 ) -> None:
     """Certify a téléconsultation company: its documents (sector SA64) are taken from that day on.
 
-    Once one company is certified, the others are refused. Exit codes as of `registry reference`.
+    Once one company is certified, documents of the others are rejected. Exit codes as of
+    `registry reference`.
     """
-    said = {
+    fields = {
         "company": name,
         "certificateNumber": certificate,
         "certifiedFrom": first or _today(),
         "certifiedUntil": last,
     }
-    _tell("CertifyTeleconsultationCompany", company, said, timeout if wait else None, as_json)
+    limit = timeout if wait else None
+    send_registry_message("CertifyTeleconsultationCompany", company, fields, limit, as_json)
 
 
 def service(
@@ -137,8 +108,8 @@ def service(
     certificate: Annotated[
         str | None, typer.Option(help="Number of the certificate it presented.")
     ] = None,
-    first: From = None,
-    last: Until = None,
+    first: FirstDay = None,
+    last: LastDay = None,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     as_json: Json = False,
@@ -147,7 +118,7 @@ def service(
 
     Exit codes as of `registry reference`.
     """
-    said = {
+    fields = {
         "publisher": publisher,
         "name": name,
         "track": track,
@@ -155,7 +126,8 @@ def service(
         "referencedFrom": first or _today(),
         "referencedUntil": last,
     }
-    _tell("ReferenceService", entry, said, timeout if wait else None, as_json)
+    limit = timeout if wait else None
+    send_registry_message("ReferenceService", entry, fields, limit, as_json)
 
 
 def evaluate(
@@ -183,20 +155,20 @@ def evaluate(
 
     Exit codes as of `registry reference`.
     """
-    said = {
+    fields = {
         "evaluatedOn": day or _today(),
         "conclusion": conclusion.name,
         "correctBefore": before,
         "report": report,
     }
-    _tell("EvaluateService", entry, said, timeout if wait else None, as_json)
+    send_registry_message("EvaluateService", entry, fields, timeout if wait else None, as_json)
 
 
 def withdraw(
     entry: Annotated[str, typer.Argument(metavar="ID", help="Identifier of the entry.")],
     reason: Annotated[str, typer.Option(help="Why; no name of a person.")],
     kind: Annotated[EntryKind, typer.Option(help="What it is about.")] = EntryKind.SOFTWARE,
-    first: From = None,
+    first: FirstDay = None,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     as_json: Json = False,
@@ -206,79 +178,15 @@ def withdraw(
     What was deposited stays, and can still be masked, archived and deleted. Exit codes as of
     `registry reference`.
     """
-    said = {"kind": kind.name, "withdrawnFrom": first or _today(), "reason": reason}
-    _tell("WithdrawReference", entry, said, timeout if wait else None, as_json)
+    fields = {"kind": kind.name, "withdrawnFrom": first or _today(), "reason": reason}
+    send_registry_message("WithdrawReference", entry, fields, timeout if wait else None, as_json)
 
 
 def register_registry(app: typer.Typer) -> None:
     """Add the commands that publish to the group `registry`."""
-    for name in (reference, withdraw, certify, service, evaluate):
-        app.command()(name)
+    for command in (reference, withdraw, certify, service, evaluate):
+        app.command()(command)
 
 
 def _today() -> str:
     return day_of(datetime.fromtimestamp(SystemClock().now(), UTC))
-
-
-def _tell(
-    schema: str, entry: str, said: Mapping[str, Any], wait: float | None, as_json: bool
-) -> None:
-    settings, clock = Settings.load(), SystemClock()
-    provenance = provenance_of(settings, None, None, None, clock.now())
-    datum = registry_message(uuid4(), provenance, entry, said)
-    fault = fault_of(schema, datum)
-    if fault is not None:
-        where = f" ({fault.path})" if fault.path else ""
-        raise CommandError(fault.rule.english.rstrip(".") + where, fault.rule.repair, Exit.USAGE)
-    check_topics(settings, (REGISTRY,) if wait is None else (REGISTRY, OUTCOMES))
-    record = registry_record(schema, datum)
-    spoken = Spoken(UUID(bytes=datum["messageId"]), REGISTRY)
-    if wait is None:
-        _publish(settings, record, spoken)
-        _report(spoken, as_json)
-        return
-    stop = StopSignal()
-    with closing(answers_to_come(settings, clock, CLIENT)) as reader:
-        _publish(settings, record, spoken)
-        with stop.installed():
-            spoken.answer = answer_to(reader, spoken.message_id, wait, clock, stop)
-    _report(spoken, as_json)
-    _end(spoken.answer, interrupted=stop.is_set())
-
-
-def _end(answer: Answer | None, *, interrupted: bool) -> None:
-    if answer is None and interrupted:
-        raise CommandError(
-            "interrupted: the message is on the feed, its outcome is not known",
-            None,
-            Exit.INTERRUPTED,
-        )
-    if answer is None:
-        raise without_outcome()
-    if not answer.is_good:
-        raise typer.Exit(Exit.FAILED)
-
-
-def _publish(settings: Settings, record: OutgoingRecord, spoken: Spoken) -> None:
-    done: list[Acknowledgement | PublishFailure] = []
-    with closing(open_publisher(settings, client_id=CLIENT)) as publisher:
-        publisher.publish(record, done.append)
-        publisher.flush(_FLUSH_SECONDS)
-        answered = list(done)
-    match answered:
-        case [Acknowledgement() as at]:
-            spoken.partition, spoken.offset = at.partition.number, at.offset
-        case [PublishFailure() as failure]:
-            raise CommandError(f"the feed refused it: {failure.detail}", code=Exit.UNAVAILABLE)
-        case _:
-            raise FeedUnavailable("the feed did not answer; the same command again does no harm")
-
-
-def _report(spoken: Spoken, as_json: bool) -> None:
-    if as_json:
-        print_json(spoken.as_json())
-        return
-    place = f"{spoken.topic}/{spoken.partition}/{spoken.offset}"
-    lines = [f"{spoken.state:<12} {place} message {spoken.message_id}"]
-    lines += spoken.answer.explained() if spoken.answer else ()
-    out().print("\n          ".join(lines), markup=False)

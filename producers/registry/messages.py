@@ -16,19 +16,19 @@ from schemas.rules.table.rejections import Rejection
 
 
 def registry_message(
-    message_id: UUID, provenance: Provenance, entry: str, said: Mapping[str, Any]
+    message_id: UUID, provenance: Provenance, entry: str, fields: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A message on the entry with this identifier."""
-    return {"messageId": message_id.bytes, "provenance": provenance, "id": entry, **said}
+    """The datum of a message about the entry with this identifier."""
+    return {"messageId": message_id.bytes, "provenance": provenance, "id": entry, **fields}
 
 
-def fault_of(schema: str, datum: Mapping[str, Any]) -> Rejection | None:
-    """Why ingestion would refuse it whatever the registry holds, None when it would not."""
+def foreseen_rejection(schema: str, datum: Mapping[str, Any]) -> Rejection | None:
+    """The first rule that the message itself breaks, whatever the registry holds; None: none."""
     return provenance_complete(datum["provenance"]) or RULES_OF[schema](datum)
 
 
-def registry_record(schema: str, datum: Mapping[str, Any]) -> OutgoingRecord:
-    """The record to publish."""
+def registry_feed_record(schema: str, datum: Mapping[str, Any]) -> OutgoingRecord:
+    """What is published for this message."""
     provenance = datum["provenance"]
     headers = cloud_event_headers(
         datum["messageId"], schema, provenance["software"]["id"], provenance["occurredAt"]

@@ -1,10 +1,9 @@
-"""Who speaks in the messages of `histoire send`: software, actor and organisation."""
+"""The provenance of messages that commands send: software, actor and organisation."""
 
 from __future__ import annotations
 
 from ingest.runtime.settings import Settings
-from producers.cda.deposit import actor_of
-from schemas.cda import CdaDocument
+from schemas.cda import Author, CdaDocument
 from schemas.feed.messages import Actor, Provenance, Software
 
 
@@ -15,9 +14,9 @@ def provenance_of(
     organisation: str | None,
     occurred_at: float,
 ) -> Provenance:
-    """The provenance of a message about this document, None for another kind of document.
+    """The provenance of a message about this CDA; `found` is None for a message about none.
 
-    `actor`, `organisation`: who is asked for. `occurred_at`: seconds since 1970.
+    `actor`, `organisation`: those that the options name. `occurred_at`: seconds since 1970.
     """
     software: Software = {
         "id": settings.sender_software_id,
@@ -35,10 +34,15 @@ def provenance_of(
     }
 
 
+def actor_of(found: CdaDocument) -> Author | None:
+    """The first author that is a person: he answers for the message when nobody else is named."""
+    return next((a for a in found.authors if a.device is None and a.id is not None), None)
+
+
 def _actor(
     settings: Settings, found: CdaDocument | None, actor: str | None, organisation: str | None
 ) -> Actor:
-    """Who is asked for, else who the settings name, else the author of the document."""
+    """Whom the options name, else whom the settings name, else the author of the document."""
     author = None if found is None else actor_of(found)
     named = actor is not None or "sender_actor_id" in settings.model_fields_set
     if not named and found is not None and author is not None and author.id is not None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from producers.cda.deposit import Flags, deposit
+from producers.cda.deposit import deposit
+from producers.cda.visibility import RequestedVisibility
 from schemas.cda import CdaDocument, read_cda
 from schemas.forms.identity import accepted_oids
 from schemas.rules.document.content import content_findings
@@ -58,7 +59,8 @@ def deposited(row: Row) -> dict[str, Any]:
         "channel": "HISTORICAL",
         "occurredAt": 1_767_225_600_000,  # 2026
     }
-    return deposit(found, content, bytes(16), provenance, Flags())  # type: ignore[arg-type]
+    fields = deposit(found, content, provenance, RequestedVisibility())  # type: ignore[arg-type]
+    return {"messageId": bytes(16), **fields}
 
 
 def refusals(datum: dict[str, Any], environment: str) -> list[str]:

@@ -17,7 +17,8 @@ from ingest.feed import (
 )
 from ingest.runtime.settings import Settings
 from producers.commands import register
-from producers.outcomes.reading import Answer, AnswerReader, answer_of
+from producers.outcomes.explained import ExplainedOutcome, explain
+from producers.outcomes.reader import OutcomeReader
 from schemas.codec.messages import encode
 from schemas.feed.outcomes import Outcome
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
@@ -67,7 +68,7 @@ def settings(database: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.mark.parametrize("code", sorted(REJECTIONS))
 def test_every_rejection_has_both_sentences_and_a_repair(code: str) -> None:
-    answer = answer_of(outcome(1, code=code))
+    answer = explain(outcome(1, code=code))
     assert (answer.english, answer.french) == (REJECTIONS[code].english, REJECTIONS[code].french)
     assert answer.repair
     assert not answer.is_good
@@ -75,20 +76,20 @@ def test_every_rejection_has_both_sentences_and_a_repair(code: str) -> None:
 
 def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
     unknown: Outcome = {**outcome(1, code="opposed"), "code": "invented_later", "english": None}
-    assert "invented_later" in answer_of(unknown).english
+    assert "invented_later" in explain(unknown).english
 
 
 def test_an_answer_written_before_answers_had_sentences_is_explained_all_the_same() -> None:
     old: Outcome = {**outcome(1, code="opposed"), "english": None, "french": None}
     old["documentation"] = None
-    answer = answer_of(old, "https://rules.example/dmp")
+    answer = explain(old, "https://rules.example/dmp")
     assert answer.english == REJECTIONS["opposed"].english
     assert answer.documentation == f"https://rules.example/dmp#{REJECTIONS['opposed'].rule_id}"
 
 
 def test_the_words_of_the_answer_stand_above_those_of_this_version() -> None:
     newer: Outcome = {**outcome(1, code="opposed"), "english": "Said by a later version."}
-    assert answer_of(newer).english == "Said by a later version."
+    assert explain(newer).english == "Said by a later version."
 
 
 def test_a_person_is_told_rule_field_sentences_repair_link_and_warnings() -> None:
@@ -105,9 +106,9 @@ def test_a_person_is_told_rule_field_sentences_repair_link_and_warnings() -> Non
             "documentation": link,
         }
     ]
-    answer = answer_of(warned)
+    answer = explain(warned)
     assert answer.is_good
-    said = "\n".join(answer.explained())
+    said = "\n".join(answer.lines())
     for part in (f"{rule.rule_id} {rule.code} (document.creationTime)", rule.english, rule.french):
         assert part in said
     assert rule.repair in said
@@ -117,8 +118,8 @@ def test_a_person_is_told_rule_field_sentences_repair_link_and_warnings() -> Non
 
 def test_all_answers_are_read_once_and_the_end_is_known(settings: Settings) -> None:
     publish(settings, *(outcome(n, software=f"s-{n % 5}") for n in range(200)))
-    reader = AnswerReader(settings, client_id="test", from_end=False)
-    answers: list[Answer] = []
+    reader = OutcomeReader(settings, client_id="test", from_end=False)
+    answers: list[ExplainedOutcome] = []
     while not reader.at_end:
         answers += reader.read(1.0)
     reader.close()
@@ -128,11 +129,11 @@ def test_all_answers_are_read_once_and_the_end_is_known(settings: Settings) -> N
 
 def test_from_the_end_only_later_answers_come(settings: Settings) -> None:
     publish(settings, outcome(1), outcome(2))
-    reader = AnswerReader(settings, client_id="test", from_end=True)
+    reader = OutcomeReader(settings, client_id="test", from_end=True)
     while not reader.is_ready:
         assert reader.read(0.2) == []
     publish(settings, outcome(3))
-    answers: list[Answer] = []
+    answers: list[ExplainedOutcome] = []
     while not answers:
         answers = reader.read(1.0)
     reader.close()

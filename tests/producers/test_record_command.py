@@ -13,12 +13,17 @@ from typing import Any, get_args
 
 import orjson
 import pytest
+import typer
+from typer.testing import CliRunner, Result
 
 from deploy.cli import run
 from ingest.feed import ensure_topics
-from ingest.runtime.console import Exit
+from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import Settings
-from producers.record.acts import Act, Because, Misused, Mode, Said, Speaker, message_of, speaking
+from producers.record.acts_on_access import EmergencyMode, Mode
+from producers.record.acts_on_record import Because
+from producers.record.capacity import Capacity, actor_in_capacity
+from producers.record.command import ACTS, register_record
 from schemas.codec.messages import encode
 from schemas.feed import access_messages
 from schemas.feed.messages import Actor, Ins, Provenance
@@ -52,85 +57,101 @@ HELD = {"authorise", "withdraw", "block", "unblock", "attending", "end-attending
 OF_ACCESS = HELD | {"oppose-emergency", "allow-emergency", "access"}
 
 
-def said_by(act: Act, **changes: Any) -> Said:
-    return Said(holder=DR_A if act in HELD else None, **changes)
+def fields_of(act: str, **options: Any) -> tuple[str, dict[str, Any]]:
+    message = ACTS[act](**({"holder": DR_A} if act in HELD else {}), **options)
+    return message.schema, dict(message.fields)
 
 
-@pytest.mark.parametrize("act", Act)
-def test_every_act_is_a_message_of_its_schema(act: Act) -> None:
-    name, datum = message_of(act, said_by(act), INS, PROVENANCE)
-    encode(name, {**datum, "messageId": b"\0" * 16})  # raises for a field too many or too few
+@pytest.mark.parametrize("act", ACTS)
+def test_every_act_is_a_message_of_its_schema(act: str) -> None:
+    name, fields = fields_of(act)
+    if act == "access":
+        fields["accessedAt"] = PROVENANCE["occurredAt"]
+    datum = {"messageId": b"\0" * 16, "provenance": PROVENANCE, "ins": INS, **fields}
+    encode(name, datum)  # raises for a field too many or too few
     assert hasattr(access_messages, name) == (act in OF_ACCESS)
 
 
-OPTIONS: dict[str, Any] = {
-    "name": "Dr A",
-    "until": 1,
-    "because": Because.DEATH,
-    "on": "20240101",
-    "mode": Mode.BREAK_GLASS,
-    "motive": "x",
-    "documents": ("1.2.3",),
-    "refused": True,
-    "reason": "x",
+OPTIONS: dict[str, tuple[str, Any]] = {
+    "--name": ("name", "Dr A"),
+    "--until": ("until", "20991231"),
+    "--because": ("because", Because.DEATH),
+    "--on": ("on", "20240101"),
+    "--mode": ("mode", Mode.REGULATION),
+    "--motive": ("motive", "x"),
+    "--document": ("documents", ["1.2.3"]),
+    "--refused": ("refused", True),
+    "--reason": ("reason", "x"),
 }
 TAKES = {
-    "name": {"authorise", "block", "attending"},
-    "until": {"authorise"},
-    "because": {"close"},
-    "on": {"close"},
-    "mode": {"oppose-emergency", "allow-emergency", "access"},
-    "motive": {"access"},
-    "documents": {"access"},
-    "refused": {"access"},
-    "reason": {act.value for act in Act} - {"activate", "access"},
+    "--name": {"authorise", "block", "attending"},
+    "--until": {"authorise"},
+    "--because": {"close"},
+    "--on": {"close"},
+    "--mode": {"oppose-emergency", "allow-emergency", "access"},
+    "--motive": {"access"},
+    "--document": {"access"},
+    "--refused": {"access"},
+    "--reason": set(ACTS) - {"activate", "access"},
 }
+
+
+def called(*arguments: str) -> Result:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register_record(app)
+    return CliRunner().invoke(app, ["record", *arguments])
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("act", Act)
-def test_an_option_that_does_not_go_with_the_act_is_refused(act: Act, option: str) -> None:
-    said = said_by(act, **{option: OPTIONS[option]})
+@pytest.mark.parametrize("act", ACTS)
+def test_an_option_that_does_not_go_with_the_act_is_refused(act: str, option: str) -> None:
+    name, value = OPTIONS[option]
     if act in TAKES[option]:
-        _, datum = message_of(act, said, INS, PROVENANCE)
-        assert datum != message_of(act, said_by(act), INS, PROVENANCE)[1] or act in (
-            "oppose-emergency",
-            "allow-emergency",
-        )
-    else:
-        with pytest.raises(Misused):
-            message_of(act, said, INS, PROVENANCE)
+        assert fields_of(act, **{name: value}) != fields_of(act)
+        return
+    text = () if option == "--refused" else (str(value),)
+    holder = (DR_A,) if act in HELD else ()
+    result = called(act, *holder, option, *text, "--ins", "-")
+    assert isinstance(result.exception, CommandError)
+    assert result.exception.code is Exit.USAGE
+    assert f"{option} does not go with {act}" in str(result.exception)
 
 
 @pytest.mark.parametrize("act", sorted(HELD))
 def test_acts_about_somebody_name_him(act: str) -> None:
-    with pytest.raises(Misused):
-        message_of(Act(act), Said(), INS, PROVENANCE)
+    result = called(act, "--ins", "-")
+    assert isinstance(result.exception, CommandError)
+    assert f"{act} needs HOLDER" in str(result.exception)
+
+
+@pytest.mark.parametrize("mode", ["normal", "secret"])
+def test_only_accesses_in_an_emergency_can_be_opposed(mode: str) -> None:
+    assert called("oppose-emergency", "--mode", mode, "--ins", "-").exit_code == Exit.USAGE
 
 
 def test_enumerations_are_those_of_the_messages() -> None:
     modes = get_args(access_messages.RecordAccess.__annotations__["mode"])
     assert {mode.name for mode in Mode} == set(modes)
-    for mode in (Mode.NORMAL, Mode.SECRET):
-        with pytest.raises(Misused):
-            message_of(Act.OPPOSE_EMERGENCY, Said(mode=mode), INS, PROVENANCE)
+    opposed = get_args(access_messages.OpposeEmergencyAccess.__annotations__["access"])
+    assert {mode.name for mode in EmergencyMode} == set(opposed)
 
 
-def test_who_speaks_is_named_as_ingestion_expects() -> None:
-    assert speaking(Speaker.PROFESSIONAL, ACTOR, INS) == ACTOR
-    assert speaking(Speaker.MACHINE, ACTOR, INS) == {**ACTOR, "roleCode": "AUTOMATE"}
-    patient = speaking(Speaker.PATIENT, ACTOR, INS)
+def test_who_acts_is_named_as_ingestion_expects() -> None:
+    assert actor_in_capacity(Capacity.PROFESSIONAL, ACTOR, INS) == ACTOR
+    assert actor_in_capacity(Capacity.MACHINE, ACTOR, INS) == {**ACTOR, "roleCode": "AUTOMATE"}
+    patient = actor_in_capacity(Capacity.PATIENT, ACTOR, INS)
     assert (patient["id"], patient["roleCode"]) == (ANNA.replace("|", "^"), "PATIENT")
     assert patient["organisationId"] is None
-    representative = speaking(Speaker.REPRESENTATIVE, ACTOR, INS)
+    representative = actor_in_capacity(Capacity.REPRESENTATIVE, ACTOR, INS)
     assert (representative["id"], representative["roleCode"]) == (DR_A, "REPRESENTANT")
     machine: Actor = {**ACTOR, "roleCode": "AUTOMATE"}
-    assert speaking(None, machine, INS) == machine
-    assert speaking(Speaker.PROFESSIONAL, machine, INS, "21")["roleCode"] == "21"
-    with pytest.raises(Misused):
-        speaking(Speaker.PROFESSIONAL, machine, INS)
-    with pytest.raises(Misused):
-        speaking(Speaker.PATIENT, ACTOR, INS, "10")
+    assert actor_in_capacity(None, machine, INS) == machine
+    assert actor_in_capacity(Capacity.PROFESSIONAL, machine, INS, "21")["roleCode"] == "21"
+    with pytest.raises(CommandError):
+        actor_in_capacity(Capacity.PROFESSIONAL, machine, INS)
+    with pytest.raises(CommandError):
+        actor_in_capacity(Capacity.PATIENT, ACTOR, INS, "10")
 
 
 # The command
@@ -226,6 +247,25 @@ def test_a_feed_that_is_away_leaves_the_message_in_the_queue(
     code, said, _ = record("oppose", "--by", "patient")
     assert (code, said["state"]) == (Exit.OK, "acknowledged")
     assert said["offset"] == 1, "the one that was queued went first"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--ins", "-", "--json", "--by", "patient", "open", "--reason", "open"),
+        ("--by=patient", "open", "--json", "--ins", "-"),
+        ("--reason", "close", "--ins", "-", "--json", "oppose", "--by", "patient"),
+    ],
+)
+def test_options_may_stand_before_the_act(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(ANNA + "\n"))
+    assert run(["record", *arguments]) == Exit.HALTED
+    assert orjson.loads(capsys.readouterr().out)["state"] == "queued"
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Kinds of files that are checked: CDA, HL7 v2, messages; imports the rooms beside it."""
+"""Kinds of files that are checked: CDA, HL7 v2, feed message; imports rules, remarks and hl7v2."""

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ingest.runtime.settings import Settings
-from producers.cda.deposit import Flags, Refused, check_document, deposit
+from producers.cda.deposit import deposit
+from producers.cda.refused import Refused
+from producers.cda.sendable import check_document
+from producers.cda.visibility import RequestedVisibility
 from producers.check.finding import Finding
-from producers.check.places import place_and_line
 from producers.check.remarks import remarks
-from producers.check.rules.of_message import UNLOOKED, Judge
-from producers.check.rules.valid_values import SOUND
+from producers.check.rules.rule_checker import NOT_LOOKED_AT, RuleChecker
+from producers.check.xml_places import place_and_line
 from producers.send.provenance import provenance_of
-from schemas import valuesets
-from schemas.cda import Author as CdaAuthor
-from schemas.cda import CdaDocument, CdaUnreadable, Coded, LegalAuthenticator, PatientIns, read_cda
+from schemas.cda import CdaDocument, CdaUnreadable, read_cda
 from schemas.cda.elements import CLINICAL_DOCUMENT, Element
 from schemas.cda.hardened import hardened_tree
 from schemas.feed.messages import Provenance
-from schemas.forms.identity import accepted_oids
 from schemas.rules.table.rejections import REJECTIONS, Rejection
+
+from .cda_repairs import REPAIRS
 
 MESSAGE: Final = "DepositDocument"
 _TURNS_MAX: Final = 40
-Speaks = Callable[[CdaDocument], Provenance]
-"""Who speaks in the message that brings a document."""
+_UNREAD: Final = CdaUnreadable("no_clinical_document", "The file holds no ClinicalDocument.")
+ProvenanceOf = Callable[[CdaDocument], Provenance]
+"""The provenance of the message that brings a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +42,43 @@ class CheckedCda:
 
 
 def check_cda(
-    data: bytes, judge: Judge, settings: Settings, now: float, speaks: Speaks | None = None
+    data: bytes,
+    rules: RuleChecker,
+    settings: Settings,
+    now: float,
+    provenance: ProvenanceOf | None = None,
 ) -> CheckedCda:
     """Everything that is wrong with this document; never raises, whatever the bytes.
 
-    `now`: seconds since 1970, the time of the message. `speaks`: who sends it; None: who would
-    speak in `histoire send`.
+    `now`: seconds since 1970, the time of the message. `provenance` None: that of `histoire send`.
     """
     found = read_cda(data)
     document = clinical_document(data)
     if isinstance(found, CdaUnreadable) or document is None:
         refusal = found if isinstance(found, CdaUnreadable) else _UNREAD
-        return CheckedCda([remarks.refusal(refusal, judge.page)], [], False)
-    findings = judge.findings(_size_right(data, judge))
+        return CheckedCda([remarks.refusal(refusal, rules.page)], [], readable=False)
+    findings = rules.findings(_size_right(data, rules))
     unlooked: list[str] = []
 
     def of_send(document: CdaDocument) -> Provenance:
         return provenance_of(settings, document, None, None, now)
 
-    refusals, datum = _deposit(found, data, judge, speaks or of_send)
-    findings += [_of_refusal(refusal, judge) for refusal in refusals]
+    refusals, datum = _deposit(found, data, rules, provenance or of_send)
+    findings += [_of_refusal(refusal, rules) for refusal in refusals]
     if datum is None:
-        unlooked.append(UNLOOKED)
+        unlooked.append(NOT_LOOKED_AT)
     else:
-        broken = judge.broken(MESSAGE, datum)
-        findings += judge.findings(broken.rejections + judge.soft(MESSAGE, broken))
+        broken = rules.broken(MESSAGE, datum)
+        findings += rules.findings(broken.rejections + rules.soft(MESSAGE, broken))
         if not broken.complete:
-            unlooked.append(UNLOOKED)
+            unlooked.append(NOT_LOOKED_AT)
     placed = [_placed(finding, document, found) for finding in _once(findings)]
-    placed += remarks.findings_of(document, found.problems, tuple(placed), judge.remarks_page)
-    return CheckedCda(placed, unlooked, True)
-
-
-_UNREAD: Final = CdaUnreadable("no_clinical_document", "The file holds no ClinicalDocument.")
+    placed += remarks.findings_of(document, found.problems, tuple(placed), rules.remarks_page)
+    return CheckedCda(placed, unlooked, readable=True)
 
 
 def remarks_on(data: bytes, named: Iterable[Finding], page: str) -> list[Finding]:
-    """What should be known of a document beside the rules it breaks, which are `named`.
+    """The remarks on a document, but for those that the broken rules in `named` tell already.
 
     `page`: address of the documentation of the remarks.
     """
@@ -89,7 +91,7 @@ def remarks_on(data: bytes, named: Iterable[Finding], page: str) -> list[Finding
 def clinical_document(data: bytes) -> Element | None:
     """The document as the root of a tree of its own, with the lines of the file.
 
-    Also where the file holds it inside a stylesheet; None when it can't be read.
+    A file may hold it inside a stylesheet. None when the document can't be read.
     """
     root = hardened_tree(data)
     if isinstance(root, CdaUnreadable):
@@ -101,38 +103,39 @@ def clinical_document(data: bytes) -> Element | None:
     return None if inner is None else copy.copy(inner)
 
 
-def _size_right(data: bytes, judge: Judge) -> list[Rejection]:
-    return [Rejection("too_large", "content")] if len(data) > judge.content_bytes_max else []
+def _size_right(data: bytes, rules: RuleChecker) -> list[Rejection]:
+    return [Rejection("too_large", "content")] if len(data) > rules.content_bytes_max else []
 
 
 def _deposit(
-    found: CdaDocument, data: bytes, judge: Judge, speaks: Speaks
+    found: CdaDocument, data: bytes, rules: RuleChecker, provenance: ProvenanceOf
 ) -> tuple[list[Refused], dict[str, Any] | None]:
-    """Why `histoire send` would not send it, each reason, and the deposit with those mended.
+    """Each reason why `histoire send` would not send the document, and the repaired deposit.
 
-    Its bytes are left out when something was mended: they say something else. None instead of a
-    deposit when what is refused cannot be mended.
+    The deposit has no bytes when something was repaired: they would contradict it. It is None when
+    a reason can't be repaired.
     """
     refusals: list[Refused] = []
     for _ in range(_TURNS_MAX):
         try:
-            check_document(found, judge.environment)
-            datum = deposit(found, data, bytes(16), speaks(found), Flags())
+            check_document(found, rules.environment)
+            fields = deposit(found, data, provenance(found), RequestedVisibility())
         except Refused as refusal:
             known = [(r.code, r.path) for r in refusals]
-            mend = _MENDS.get(refusal.path or "")
-            if mend is None or (refusal.code, refusal.path) in known:
+            repair = REPAIRS.get(refusal.path or "")
+            if repair is None or (refusal.code, refusal.path) in known:
                 return [*refusals, refusal], None
             refusals.append(refusal)
-            found = mend(found, judge)
+            found = repair(found, rules)
         else:
-            return refusals, {**datum, "content": None if refusals else data}
+            content = None if refusals else data
+            return refusals, {"messageId": bytes(16), **fields, "content": content}
     return refusals, None
 
 
-def _of_refusal(refusal: Refused, judge: Judge) -> Finding:
+def _of_refusal(refusal: Refused, rules: RuleChecker) -> Finding:
     if refusal.code in REJECTIONS:
-        return judge.finding(Rejection(refusal.code, refusal.path), "reject")
+        return rules.finding(Rejection(refusal.code, refusal.path), "reject")
     return Finding(
         source="rules",
         severity="reject",
@@ -146,7 +149,7 @@ def _of_refusal(refusal: Refused, judge: Judge) -> Finding:
 
 
 def _once(findings: list[Finding]) -> list[Finding]:
-    """Without what is said of the actor and of the document alike: he is its author, as a rule."""
+    """A fault of the document's author is named once: as a rule the actor is the same person."""
     of_document = {f.code for f in findings if (f.path or "").startswith("document.")}
     return [
         f
@@ -160,62 +163,3 @@ def _placed(finding: Finding, document: Element, found: CdaDocument) -> Finding:
         return finding
     place, line = place_and_line(document, found, finding.path)
     return replace(finding, place=place, line=line)
-
-
-def _ins(found: CdaDocument, judge: Judge) -> CdaDocument:
-    """A document without one INS gets one; of the one it has, the OID alone is mended."""
-    ins = found.ins or PatientIns("", SOUND["ins"]["matricule"], True)
-    return replace(found, ins=replace(ins, oid=min(accepted_oids(judge.environment))))
-
-
-def _matricule(found: CdaDocument, judge: Judge) -> CdaDocument:
-    oid = found.ins.oid if found.ins else min(accepted_oids(judge.environment))
-    return replace(found, ins=PatientIns(oid, SOUND["ins"]["matricule"], True))
-
-
-def _type(found: CdaDocument, judge: Judge) -> CdaDocument:
-    code = SOUND["document"]["typeCode"]
-    return replace(found, type=Coded(code, ""), class_code=valuesets.class_of(code))
-
-
-def _signer(found: CdaDocument, judge: Judge) -> CdaDocument:
-    sound = SOUND["document"]["legalAuthenticatorId"]
-    return replace(found, legal_authenticator=LegalAuthenticator(sound, None, None))
-
-
-def _signature(found: CdaDocument, judge: Judge) -> CdaDocument:
-    signer = found.legal_authenticator
-    return replace(found, legal_authenticator=signer and replace(signer, time=None))
-
-
-def _authors(found: CdaDocument, judge: Judge) -> CdaDocument:
-    sound = SOUND["document"]["authors"][0]["id"]
-    return replace(found, authors=(CdaAuthor(sound, *[None] * 7),))
-
-
-def _field(name: str, of_document: str) -> Callable[[CdaDocument, Judge], CdaDocument]:
-    value = SOUND["document"][of_document]
-    return lambda found, judge: replace(found, **{name: value})
-
-
-_MENDS: Final[Mapping[str, Callable[[CdaDocument, Judge], CdaDocument]]] = {
-    "ins": _ins,
-    "ins.oid": _ins,
-    "ins.matricule": _matricule,
-    "document.typeCode": _type,
-    "document.classCode": _type,
-    "document.authors": _authors,
-    "document.legalAuthenticatorId": _signer,
-    "document.legalAuthenticationTime": _signature,
-    "document.uniqueId": _field("unique_id", "uniqueId"),
-    "document.replaces": _field("replaces", "replaces"),
-    "document.formatCode": _field("format_code", "formatCode"),
-    "document.languageCode": _field("language", "languageCode"),
-    "document.title": _field("title", "title"),
-    "document.creationTime": _field("creation_time", "creationTime"),
-    "document.serviceStartTime": _field("service_start", "serviceStartTime"),
-    "document.serviceStopTime": _field("service_stop", "serviceStopTime"),
-    "document.healthcareFacilityTypeCode": _field("facility_type", "healthcareFacilityTypeCode"),
-    "document.practiceSettingCode": _field("practice_setting", "practiceSettingCode"),
-    "document.confidentialityCode": _field("confidentiality", "confidentialityCode"),
-}

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ingest.runtime.settings import Settings
-from producers.cda.deposit import Refused
+from producers.cda.refused import Refused
 from producers.check.finding import FileReport, Finding
-from producers.check.rules.of_message import UNLOOKED, Judge
-from producers.hl7v2.faults import Hl7Fault
-from producers.hl7v2.feeding import document_of, feeding
-from producers.hl7v2.order import Order, check_processing, read_order
-from producers.hl7v2.reading import read_message
-from producers.hl7v2.sender import spoken
-from producers.send.files import Request
+from producers.check.rules.rule_checker import NOT_LOOKED_AT, RuleChecker
+from producers.hl7v2.errors import Hl7Error
+from producers.hl7v2.message.parsing import read_message
+from producers.hl7v2.order.order import Order, check_processing, read_order
+from producers.hl7v2.sending.feed_message import document_of, feed_message
+from producers.hl7v2.sending.provenance import provenance_of_order
+from producers.send.file_sender import Request
 from schemas.rules.table.rejections import Rejection
 
 from .cda import check_cda
 
 _DEPOSIT: Final = "DepositDocument"
 _OF_MESSAGE: Final = "document.replaces"
-"""The field of a document that comes from the HL7 message; the others are those of its CDA."""
+"""The field of a document that comes from the HL7 message; the others come from its CDA."""
 
 
 def is_hl7(data: bytes) -> bool:
@@ -29,56 +29,60 @@ def is_hl7(data: bytes) -> bool:
     return data.removeprefix(b"\xef\xbb\xbf").lstrip()[:3] == b"MSH"
 
 
-def check_hl7(file: str, data: bytes, judge: Judge, settings: Settings, now: float) -> FileReport:
+def check_hl7(
+    file: str, data: bytes, rules: RuleChecker, settings: Settings, now: float
+) -> FileReport:
     """The first rule of the volet that is broken, then those of the CDA; never raises."""
     try:
         message = read_message(data)
-        check_processing(message, judge.environment)
+        check_processing(message, rules.environment)
         order = read_order(message)
-    except Hl7Fault as fault:
-        findings = judge.findings([_rejection(fault)])
-        return FileReport(file, "hl7", None, tuple(findings), (UNLOOKED,))
-    findings = judge.findings([Rejection(code) for code in order.remarks])
-    name, faults = _message(order, judge, settings, now)
-    findings += faults
-    if order.content is None or name not in (None, _DEPOSIT):
-        return FileReport(file, "hl7", name, tuple(findings))
+    except Hl7Error as error:
+        findings = rules.findings([_rejection(error)])
+        return FileReport(file, "hl7", None, tuple(findings), (NOT_LOOKED_AT,))
+    findings = rules.findings([Rejection(code) for code in order.remarks])
+    schema, of_message = _of_message(order, rules, settings, now)
+    findings += of_message
+    if order.content is None or schema not in (None, _DEPOSIT):
+        return FileReport(file, "hl7", schema, tuple(findings))
     checked = check_cda(
         order.content,
-        judge,
+        rules,
         settings,
         now,
-        lambda found: spoken(settings, order, found, Request(), now),
+        lambda found: provenance_of_order(settings, order, found, Request(), now),
     )
-    return FileReport(file, "hl7", name, (*findings, *checked.findings), tuple(checked.unlooked))
+    unlooked = tuple(checked.unlooked)
+    return FileReport(file, "hl7", schema, (*findings, *checked.findings), unlooked)
 
 
 def content_of(data: bytes) -> bytes | None:
-    """The bytes of the document a message carries; None when there is none that can be read."""
+    """The bytes of the document in a message; None when there is none that can be read."""
     try:
         return read_order(read_message(data)).content
-    except Hl7Fault:
+    except Hl7Error:
         return None
 
 
-def _message(
-    order: Order, judge: Judge, settings: Settings, now: float
+def _of_message(
+    order: Order, rules: RuleChecker, settings: Settings, now: float
 ) -> tuple[str | None, list[Finding]]:
-    """What is fed, and what is wrong with what the HL7 message says of it."""
+    """The schema of the feed message, None without one, and what the HL7 message does wrong."""
     try:
-        found = document_of(order, judge.environment, judge.content_bytes_max)
-        said = feeding(order, found, spoken(settings, order, found, Request(), now))
-    except Hl7Fault as fault:
-        return None, judge.findings([_rejection(fault)])
-    except Refused:  # of the document: each reason is named where it is looked at
+        found = document_of(order, rules.environment, rules.content_bytes_max)
+        provenance = provenance_of_order(settings, order, found, Request(), now)
+        message = feed_message(order, found, provenance)
+    except Hl7Error as error:
+        return None, rules.findings([_rejection(error)])
+    except Refused:  # of the document: `check_cda` names each reason
         return None, []
-    datum: Mapping[str, Any] = {"messageId": bytes(16), **said.datum}
-    broken = judge.broken(said.name, datum)
-    findings = judge.findings(broken.rejections + judge.soft(said.name, broken))
-    if said.name != _DEPOSIT:
-        return said.name, findings
-    return said.name, [finding for finding in findings if finding.path == _OF_MESSAGE]
+    datum: Mapping[str, Any] = {"messageId": bytes(16), **message.fields}
+    broken = rules.broken(message.schema, datum)
+    findings = rules.findings(broken.rejections + rules.soft(message.schema, broken))
+    if message.schema != _DEPOSIT:
+        return message.schema, findings
+    return message.schema, [finding for finding in findings if finding.path == _OF_MESSAGE]
 
 
-def _rejection(fault: Hl7Fault) -> Rejection:
-    return Rejection(fault.code, fault.location or None)
+def _rejection(error: Hl7Error) -> Rejection:
+    return Rejection(error.code, error.location or None)

@@ -1,46 +1,22 @@
-"""A message of the feed in a file: Avro in single-object encoding, or the same as JSON.
-
-JSON is the record with every field, bytes in hexadecimal (`messageId` as a UUID too, `content` in
-base64), either alone or as `{"name": RECORD, "datum": {...}}`: only their name tells records with
-equal fields apart.
-"""
+"""A message of the feed in a file, in Avro (single-object encoding) or as JSON."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
-
-import orjson
 
 from producers.check.finding import FileReport, Finding, of_rule
-from producers.check.rules.of_message import UNLOOKED, Judge
-from schemas.codec.messages import MARKER, Decoded, EncodeError, decode, encode
+from producers.check.rules.rule_checker import NOT_LOOKED_AT, RuleChecker
+from schemas.codec.messages import MARKER, Decoded, decode
 from schemas.feed.messages import TOPIC_OF
 from schemas.rules.document.technical import DICOM_MIME_TYPE
 from schemas.rules.table.rejections import Rejection
-from schemas.versions.avro_types import Array, AvroType, Fixed, Primitive, RecordType, Union
-from schemas.versions.catalogue import schema_catalogue
 
-_BOM: Final = b"\xef\xbb\xbf"
-_DEPTH_MAX: Final = 32
-
-
-class NotAMessage(Exception):
-    """JSON that is no message; the sentences name fields, never values."""
-
-    def __init__(self, english: str, french: str, path: str | None = None) -> None:
-        super().__init__(english)
-        self.english = english
-        self.french = french
-        self.path = path
+from .json_message import BOM, NotAMessage, avro_of_json
 
 
 def is_message(data: bytes) -> bool:
     """True when these bytes begin as a message does, and not as an XML file."""
-    return data[:2] == MARKER or data.removeprefix(_BOM).lstrip()[:1] == b"{"
+    return data[:2] == MARKER or data.removeprefix(BOM).lstrip()[:1] == b"{"
 
 
 def document_in(data: bytes) -> bytes | None:
@@ -55,109 +31,29 @@ def document_in(data: bytes) -> bytes | None:
 
 def avro_of(data: bytes) -> bytes:
     """The message in Avro, whichever form it has. Raises NotAMessage."""
-    return data if data[:2] == MARKER else _encoded(data)
+    return data if data[:2] == MARKER else avro_of_json(data)
 
 
-def check_message(file: str, data: bytes, judge: Judge) -> FileReport:
+def check_message(file: str, data: bytes, rules: RuleChecker) -> FileReport:
     """All rules that this message in Avro breaks; never raises, whatever the bytes."""
     decoded = decode(data)
     if isinstance(decoded, Rejection):
-        return FileReport(file, "message", None, tuple(judge.findings([decoded])))
+        return FileReport(file, "message", None, tuple(rules.findings([decoded])))
     if decoded.name not in TOPIC_OF:
         rejection = Rejection("schema_not_of_topic")
-        return FileReport(file, "message", decoded.name, tuple(judge.findings([rejection])))
-    broken = judge.broken(decoded.name, decoded.datum)
-    findings = judge.findings(broken.rejections + judge.soft(decoded.name, broken))
-    unlooked = () if broken.complete else (UNLOOKED,)
+        return FileReport(file, "message", decoded.name, tuple(rules.findings([rejection])))
+    broken = rules.broken(decoded.name, decoded.datum)
+    findings = rules.findings(broken.rejections + rules.soft(decoded.name, broken))
+    unlooked = () if broken.complete else (NOT_LOOKED_AT,)
     return FileReport(file, "message", decoded.name, tuple(findings), unlooked)
 
 
-def malformed(fault: NotAMessage, judge: Judge) -> Finding:
+def malformed(error: NotAMessage, rules: RuleChecker) -> Finding:
     """The finding for JSON that is no message."""
-    found = of_rule(Rejection("malformed", fault.path), "reject", judge.page)
+    found = of_rule(Rejection("malformed", error.path), "reject", rules.page)
     return replace(
         found,
-        french=f"{found.french} {fault.french}",
-        english=f"{found.english} {fault.english}",
+        french=f"{found.french} {error.french}",
+        english=f"{found.english} {error.english}",
         repair="See the fields with histoire schemas show RECORD.",
     )
-
-
-def _encoded(data: bytes) -> bytes:
-    """The message in Avro. Raises NotAMessage."""
-    try:
-        said = orjson.loads(data.removeprefix(_BOM))
-    except orjson.JSONDecodeError as error:
-        raise NotAMessage(
-            f"Not JSON at line {error.lineno}, column {error.colno}.",
-            f"Ce n'est pas du JSON, ligne {error.lineno}, colonne {error.colno}.",
-        ) from None
-    name, datum = _named(said)
-    tree = schema_catalogue().tree(schema_catalogue().newest(name))
-    try:
-        return encode(name, _typed(tree, datum, "", 0))
-    except EncodeError as error:
-        raise NotAMessage(
-            "A field is missing, unknown or not of the type of the schema.",
-            "Un champ manque, est inconnu ou n'a pas le type du schéma.",
-            error.field or None,
-        ) from None
-
-
-def _named(said: Any) -> tuple[str, Any]:
-    """The record that this JSON is, and its fields."""
-    if isinstance(said, dict) and set(said) == {"name", "datum"}:
-        if said["name"] in TOPIC_OF:
-            return said["name"], said["datum"]
-        raise NotAMessage("name is no record of the feed.", "name n'est pas un message du flux.")
-    fields = set(said) if isinstance(said, dict) else set()
-    fit = [name for name in TOPIC_OF if fields == _fields(name)]
-    if len(fit) == 1:
-        return fit[0], said
-    if fit:
-        raise NotAMessage(
-            f'It may be {", ".join(fit)}: write {{"name": RECORD, "datum": {{...}}}}.',
-            "Plusieurs messages ont ces champs : donnez name et datum.",
-        )
-    raise NotAMessage(
-        'No message has exactly these fields; {"name": RECORD, "datum": {...}} tells more.',
-        "Aucun message n'a exactement ces champs ; donnez name et datum pour en savoir plus.",
-    )
-
-
-def _fields(name: str) -> set[str]:
-    tree = schema_catalogue().tree(schema_catalogue().newest(name))
-    return {field.name for field in tree.fields}
-
-
-def _typed(kind: AvroType, value: Any, at: str, depth: int) -> Any:
-    """The value as Avro has it: bytes from their text. What does not fit is left to the encoder."""
-    if depth > _DEPTH_MAX:
-        return value
-    match kind:
-        case RecordType() if isinstance(value, Mapping):
-            types = {field.name: field.type for field in kind.fields}
-            return {
-                name: _typed(types[name], inner, name, depth + 1) if name in types else inner
-                for name, inner in value.items()
-            }
-        case Array() if isinstance(value, list):
-            return [_typed(kind.items, item, at, depth + 1) for item in value]
-        case Union() if value is not None:
-            others = [b for b in kind.branches if b != Primitive("null")]
-            return _typed(others[0], value, at, depth + 1) if len(others) == 1 else value
-        case Fixed() | Primitive(kind="bytes") if isinstance(value, str):
-            return _bytes(value, at)
-    return value
-
-
-def _bytes(text: str, at: str) -> bytes:
-    try:
-        if at == "content":
-            return base64.b64decode("".join(text.split()), validate=True)
-        return bytes.fromhex(text.replace("-", ""))
-    except (ValueError, binascii.Error):
-        how = "base64" if at == "content" else "hexadecimal"
-        raise NotAMessage(
-            f"The field {at} is not {how}.", f"Le champ {at} n'est pas en {how}.", at
-        ) from None

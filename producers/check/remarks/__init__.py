@@ -1,1 +1,1 @@
-"""What the reader of CDA remarks, explained by a table; imports schemas."""
+"""Remarks of the reader of CDA: the table that explains them, and its page; imports schemas."""

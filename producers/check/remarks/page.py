@@ -12,7 +12,7 @@ from typing import Final
 from schemas.rules.table.page import escaped
 from schemas.rules.table.rejections import REJECTIONS
 
-from .remarks import REMARKS, Remark
+from .remarks import REMARKS, RemarkRow
 
 _HEAD: Final = """\
 # Remarks
@@ -29,7 +29,7 @@ English tells what was found; values of the document are not repeated.
 | --- | --- | --- | --- |"""
 
 
-def page(remarks: Iterable[Remark] = REMARKS.values()) -> str:
+def page(remarks: Iterable[RemarkRow] = REMARKS.values()) -> str:
     """The page, as Markdown: one heading with an anchor, the remark's id, for each remark."""
     told = list(remarks)
     lines = [_HEAD, *map(_row, told), ""]
@@ -38,13 +38,13 @@ def page(remarks: Iterable[Remark] = REMARKS.values()) -> str:
     return "\n".join(lines)
 
 
-def _row(remark: Remark) -> str:
+def _row(remark: RemarkRow) -> str:
     rule = remark.rule
     cells = (f"[{rule}](#{rule})", f"`{remark.code}`", remark.severity, escaped(remark.french))
     return f"| {' | '.join(cells)} |"
 
 
-def _section(remark: Remark) -> Iterator[str]:
+def _section(remark: RemarkRow) -> Iterator[str]:
     yield f'## <a id="{remark.rule}"></a>{remark.rule}: `{remark.code}`\n'
     yield f"- **Severity**: {remark.severity}"
     yield f"- **En français**: {escaped(remark.french)}"

@@ -1,4 +1,4 @@
-"""What the reader of CDA remarks in a document, as findings: `remarks.tsv` explains each code."""
+"""The remarks of the reader of CDA as findings; `remarks.tsv` explains each code."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from schemas.rules.table.rejections import Rejection
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class RemarkRow:
     """One row of the table. `repair`: what to do, in English as all repairs.
 
-    `place`: where it stands in the document, empty where the problem itself tells.
+    `place`: where in the document; empty where the remark itself says it.
     """
 
     code: str
@@ -34,17 +34,17 @@ class Remark:
         return f"{page}#{self.rule}"
 
 
-def _load() -> Mapping[str, Remark]:
+def _load() -> Mapping[str, RemarkRow]:
     text = resources.files("producers.check.remarks").joinpath("remarks.tsv").read_text("utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
     return {
-        row["code"]: Remark(
-            row["code"],
-            row["rule"],
-            cast(Severity, row["severity"]),
-            row["french"],
-            row["repair"],
-            row["place"],
+        row["code"]: RemarkRow(
+            code=row["code"],
+            rule=row["rule"],
+            severity=cast(Severity, row["severity"]),
+            french=row["french"],
+            repair=row["repair"],
+            place=row["place"],
         )
         for row in rows
     }
@@ -54,7 +54,14 @@ REMARKS: Final = _load()
 """Every code a `CdaRemark` may have."""
 
 _BETWEEN: Final = re.compile(r", | and ")
-_UNEXPLAINED: Final = Remark("", "", "warn", "Le document appelle une remarque.", "", "")
+_UNEXPLAINED: Final = RemarkRow(
+    code="",
+    rule="",
+    severity="warn",
+    french="Le document appelle une remarque.",
+    repair="",
+    place="",
+)
 _REFUSALS: Final[Mapping[UnreadableCode, str]] = {
     "unreadable": "Le fichier ne peut pas être lu.",
     "empty": "Le fichier est vide.",
@@ -73,10 +80,10 @@ _REFUSALS: Final[Mapping[UnreadableCode, str]] = {
 def findings_of(
     document: Element, problems: Iterable[CdaRemark], named: Iterable[Finding], page: str
 ) -> list[Finding]:
-    """A finding for each problem, but for those that `named`, of broken rules, say already.
+    """A finding for each problem that no broken rule in `named` tells already.
 
-    A problem with places is said once more where one of them is named nowhere else. `page`: address
-    of the documentation of the remarks.
+    A problem with several places is told as well when one of them is in no finding of `named`.
+    `page`: address of the documentation of the remarks.
     """
     places: dict[str, set[str | None]] = {}
     for finding in named:
@@ -90,8 +97,8 @@ def findings_of(
 
 def _places(problem: CdaRemark) -> set[str | None]:
     """Where the problem is, as its sentence says: `... at a, b and c.`"""
-    _, separator, said = problem.detail.rpartition(" at ")
-    return set(_BETWEEN.split(said.removesuffix("."))) if separator and "/" in said else set()
+    _, separator, places = problem.detail.rpartition(" at ")
+    return set(_BETWEEN.split(places.removesuffix("."))) if separator and "/" in places else set()
 
 
 def _finding(document: Element, problem: CdaRemark, page: str) -> Finding:
@@ -121,7 +128,7 @@ def refusal(found: CdaUnreadable, page: str) -> Finding:
 
 
 def unreadable(reason: str) -> Finding:
-    """The finding for a file whose bytes can't be had."""
+    """The finding for a file that can't be read."""
     return Finding(
         source="cda",
         severity="reject",

@@ -1,1 +1,1 @@
-"""The rules of ingestion, every one, on one message; imports schemas."""
+"""Every rule of ingestion on one message, also after the first that is broken; imports schemas."""

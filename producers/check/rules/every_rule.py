@@ -1,7 +1,8 @@
-"""Every rule that a message breaks, where ingestion stops at the first.
+"""Every rule that a message breaks; ingestion stops at the first.
 
-Rules are a chain that ends at the first one broken. So what is broken gets a sound value and the
-chain is asked again, until it has nothing to say: no second list of the rules has to be kept.
+The rules of ingestion are a chain that ends at the first broken rule. Here the chain runs again and
+again: each time the wrong field gets a valid value, until no rule is broken. A second list of the
+rules is not needed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from schemas.rules.table.rejections import Rejection
 
 FirstBroken = Callable[[Mapping[str, Any]], Rejection | None]
 Steps = tuple[str, ...]
-Sound = Callable[[Steps], Any]
+ValidValue = Callable[[Steps], Any]
 
 _TURNS_MAX: Final = 200
 _ITEMS_MAX: Final = 1000
@@ -22,21 +23,21 @@ _ITEMS_MAX: Final = 1000
 
 @dataclass(slots=True)
 class Broken:
-    """The rules that were broken, in the order of the chain; `datum`: the message once mended.
+    """The broken rules, in the order of the chain. `datum`: the message once repaired.
 
-    `mended`: paths of what got a sound value. `complete`: no rule was left unasked.
+    `repaired`: paths of the fields that got a valid value. `complete`: every rule was checked.
     """
 
     datum: Mapping[str, Any]
     rejections: list[Rejection] = field(default_factory=list)
-    mended: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
     complete: bool = True
 
 
-def every_broken_rule(datum: Mapping[str, Any], first: FirstBroken, sound: Sound) -> Broken:
+def every_broken_rule(datum: Mapping[str, Any], first: FirstBroken, valid: ValidValue) -> Broken:
     """All rules of the chain `first` that this message breaks.
 
-    `sound`: what may stand in a field, by its path. No object of a message is ever changed: rules
+    `valid`: a valid value of a field, by its path. No object of a message is ever changed: rules
     may remember what they looked at.
     """
     broken = Broken(datum)
@@ -44,68 +45,68 @@ def every_broken_rule(datum: Mapping[str, Any], first: FirstBroken, sound: Sound
         rejection = first(broken.datum)
         if rejection is None:
             return broken
-        if not _mend(broken, rejection, first, sound):
+        if not _repair(broken, rejection, first, valid):
             break
     broken.complete = False
     return broken
 
 
-def _mend(broken: Broken, rejection: Rejection, first: FirstBroken, sound: Sound) -> bool:
-    """Note what is broken and put something sound there; False when the rule stays broken."""
+def _repair(broken: Broken, rejection: Rejection, first: FirstBroken, valid: ValidValue) -> bool:
+    """Note the broken rule and repair its field; False when the rule stays broken."""
     steps = tuple((rejection.path or "").split("."))
     length = _list_in(broken.datum, steps)
-    if length is not None and _mend_items(broken, rejection, steps[:length], first, sound):
+    if length is not None and _repair_items(broken, rejection, steps[:length], first, valid):
         return True
     broken.rejections.append(rejection)
     if rejection.path is None or not _has(broken.datum, steps):
         return False
-    broken.mended.append(rejection.path)
+    broken.repaired.append(rejection.path)
     steps = steps if length is None else steps[:length]
-    broken.datum = _with(broken.datum, steps, sound(steps))
+    broken.datum = _with(broken.datum, steps, valid(steps))
     if first(broken.datum) != rejection:
         return True
-    return _mend_sibling(broken, rejection, steps, first, sound)
+    return _repair_sibling(broken, rejection, steps, first, valid)
 
 
-def _mend_sibling(
-    broken: Broken, rejection: Rejection, steps: Steps, first: FirstBroken, sound: Sound
+def _repair_sibling(
+    broken: Broken, rejection: Rejection, steps: Steps, first: FirstBroken, valid: ValidValue
 ) -> bool:
-    """A rule on two fields is still broken: mend the field beside the one it names."""
+    """A rule on two fields is still broken: repair the field beside the one it names."""
     parent = _at(broken.datum, steps[:-1])
     for name in list(parent) if isinstance(parent, Mapping) else ():
         beside = (*steps[:-1], name)
-        trial = _with(broken.datum, beside, sound(beside))
+        trial = _with(broken.datum, beside, valid(beside))
         after = first(trial)
         if after != rejection and (after is None or not _concerns(after, beside)):
             broken.datum = trial
-            broken.mended.append(".".join(beside))
+            broken.repaired.append(".".join(beside))
             return True
     return False
 
 
-def _mend_items(
-    broken: Broken, rejection: Rejection, at: Steps, first: FirstBroken, sound: Sound
+def _repair_items(
+    broken: Broken, rejection: Rejection, at: Steps, first: FirstBroken, valid: ValidValue
 ) -> bool:
-    """Look at the items of a list one by one, and leave the broken ones out.
+    """Check the items of a list one by one, and leave the wrong ones out.
 
-    False when no single item is at fault.
+    False when no single item is wrong.
     """
     items = _at(broken.datum, at)
-    place, kept, faults = ".".join(at), [], []
+    place, kept, rejections = ".".join(at), [], []
     for index, item in enumerate(items[:_ITEMS_MAX]):
         found = first(_with(broken.datum, at, [item]))
         if found is not None and _concerns(found, at):
             rest = (found.path or "")[len(place) :]
-            faults.append(replace(found, path=f"{place}[{index}]{rest}"))
+            rejections.append(replace(found, path=f"{place}[{index}]{rest}"))
         else:
             kept.append(item)
     kept += items[_ITEMS_MAX:]
-    mended = _with(broken.datum, at, kept or sound(at) or [])
-    if not faults or first(mended) == rejection:
+    repaired = _with(broken.datum, at, kept or valid(at) or [])
+    if not rejections or first(repaired) == rejection:
         return False
-    broken.datum = mended
-    broken.rejections += faults
-    broken.mended.append(place)
+    broken.datum = repaired
+    broken.rejections += rejections
+    broken.repaired.append(place)
     return True
 
 
@@ -115,7 +116,7 @@ def _concerns(rejection: Rejection, steps: Steps) -> bool:
 
 
 def _list_in(datum: Mapping[str, Any], steps: Steps) -> int | None:
-    """How many steps lead to a list with items that the path goes to or through; None if none."""
+    """How many steps lead to the first list with items on this path; None when there is none."""
     found: Any = datum
     for count, step in enumerate(steps, 1):
         if not isinstance(found, Mapping) or step not in found:
@@ -132,7 +133,7 @@ def _has(datum: Mapping[str, Any], steps: Steps) -> bool:
 
 
 def _at(datum: Any, steps: Steps) -> Any:
-    """What stands there; the list itself for a path that goes on inside one."""
+    """The value at this path; the list itself for a path that goes on inside one."""
     found = datum
     for step in steps:
         if isinstance(found, list):
@@ -144,6 +145,6 @@ def _at(datum: Any, steps: Steps) -> Any:
 
 
 def _with(datum: Mapping[str, Any], steps: Steps, value: Any) -> Mapping[str, Any]:
-    """The message with another value there; what lies on the way to it is copied."""
+    """The message with another value at this path; the objects on the way to it are copied."""
     first, *rest = steps
     return {**datum, first: _with(datum[first], tuple(rest), value) if rest else value}

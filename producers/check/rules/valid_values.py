@@ -1,6 +1,6 @@
-"""Sound values that stand in for broken ones, so that the rules behind the first can be looked at.
+"""Valid values that stand in for wrong ones, so that the rules after the first can be checked.
 
-They are never sent. Codes and identifiers are those of no real person or place: test OID only.
+They are never sent. Codes and identifiers are of no real person or place: test OID only.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ _ENTRY: Final = {
     "withdrawnFrom": "20240102",
     "reason": "Reason",
 }
-"""Fields of the messages of the topic `registry`, which are alike in all of them."""
-SOUND: Final[Mapping[str, Any]] = {
+"""Fields of the messages of the topic `registry`; a name means the same in all of them."""
+VALID: Final[Mapping[str, Any]] = {
     **_ENTRY,
     "provenance": {
         "software": {"id": "software", "name": "Software", "version": "1", "approval": None},
@@ -113,7 +113,7 @@ SOUND: Final[Mapping[str, Any]] = {
     "documentIds": [],
     "accessedAt": 0,
 }
-"""By field of a message; what is not named here is sound when it is null, if it may be."""
+"""By field of a message. A field that is not here is valid as null, if it may be null."""
 
 
 _INSIDE: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -125,12 +125,12 @@ _INSIDE: Final[Mapping[str, Mapping[str, Any]]] = {
         "title": None,
     },
 }
-"""What is in records that are sound when they are absent: one that is there is mended inside."""
+"""Fields of parts that may be absent: a part that is there is repaired inside."""
 
 
-def sound_value(steps: tuple[str, ...]) -> Any:
-    """The sound value of a field of a message, by its path; None for one that is not known."""
-    found: Any = SOUND
+def valid_value(steps: tuple[str, ...]) -> Any:
+    """The valid value of a field of a message, by its path; None for an unknown field."""
+    found: Any = VALID
     for step, above in zip(steps, (None, *steps), strict=False):
         if found is None:
             found = _INSIDE.get(above or "")

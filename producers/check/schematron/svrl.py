@@ -9,7 +9,7 @@ from typing import Final
 from lxml import etree
 
 from producers.check.finding import Finding, Severity, of_schematron, shown
-from producers.check.places import element_at, place_of
+from producers.check.xml_places import element_at, place_of
 from schemas.cda.elements import Element, line_of
 
 _SVRL: Final = "{http://purl.oclc.org/dsdl/svrl}"

@@ -10,7 +10,7 @@ from typing import Final, cast
 from lxml import etree
 
 from producers.check.finding import Finding, shown
-from producers.check.places import element_at, place_of
+from producers.check.xml_places import element_at, place_of
 from schemas.cda.elements import Element
 
 _FINDINGS_MAX: Final = 500

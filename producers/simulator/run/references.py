@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ingest.feed.types import OutgoingRecord
-from producers.registry.messages import registry_message, registry_record
+from producers.registry.messages import registry_feed_record, registry_message
 from producers.simulator.content.messages import PATIENT_SPACE
 from producers.simulator.plan.plan import Run
 from producers.simulator.plan.planned import ACCEPTED, Expected
@@ -99,4 +99,4 @@ def _said_of(software: Software) -> dict[str, Any]:
 
 def _made(schema: str, message_id: bytes, entry: str, said: dict[str, Any]) -> Reference:
     datum = registry_message(UUID(bytes=message_id), _PROVENANCE, entry, said)
-    return Reference(schema, message_id, registry_record(schema, datum), ACCEPTED)
+    return Reference(schema, message_id, registry_feed_record(schema, datum), ACCEPTED)

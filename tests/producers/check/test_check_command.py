@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import Settings
-from producers.check.checker import Checker, Plan
+from producers.check.checker import Checker, CheckPlan
 from producers.commands import register
 from producers.simulator.cda.document import CdaWriter
 from producers.simulator.plan.planned import PlannedDocument
@@ -247,7 +247,7 @@ def test_a_hostile_file_gets_a_report_and_never_a_crash(tmp_path: Path, name: st
 
 @pytest.fixture(scope="module")
 def checker() -> Checker:
-    return Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
+    return Checker(CheckPlan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
 
 
 @given(st.data())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.runtime.settings import Settings
-from producers.check.checker import Checker, Plan
+from producers.check.checker import Checker, CheckPlan
 from producers.check.finding import FileReport
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
@@ -19,7 +19,7 @@ from tests.missing import OFFICIAL
 from tests.producers.hl7v2.hl7_messages import Written
 from tests.producers.samples_of_plan import documents_of, planned
 
-CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_790_000_000.0))
+CHECKER = Checker(CheckPlan(Settings(), AS_THE_TABLE_SAYS, 1_790_000_000.0))
 SAMPLES = OFFICIAL / "hl7v2"
 STRANGER = "1.2.250.1.71.4.2.1^810000000013"
 

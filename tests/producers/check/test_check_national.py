@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingest.runtime.settings import Settings
-from producers.check.checker import Checker, Plan
+from producers.check.checker import Checker, CheckPlan
 from producers.check.finding import Finding
 from producers.simulator.cda.document import CdaWriter
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
@@ -30,7 +30,7 @@ def checker(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactor
     if file is None:
         pytest.skip("no national schematron: give its path with --schematron")
     settings = Settings(home=tmp_path_factory.mktemp("home"))
-    return Checker(Plan(settings, AS_THE_TABLE_SAYS, 1_700_000_000.0, (file,)))
+    return Checker(CheckPlan(settings, AS_THE_TABLE_SAYS, 1_700_000_000.0, (file,)))
 
 
 def faults(checker: Checker, name: str, data: bytes) -> list[Finding]:

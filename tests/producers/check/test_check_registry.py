@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from producers.check.rules.every_rule import every_broken_rule
-from producers.check.rules.valid_values import SOUND, sound_value
+from producers.check.rules.valid_values import VALID, valid_value
 from schemas.rules.of_messages import RULES_OF
 
 MESSAGES: dict[str, dict[str, Any]] = {
@@ -55,13 +55,13 @@ MESSAGES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", sorted(MESSAGES))
 def test_each_broken_field_is_told_once_and_the_rest_is_looked_at(name: str) -> None:
-    sound = MESSAGES[name]
-    assert RULES_OF[name](sound) is None
-    assert every_broken_rule(sound, RULES_OF[name], sound_value).rejections == []
-    texts = [field for field, value in sound.items() if isinstance(value, str)]
+    valid_message = MESSAGES[name]
+    assert RULES_OF[name](valid_message) is None
+    assert every_broken_rule(valid_message, RULES_OF[name], valid_value).rejections == []
+    texts = [field for field, value in valid_message.items() if isinstance(value, str)]
     spoiled = [field for field in texts if field not in ("conclusion", "kind")]
     broken = every_broken_rule(
-        {**sound, **dict.fromkeys(spoiled, "\x00")}, RULES_OF[name], sound_value
+        {**valid_message, **dict.fromkeys(spoiled, "\x00")}, RULES_OF[name], valid_value
     )
     assert broken.complete
     assert sorted(rejection.path or "" for rejection in broken.rejections) == sorted(spoiled)
@@ -69,9 +69,9 @@ def test_each_broken_field_is_told_once_and_the_rest_is_looked_at(name: str) -> 
 
 def test_a_track_without_a_certificate_is_one_fault() -> None:
     message = {**MESSAGES["ReferenceService"], "certificateNumber": None}
-    found = every_broken_rule(message, RULES_OF["ReferenceService"], sound_value)
+    found = every_broken_rule(message, RULES_OF["ReferenceService"], valid_value)
     assert [(r.code, r.path) for r in found.rejections] == [
         ("certificate_missing", "certificateNumber")
     ]
     assert found.complete
-    assert SOUND["certificateNumber"]
+    assert VALID["certificateNumber"]

@@ -11,10 +11,10 @@ import pytest
 from lxml import etree
 
 import schemas.cda
-from producers.check.places import PLACES
 from producers.check.remarks.page import page
 from producers.check.remarks.remarks import _REFUSALS, REMARKS, findings_of
-from producers.check.rules.valid_values import SOUND
+from producers.check.rules.valid_values import VALID
+from producers.check.xml_places import PLACES
 from schemas.cda import CdaRemark, UnreadableCode
 from schemas.forms.health_identifiers import OrganisationIdFlaw, PersonIdFlaw
 from schemas.forms.times import TimeFlaw
@@ -78,12 +78,12 @@ def test_every_refusal_is_said_in_french() -> None:
 @pytest.mark.parametrize("path", sorted(set(PLACES) - {"ins", "content"}))
 def test_every_field_with_a_place_is_a_field_of_a_deposit(path: str) -> None:
     _, field, *inner = path.split(".")
-    assert field in SOUND["document"]
-    assert not inner or inner[0] in SOUND["traits"]
+    assert field in VALID["document"]
+    assert not inner or inner[0] in VALID["traits"]
 
 
 def test_sound_values_are_of_the_fields_there_are() -> None:
     deposit = schema_catalogue().tree(schema_catalogue().newest("DepositDocument"))
     types = {field.name: field.type for field in deposit.fields}
     document = types["document"]
-    assert {field.name for field in document.fields} == set(SOUND["document"])  # type: ignore[union-attr]
+    assert {field.name for field in document.fields} == set(VALID["document"])  # type: ignore[union-attr]

@@ -15,13 +15,14 @@ from ingest.feed import FeedRecord, Partition, partition_of
 from ingest.read.interpret import Refused, interpret
 from ingest.read.site import Context
 from ingest.runtime.settings import Settings
-from producers.cda.deposit import Flags, read_document
 from producers.cda.deposit import deposit as deposit_of
-from producers.check.checker import Checker, Plan
+from producers.cda.sendable import sendable_document
+from producers.cda.visibility import RequestedVisibility
+from producers.check.checker import Checker, CheckPlan
 from producers.check.files.message import check_message
 from producers.check.finding import FileReport
-from producers.check.rules.of_message import Judge
-from producers.check.rules.valid_values import SOUND, sound_value
+from producers.check.rules.rule_checker import RuleChecker
+from producers.check.rules.valid_values import VALID, valid_value
 from producers.simulator.cda.document import CdaWriter
 from schemas.codec.messages import CONTENT_BYTES_MAX, encode
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
@@ -33,10 +34,10 @@ from schemas.versions.avro_types import Array, AvroType, Enum, Fixed, Map, Recor
 from schemas.versions.catalogue import schema_catalogue
 from tests.producers.samples_of_plan import documents_of, planned
 
-CHECKER = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
-JUDGE = Judge("test", AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)
+CHECKER = Checker(CheckPlan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
+JUDGE = RuleChecker("test", AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)
 CONTEXT = Context(accepted_oids("test"), dict.fromkeys(FEED_TOPICS, 1), CONTENT_BYTES_MAX)
-AUTHOR = SOUND["document"]["authors"][0]
+AUTHOR = VALID["document"]["authors"][0]
 
 FAULTS: tuple[tuple[str, Any, str], ...] = (
     ("ins.oid", "1.2.250.1.213.1.4.8", "ins_oid_not_accepted"),
@@ -64,11 +65,11 @@ def deposit() -> dict[str, Any]:
     return copy.deepcopy(
         {
             "messageId": bytes(16),
-            "provenance": SOUND["provenance"],
-            "ins": SOUND["ins"],
+            "provenance": VALID["provenance"],
+            "ins": VALID["ins"],
             "visibilityOnly": False,
             "submissionSet": None,
-            "document": SOUND["document"],
+            "document": VALID["document"],
             "content": None,
         }
     )
@@ -97,7 +98,7 @@ def answer_of_ingestion(datum: Mapping[str, Any], name: str = "DepositDocument")
     return found.rejection.code if isinstance(found, Refused) else None
 
 
-def test_a_sound_deposit_passes_here_and_at_ingestion() -> None:
+def test_a_valid_deposit_passes_here_and_at_ingestion() -> None:
     assert rejects(checked(deposit())) == []
     assert checked(deposit()).unlooked == ()
     assert answer_of_ingestion(deposit()) is None
@@ -160,8 +161,9 @@ def test_bytes_are_compared_with_all_that_is_said_of_them() -> None:
 def test_a_cda_that_a_message_carries_is_looked_at_too() -> None:
     data = CdaWriter(7).write(documents_of(planned(20))[0])
     data = data.replace(b'<realmCode code="FR"/>', b"")
-    found = read_document(data, "test", CONTENT_BYTES_MAX)
-    datum = deposit_of(found, data, bytes(16), SOUND["provenance"], Flags())
+    found = sendable_document(data, "test", CONTENT_BYTES_MAX)
+    fields = deposit_of(found, data, VALID["provenance"], RequestedVisibility())
+    datum = {"messageId": bytes(16), **fields}
     report = CHECKER.check("m", encode("DepositDocument", datum))
     assert (report.kind, report.passes(strict=False)) == ("message", True)
     assert [f.english for f in report.findings if f.code == "item_missing"] == [
@@ -173,10 +175,10 @@ def test_a_cda_that_a_message_carries_is_looked_at_too() -> None:
 def test_what_stands_in_for_an_ins_is_accepted_in_its_environment(
     environment: Environment,
 ) -> None:
-    judge = Judge(environment, AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)
+    rules = RuleChecker(environment, AS_THE_TABLE_SAYS, RULES_PAGE, CONTENT_BYTES_MAX)
     datum = deposit()
     put(datum, "document.title", "")
-    found = rejects(check_message("m", encode("DepositDocument", datum), judge))
+    found = rejects(check_message("m", encode("DepositDocument", datum), rules))
     assert found == [
         ("ins.oid", "ins_oid_not_accepted"),
         ("document.title", "text_malformed"),
@@ -186,8 +188,8 @@ def test_what_stands_in_for_an_ins_is_accepted_in_its_environment(
 def test_a_link_says_all_that_is_wrong_with_both_numbers() -> None:
     datum = {
         "messageId": bytes(16),
-        "provenance": SOUND["provenance"],
-        "ins": {**SOUND["ins"], "matricule": "1"},
+        "provenance": VALID["provenance"],
+        "ins": {**VALID["ins"], "matricule": "1"},
         "otherOid": "1.2.250.1.213.1.4.8",
         "otherMatricule": "2",
         "reason": None,
@@ -197,8 +199,8 @@ def test_a_link_says_all_that_is_wrong_with_both_numbers() -> None:
         ("otherOid", "ins_oid_not_accepted"),
         ("otherMatricule", "ins_malformed"),
     ]
-    same = {**datum, "ins": SOUND["ins"], "otherOid": SOUND["ins"]["oid"]}
-    same["otherMatricule"] = SOUND["ins"]["matricule"]
+    same = {**datum, "ins": VALID["ins"], "otherOid": VALID["ins"]["oid"]}
+    same["otherMatricule"] = VALID["ins"]["matricule"]
     assert rejects(checked(same, "LinkIns")) == [("otherMatricule", "link_to_itself")]
     assert answer_of_ingestion(same, "LinkIns") == "link_to_itself"
 
@@ -228,8 +230,8 @@ def test_json_that_is_no_message_says_which_field() -> None:
 def test_a_record_that_cannot_be_told_from_another_asks_for_its_name() -> None:
     operation = {
         "messageId": bytes(16),
-        "provenance": SOUND["provenance"],
-        "ins": SOUND["ins"],
+        "provenance": VALID["provenance"],
+        "ins": VALID["ins"],
         "uniqueId": "1.2.250.1.999.1.1",
         "reason": None,
     }
@@ -244,8 +246,8 @@ _TEXTS = ("", " ", "\0", "x", "99999999", "20241399", "20240102", "1.2.3", "1.2.
 
 
 def values(kind: AvroType, steps: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    """Of a field of a message: sound, or such as no rule may stumble over."""
-    sound = sound_value(steps)
+    """Of a field of a message: valid, or such as no rule may stumble over."""
+    valid = valid_value(steps)
     match kind:
         case RecordType():
             return st.fixed_dictionaries(
@@ -261,7 +263,7 @@ def values(kind: AvroType, steps: tuple[str, ...]) -> st.SearchStrategy[Any]:
             return st.sampled_from(kind.symbols)
         case Map():
             return st.dictionaries(st.text(), values(kind.values, steps), max_size=2)
-    texts = [*_TEXTS, sound] if isinstance(sound, str) else list(_TEXTS)
+    texts = [*_TEXTS, valid] if isinstance(valid, str) else list(_TEXTS)
     of_kind: dict[str, st.SearchStrategy[Any]] = {
         "null": st.none(),
         "boolean": st.booleans(),
@@ -287,7 +289,7 @@ def test_any_message_of_a_schema_gets_a_report(name: str, data: st.DataObject) -
 
 def test_traits_and_a_submission_set_at_fault_hide_nothing() -> None:
     datum = deposit()
-    traits = {**SOUND["traits"], "sex": "?", "birthDate": "99999999"}
+    traits = {**VALID["traits"], "sex": "?", "birthDate": "99999999"}
     put(datum, "document.sourcePatientInfo", traits)
     lot = {"uniqueId": "?", "sourceId": "?", "contentTypeCode": "?", "title": "\0"}
     put(datum, "submissionSet", lot)

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from ingest.runtime.settings import Settings
-from producers.check.checker import Checker, Plan
+from producers.check.checker import Checker, CheckPlan
 from producers.check.finding import FileReport
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
 from tests.missing import OFFICIAL
@@ -62,7 +62,7 @@ NAMED = {
 
 @pytest.fixture(scope="module")
 def reports() -> dict[str, FileReport]:
-    checker = Checker(Plan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
+    checker = Checker(CheckPlan(Settings(), AS_THE_TABLE_SAYS, 1_700_000_000.0))
     return {path.name: checker.check(path.name, path.read_bytes()) for path in FILES}
 
 

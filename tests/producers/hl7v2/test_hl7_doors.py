@@ -26,9 +26,9 @@ from hl7.mllp import open_hl7_connection
 from deploy.broker.certificates import ensure_authority, ensure_server
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
-from producers.hl7v2.sender import Hl7Sender
+from producers.hl7v2.sending.sender import Hl7Sender
 from producers.publish.publisher import DocumentPublisher
-from producers.send.files import Request
+from producers.send.file_sender import Request
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE

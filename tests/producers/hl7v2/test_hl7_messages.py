@@ -10,18 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.cda.deposit import Refused
-from producers.hl7v2.acknowledgement import (
-    ERROR,
-    Verdict,
-    acknowledgement,
-    control_id_of,
-    wanted,
-)
-from producers.hl7v2.faults import Hl7Fault
-from producers.hl7v2.feeding import document_of
-from producers.hl7v2.order import Action, check_processing, read_order
-from producers.hl7v2.reading import read_header, read_message
+from producers.cda.refused import Refused
+from producers.hl7v2.ack.ack import ERROR, Ack, ack_bytes, control_id_of
+from producers.hl7v2.ack.requested import requested_ack
+from producers.hl7v2.errors import Hl7Error
+from producers.hl7v2.message.parsing import read_header, read_message
+from producers.hl7v2.order.action import Action
+from producers.hl7v2.order.order import check_processing, read_order
+from producers.hl7v2.sending.feed_message import document_of
 from producers.simulator.cda.document import CdaWriter
 from schemas.cda import CdaDocument, read_cda
 from schemas.codec.messages import CONTENT_BYTES_MAX
@@ -41,12 +37,12 @@ def order_of(written: Written) -> Action:
 
 
 def read_or_refused(data: bytes) -> None:
-    with contextlib.suppress(Hl7Fault):
+    with contextlib.suppress(Hl7Error):
         read_order(read_message(data))
 
 
 def fault_of(data: bytes) -> str:
-    with pytest.raises(Hl7Fault) as raised:
+    with pytest.raises(Hl7Error) as raised:
         read_order(read_message(data))
     assert raised.value.code in REJECTIONS
     return raised.value.code
@@ -158,9 +154,9 @@ def test_a_message_damaged_anywhere_does_no_more_than_break_a_rule(data: st.Data
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_an_acknowledgement_is_a_message_whatever_it_says(control_id: str, said: str) -> None:
-    verdict = Verdict(ERROR, "PID^1^3", 207, 904, "patient_mismatch", said, said)
+    verdict = Ack(ERROR, "PID^1^3", 207, 904, "patient_mismatch", said, said)
     message = read_message(NEW.bytes())
-    ack = acknowledgement(message, verdict, control_id, datetime(2026, 11, 25, tzinfo=UTC))
+    ack = ack_bytes(message, verdict, control_id, datetime(2026, 11, 25, tzinfo=UTC))
     read = read_message(ack)
     assert [segment.name for segment in read.segments] == ["MSH", "MSA", "ERR"]
     error = read.first("ERR")
@@ -195,7 +191,7 @@ def test_a_message_that_contradicts_its_document_is_refused(
     order = read_order(read_message(right.bytes()))
     assert document_of(order, "test", CONTENT_BYTES_MAX) is not None
     for code, written in wrong.items():
-        with pytest.raises(Hl7Fault) as raised:
+        with pytest.raises(Hl7Error) as raised:
             document_of(read_order(read_message(written.bytes())), "test", CONTENT_BYTES_MAX)
         assert raised.value.code == code
 
@@ -311,7 +307,7 @@ def test_messages_for_training_do_not_feed_production() -> None:
     processed("P", "production")
     processed("", "production")
     for code, environment in (("T", "production"), ("D", "production"), ("X", "test")):
-        with pytest.raises(Hl7Fault) as raised:
+        with pytest.raises(Hl7Error) as raised:
             processed(code, environment)  # type: ignore[arg-type]
         assert (raised.value.code, raised.value.error_code) == ("hl7_processing_id", 202)
 
@@ -336,7 +332,7 @@ def test_the_acknowledgement_is_the_one_asked_for(
     accept: str, application: str, commit: bool, covered: str
 ) -> None:
     asked = NEW.bytes().replace(b"|2.6|||||", f"|2.6|||{accept}|{application}|".encode())
-    found = wanted(read_message(asked))
+    found = requested_ack(read_message(asked))
     assert found.commit is commit
     assert " ".join(code for code in ("AA", "AE", "AR") if found.covers(code)) == covered
 
@@ -344,8 +340,8 @@ def test_the_acknowledgement_is_the_one_asked_for(
 def test_what_could_not_be_read_is_answered_under_its_control_id() -> None:
     unknown = replace(NEW, charset="KLINGON", control_id="A77").bytes()
     message = read_header(unknown)
-    verdict = Verdict(ERROR, "MSH^1^18", 103, 906, "hl7_charset")
-    ack = acknowledgement(message, verdict, "1", datetime(2026, 11, 25, tzinfo=UTC))
+    verdict = Ack(ERROR, "MSH^1^18", 103, 906, "hl7_charset")
+    ack = ack_bytes(message, verdict, "1", datetime(2026, 11, 25, tzinfo=UTC))
     assert fields_of(ack)["MSA"][1:3] == ["AE", "A77"]
     assert fields_of(ack)["MSH"][17] == "UNICODE UTF-8"
     for nothing in (b"", b"PID|1", b"MSH", b"MSH|AAAA|x|", NEW.bytes().replace(b"MSH|", b"MSHx")):
@@ -361,5 +357,5 @@ def test_control_ids_have_the_length_of_the_standard() -> None:
 @given(st.binary(max_size=300).map(lambda data: HEAD + data))
 def test_no_bytes_keep_an_answer_from_being_made(data: bytes) -> None:
     message = read_header(data)
-    ack = acknowledgement(message, Verdict(ERROR), "1", datetime(2026, 11, 25, tzinfo=UTC))
+    ack = ack_bytes(message, Ack(ERROR), "1", datetime(2026, 11, 25, tzinfo=UTC))
     assert read_message(ack).header.text(9) == "ACK"

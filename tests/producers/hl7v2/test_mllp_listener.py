@@ -28,16 +28,18 @@ from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.log_privacy import FIELDS
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
-from producers.hl7v2.listener import Door, MllpListener, tls_context
-from producers.hl7v2.sender import Hl7Sender
+from producers.hl7v2.mllp.acknowledger import Acknowledger
+from producers.hl7v2.mllp.listener import MllpListener
+from producers.hl7v2.mllp.options import ListenerOptions, tls_context
+from producers.hl7v2.sending.sender import Hl7Sender
 from producers.publish.publisher import DocumentPublisher
-from producers.send.files import Request
+from producers.send.file_sender import Request
 from tests.producers.hl7v2.hl7_messages import Written, fields_of
 
 pytestmark = pytest.mark.timeout(60)
 
 LIMIT = 50_000
-DOOR = Door("127.0.0.1", 0, 0.0, LIMIT, connections=2, idle_seconds=30)
+OPTIONS = ListenerOptions("127.0.0.1", 0, 0.0, LIMIT, connections=2, idle_seconds=30)
 ACCEPTED = Written(
     "279035121518989",
     "11502-2",
@@ -49,18 +51,21 @@ ACCEPTED = Written(
 
 
 @asynccontextmanager
-async def listening(folder: Path, door: Door = DOOR) -> AsyncIterator[tuple[int, MllpListener]]:
+async def listening(
+    folder: Path, options: ListenerOptions = OPTIONS
+) -> AsyncIterator[tuple[int, Acknowledger]]:
     """A listener at work: its port and itself; it ends sooner than silence (30 s) is closed."""
     settings = Settings.load({"HISTOIRE_HOME": str(folder)})
     publisher = DocumentPublisher(settings, folder / "queue.sqlite", begin=False)
     metrics = Metrics(CollectorRegistry())
     sender = Hl7Sender(settings, publisher, SystemClock())
-    listener = MllpListener(door, sender, None, Request(), SystemClock(), metrics)
+    acknowledger = Acknowledger(sender, None, 0.0, Request(), SystemClock(), metrics)
+    listener = MllpListener(options, acknowledger, metrics)
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     serving = asyncio.create_task(listener.serve(stop.is_set, ready.set_result))
     try:
-        yield await ready, listener
+        yield await ready, acknowledger
     finally:
         stop.set()
         await asyncio.wait_for(serving, 20)
@@ -116,7 +121,7 @@ def test_a_message_in_pieces_and_between_line_ends_is_one_message(tmp_path: Path
 
 def test_half_a_block_and_what_is_no_block_end_their_connection_only(tmp_path: Path) -> None:
     async def run() -> None:
-        async with listening(tmp_path) as (port, listener), connected(port) as (reader, writer):
+        async with listening(tmp_path) as (port, acknowledger), connected(port) as (reader, writer):
             async with connected(port) as (other, speaks):
                 speaks.write(b"GET / HTTP/1.1\r\n")  # no end of a block: closed at once
                 assert await is_closed(other)
@@ -126,7 +131,7 @@ def test_half_a_block_and_what_is_no_block_end_their_connection_only(tmp_path: P
                 assert await is_closed(other)
             writer.write(block(ACCEPTED.bytes()))
             assert (await answer(reader))[1] == "AA"
-            assert listener.fault is None
+            assert acknowledger.problem is None
 
     asyncio.run(run())
 
@@ -146,8 +151,8 @@ def test_a_message_too_large_is_told_so_under_its_control_id(tmp_path: Path) -> 
 
 def test_who_says_nothing_gives_the_place_back(tmp_path: Path) -> None:
     async def run() -> None:
-        door = replace(DOOR, connections=1, idle_seconds=1)
-        async with listening(tmp_path, door) as (port, _):
+        options = replace(OPTIONS, connections=1, idle_seconds=1)
+        async with listening(tmp_path, options) as (port, _):
             async with connected(port) as (silent, writer):
                 writer.write(b"\x0bMSH|")  # and no more
                 async with connected(port) as (refused, _):
@@ -190,8 +195,8 @@ def test_a_sender_that_asks_for_no_answer_gets_none(tmp_path: Path) -> None:
 
 def test_copies_over_several_connections_at_once_are_one_message(tmp_path: Path) -> None:
     async def run() -> None:
-        door = replace(DOOR, connections=20)
-        async with listening(tmp_path, door) as (port, listener):
+        options = replace(OPTIONS, connections=20)
+        async with listening(tmp_path, options) as (port, acknowledger):
 
             async def send() -> str:
                 async with connected(port) as (reader, writer):
@@ -199,7 +204,7 @@ def test_copies_over_several_connections_at_once_are_one_message(tmp_path: Path)
                     return (await answer(reader))[1]
 
             assert await asyncio.gather(*(send() for _ in range(20))) == ["AA"] * 20
-            assert listener.fault is None
+            assert acknowledger.problem is None
 
     asyncio.run(run())
     queue = DocumentPublisher(Settings.load({}), tmp_path / "queue.sqlite", begin=False)

@@ -20,12 +20,15 @@ from ingest.feed import open_poller
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
-from producers.cda.deposit import Flags, Refused, read_document
+from producers.cda.refused import Refused
+from producers.cda.sendable import sendable_document
+from producers.cda.visibility import RequestedVisibility
 from producers.commands import register
-from producers.outcomes.reading import AnswerReader
+from producers.outcomes.reader import OutcomeReader
 from producers.publish.publisher import DocumentPublisher
 from producers.publish.queues import open_document_publisher
-from producers.send.files import FileSender, Request, Sending, send_files
+from producers.send.file_sender import FileSender, Request, send_files
+from producers.send.sent_file import SentFile
 from producers.simulator.cda.document import CdaWriter
 from schemas.codec.messages import CONTENT_BYTES_MAX, Decoded, decode
 from tests.missing import OFFICIAL
@@ -83,7 +86,7 @@ def deposits(settings: Settings) -> list[Decoded]:
 def test_acknowledged_files_are_on_the_feed_with_their_bytes(
     settings: Settings, sender: FileSender, files: list[Path]
 ) -> None:
-    sendings = [sender.submit(file, Request(Flags(masque_ps=True))) for file in files]
+    sendings = [sender.submit(file, Request(RequestedVisibility(masque_ps=True))) for file in files]
     sender.acknowledge(sendings, 20)
     assert {sending.state for sending in sendings} == {"acknowledged"}
     found = {read.datum["messageId"]: read.datum for read in deposits(settings)}
@@ -146,18 +149,18 @@ def test_wrong_key_of_the_ins_and_missing_ins(files: list[Path]) -> None:
     start = data.index(b'<id root="1.2.250.1.213.1.4.10" extension="') + 43
     wrong = b"%02d" % (int(data[start + 13 : start + 15]) % 97 + 1)
     with pytest.raises(Refused) as refusal:
-        read_document(data[: start + 13] + wrong + data[start + 15 :], "test", 10**7)
+        sendable_document(data[: start + 13] + wrong + data[start + 15 :], "test", 10**7)
     assert refusal.value.code == "ins_key_wrong"
     assert data[start : start + 13].decode() not in str(refusal.value)
     with pytest.raises(Refused) as refusal:
-        read_document(data.replace(b"1.2.250.1.213.1.4.10", b"1.2.3.4"), "test", 10**7)
+        sendable_document(data.replace(b"1.2.250.1.213.1.4.10", b"1.2.3.4"), "test", 10**7)
     assert refusal.value.code == "ins_missing"
     with pytest.raises(Refused) as refusal:
-        read_document(data, "test", 100)
+        sendable_document(data, "test", 100)
     assert refusal.value.code == "too_large"
     exported = re.sub(rb'<code code="[^"]+"', b'<code code="EXPORT_DUI"', data, count=1)
     with pytest.raises(Refused) as refusal:
-        read_document(exported, "test", 10**7)
+        sendable_document(exported, "test", 10**7)
     assert refusal.value.code == "type_not_in_dmp"
 
 
@@ -174,8 +177,8 @@ def test_outcomes_of_real_ingestion(
 ) -> None:
     """Accepted; sent again: duplicate; sent again without its mask: a conflict, never silent."""
     histoire("migrate")
-    reader = AnswerReader(settings, client_id="test", from_end=True)
-    masked = Request(Flags(masque_ps=True))
+    reader = OutcomeReader(settings, client_id="test", from_end=True)
+    masked = Request(RequestedVisibility(masque_ps=True))
     first = [sender.submit(file, masked) for file in files[:3]]
     again = sender.submit(files[0], masked)
     unmasked = sender.submit(files[0], Request())
@@ -201,7 +204,7 @@ def test_official_samples_pass_or_are_refused_for_their_identity(
 ) -> None:
     codes: dict[str, list[str]] = {}
     for file in sorted(SAMPLES.glob("*.xml")):
-        sending: Sending = sender.submit(file, Request())
+        sending: SentFile = sender.submit(file, Request())
         codes.setdefault(sending.refusal.code if sending.refusal else "", []).append(file.name)
     assert len(codes[""]) > 20
     assert set(codes) <= {"", "ins_oid_not_accepted", "ins_key_wrong"}

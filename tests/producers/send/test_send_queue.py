@@ -20,7 +20,7 @@ from ingest.runtime.console import Exit
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from producers.publish.queues import open_document_publisher
-from producers.send.files import FileSender, Request
+from producers.send.file_sender import FileSender, Request
 from producers.simulator.cda.document import CdaWriter
 from tests.producers.samples_of_plan import documents_of, planned
 

@@ -8,8 +8,8 @@ from hashlib import sha1, sha256
 import pytest
 from lxml import etree
 
-from producers.cda.deposit import Flags
-from producers.cda.deposit import metadata as metadata_of_file
+from producers.cda.metadata import metadata as metadata_of_file
+from producers.cda.visibility import RequestedVisibility
 from producers.simulator.cda.document import CdaWriter
 from producers.simulator.content.metadata import document_metadata
 from producers.simulator.plan.planned import PlannedDocument
@@ -142,7 +142,10 @@ def _same(read: CdaDocument, metadata: Document) -> None:
     assert read.ins is not None
     own = f"{read.ins.oid}^{read.ins.matricule}"
     assert metadata["sourcePatientId"] in (read.local_ids or (own,))
-    assert metadata["referenceIdList"] == metadata_of_file(read, Flags())["referenceIdList"]
+    assert (
+        metadata["referenceIdList"]
+        == metadata_of_file(read, RequestedVisibility())["referenceIdList"]
+    )
     _same_people(read, metadata)
 
 
