@@ -1,7 +1,7 @@
-"""Those who feed: the library for makers of software, `histoire send` and the simulator.
+"""Everything that feeds: the library for makers of software, the commands, the simulator.
 
-A message is on disk before `submit` returns, and is sent from there until the feed has it, whatever
-dies in between:
+A message is on disk before `submit` returns. It is sent from there until the feed has it, whatever
+process dies in between:
 
     from pathlib import Path
 
@@ -40,8 +40,9 @@ dies in between:
     print(publisher.submission(message_id))  # acknowledged, at this partition and offset
     publisher.close()
 
-The records and their fields: `histoire schemas list`, `histoire schemas show DepositDocument`. What
-became of a message is on the topic `outcomes`, under the id of the software.
+The messages and their fields: `histoire schemas list`, `histoire schemas show DepositDocument`.
+What became of a message is on the topic `outcomes`, under the id of the software. The room imports
+the feed and the runtime of ingest, and schemas.
 """
 
 from __future__ import annotations
@@ -50,22 +51,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from producers.publish.durable_queue import QueueError, Submission
-    from producers.publish.publisher import AlreadySubmitted, DocumentPublisher, QueueFull
+    from producers.publish.errors import AlreadySubmitted, QueueError, QueueFull
+    from producers.publish.messages import Submission
+    from producers.publish.publisher import DocumentPublisher
 
 __all__ = ["AlreadySubmitted", "DocumentPublisher", "QueueError", "QueueFull", "Submission"]
 
 _HOMES: Final = {
-    "AlreadySubmitted": ".publish.publisher",
+    "AlreadySubmitted": ".publish.errors",
     "DocumentPublisher": ".publish.publisher",
-    "QueueError": ".publish.durable_queue",
-    "QueueFull": ".publish.publisher",
-    "Submission": ".publish.durable_queue",
+    "QueueError": ".publish.errors",
+    "QueueFull": ".publish.errors",
+    "Submission": ".publish.messages",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Loaded when asked for: the commands start without the feed and the codec."""
+    """Loads a name when it is used: the commands start without the feed and the codec."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name], __name__), name)

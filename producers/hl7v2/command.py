@@ -13,7 +13,7 @@ from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from producers.options import Actor, Organisation, Timeout, Wait
 from producers.outcomes.explained import rule_and_place
-from producers.publish.durable_queue import QueueError
+from producers.publish.errors import QueueError
 from producers.send.file_sender import Request
 from producers.send.report import end_of_sending
 from producers.send.sender_check import sender_problem

@@ -1,1 +1,1 @@
-"""The library that publishes: a durable queue, and what empties it; imports the feed."""
+"""A message onto the feed through a queue on disk; imports the feed and schemas."""

@@ -19,7 +19,7 @@ def cloud_event_headers(
     occurred_at_ms: int,
     traceparent: str | None = None,
 ) -> Headers:
-    """`ce_id` is the message's UUID, `ce_source` its software, `ce_type` its record, `ce_time` UTC.
+    """`ce_id`: id of the message; `ce_source`: its software; `ce_type`: its schema; `ce_time`: UTC.
 
     `traceparent` is passed on as it is. Raises ValueError when it is not one (W3C Trace Context),
     or `message_id` has not 16 bytes.

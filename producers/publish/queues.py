@@ -1,6 +1,6 @@
-"""The durable queues of `histoire send` below home: the one of this call, and those left behind.
+"""The durable queues below home: the one of this call, and those that earlier calls left.
 
-Calls at once have a queue each. What one of them could not send is sent by any later call.
+Calls at the same time have a queue each. Any later call sends what one of them could not send.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
 
-from .durable_queue import QueueError
+from .errors import QueueError
 from .publisher import DocumentPublisher
 
 _QUEUES: Final = 16
@@ -24,7 +24,7 @@ _FLUSH_SECONDS: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Messages of earlier calls that waited when this one began, and what became of them."""
+    """Messages of earlier calls that waited when this call began, and what became of them."""
 
     waited: int
     acknowledged: int
@@ -32,12 +32,12 @@ class Earlier:
 
     @property
     def queued(self) -> int:
-        """How many wait still."""
+        """How many still wait."""
         return self.waited - self.acknowledged - self.refused
 
 
 class Queues:
-    """Every queue that no other process has. Nothing is sent before `begin`. Close it."""
+    """Every queue that no other process uses. Nothing is sent before `begin`. Close it."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class Queues:
         metrics: Metrics | None = None,
         block: bool = True,
     ) -> None:
-        """Open them. Raises QueueError when there is none for this call.
+        """Open them. Raises QueueError when this call can have none.
 
-        `metrics`, `block`: of the queue of this call, as for DocumentPublisher.
+        `metrics`, `block`: as for DocumentPublisher, of the queue of this call.
         """
         self._clock = clock
         self.own = open_document_publisher(
@@ -69,7 +69,7 @@ class Queues:
             publisher.begin()
 
     def flush(self, timeout_seconds: float, stop: StopSignal) -> bool:
-        """Wait until everything is answered, for at most that long or until asked to stop."""
+        """Wait until the feed has replied to everything, for at most that long or until `stop`."""
         end = self._clock.monotonic() + timeout_seconds
         for publisher in self._all:
             while publisher.pending():
@@ -85,7 +85,7 @@ class Queues:
         return Earlier(len(states), states.count("acknowledged"), states.count("refused"))
 
     def close(self) -> None:
-        """Release them at once; what is not answered stays."""
+        """All queues are released at once; a message without a reply stays in its queue."""
         for publisher in self._all:
             publisher.close(0)
 
@@ -115,13 +115,13 @@ def open_document_publisher(
 
 
 def _left_behind(settings: Settings, clock: Clock) -> list[DocumentPublisher]:
-    """Queues that are there, in no one's hands, and not empty."""
+    """Queues that no process uses and that are not empty."""
     found = []
     for path in _queue_files(settings.home / "outbox"):
         try:
             publisher = DocumentPublisher(settings, path, block=True, clock=clock, begin=False)
         except QueueError:
-            continue  # another call is at work on it, or it is the one of this call
+            continue  # another call uses it, or it is the queue of this call
         if publisher.pending():
             found.append(publisher)
         else:

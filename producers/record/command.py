@@ -18,8 +18,7 @@ from ingest.runtime.options import Ins as InsOption
 from ingest.runtime.options import Json, read_ins
 from ingest.runtime.settings import Settings
 from producers.options import Actor, Organisation, Timeout, Wait
-from producers.publish.durable_queue import QueueError
-from producers.publish.publisher import QueueFull
+from producers.publish.errors import QueueError, QueueFull
 from producers.send.provenance import provenance_of
 from producers.send.sender_check import sender_problem
 from schemas.feed.messages import Ins

@@ -12,7 +12,7 @@ from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from producers.cda.visibility import RequestedVisibility
 from producers.options import Actor, Organisation, Timeout, Wait
-from producers.publish.durable_queue import QueueError
+from producers.publish.errors import QueueError
 
 from .file_sender import Request
 from .report import end_of_sending, show, show_earlier

@@ -15,7 +15,8 @@ from producers.cda.sendable import sendable_document
 from producers.cda.visibility import RequestedVisibility
 from producers.input_files import bytes_of
 from producers.outcomes.reader import OutcomeReader
-from producers.publish.publisher import AlreadySubmitted, DocumentPublisher, QueueFull
+from producers.publish.errors import AlreadySubmitted, QueueFull
+from producers.publish.publisher import DocumentPublisher
 from schemas.cda import CdaDocument
 
 from .provenance import provenance_of

@@ -12,7 +12,7 @@ from producers.hl7v2.ack.ack import CODES, COMMIT
 from producers.hl7v2.sending.sender import Hl7Sender
 from producers.hl7v2.sending.sent_message import SentHl7Message
 from producers.outcomes.explained import ExplainedOutcome
-from producers.publish.durable_queue import QueueError
+from producers.publish.errors import QueueError
 from producers.send.file_sender import Request
 
 from .outcome_waiters import OutcomeWaiters, Waiter

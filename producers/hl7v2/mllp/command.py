@@ -24,7 +24,7 @@ from ingest.runtime.settings import Settings
 from producers.hl7v2.sending.sender import Hl7Sender, message_bytes_max
 from producers.options import Actor, Organisation
 from producers.outcomes.reader import outcomes_from_now
-from producers.publish.durable_queue import QueueError
+from producers.publish.errors import QueueError
 from producers.publish.queues import Queues
 from producers.send.file_sender import Request
 from producers.send.sender_check import sender_problem

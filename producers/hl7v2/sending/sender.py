@@ -13,8 +13,7 @@ from producers.cda.refused import Refused
 from producers.hl7v2.errors import Hl7Error
 from producers.hl7v2.message.parsing import read_header, read_message
 from producers.hl7v2.order.order import Order, check_processing, read_order
-from producers.publish.durable_queue import AlreadyQueued
-from producers.publish.publisher import QueueFull
+from producers.publish.errors import AlreadyQueued, QueueFull
 from producers.send.file_sender import FileSender, Request, read_file
 from producers.send.sent_file import queue_is_full
 

@@ -31,9 +31,11 @@ from ingest.feed import (
 )
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.settings import Settings
-from producers.publish.durable_queue import DurableQueue, QueuedMessage, QueueError
+from producers.publish.durable_queue import DurableQueue
+from producers.publish.errors import QueueError, QueueFull
 from producers.publish.headers import cloud_event_headers
-from producers.publish.publisher import DocumentPublisher, QueueFull
+from producers.publish.messages import QueuedMessage
+from producers.publish.publisher import DocumentPublisher
 from schemas.codec.messages import EncodeError
 
 OID = "1.2.250.1.213.1.4.10"
@@ -312,13 +314,13 @@ def test_keys_that_an_older_file_kept_are_cleared(queue: Path) -> None:
     kept.settle([(1, Acknowledgement(Partition("documents", 0), 7, 0))])
     kept.close()
     with sqlite3.connect(queue) as file:
-        file.execute("update message set key = ? where seq = 1", (queued(1).record.key,))
+        file.execute("update message set key = ? where seq = 1", (queued(1).feed_record.key,))
         file.execute("pragma user_version = 0")
     file.close()
     kept = DurableQueue(queue)
-    assert [record.key for _, record in kept.waiting_after(0, 9)] == [queued(2).record.key]
+    assert [record.key for _, record in kept.waiting_after(0, 9)] == [queued(2).feed_record.key]
     kept.close()
-    assert queued(1).record.key not in queue.read_bytes()
+    assert queued(1).feed_record.key not in queue.read_bytes()
 
 
 def test_a_forgotten_deposit_is_still_known_as_submitted(queue: Path) -> None:
