@@ -13,10 +13,9 @@ from typing import Any, Final
 
 import psycopg
 
+from ingest.eventstore import RecordedEvent
 from ingest.runtime.postgres.arrays import Int8Array
 from schemas.events import RECORD_LINKED, RECORD_UNLINKED
-
-from .opened import OpenedEvent
 
 Edge = tuple[int, int]
 Cursor = psycopg.Cursor[Any]
@@ -24,18 +23,18 @@ Cursor = psycopg.Cursor[Any]
 LINK_EVENTS: Final = frozenset({RECORD_LINKED, RECORD_UNLINKED})
 
 
-def edge_of(event: OpenedEvent) -> Edge | None:
+def edge_of(event: RecordedEvent) -> Edge | None:
     """The two records of a link event, the lower first.
 
     None for an erased event, and for a record linked to itself.
     """
     if event.erased:
         return None
-    one, other = event.record, int(event.said["otherRecord"])
+    one, other = event.record, int(event.datum["otherRecord"])
     return None if one == other else (min(one, other), max(one, other))
 
 
-def apply_link_events(edges: set[Edge], events: Iterable[OpenedEvent]) -> None:
+def apply_link_events(edges: set[Edge], events: Iterable[RecordedEvent]) -> None:
     """`edges` are the links that hold after these events, given in order of position."""
     for event in events:
         edge = edge_of(event)
@@ -99,7 +98,7 @@ class PersonTables:
         query = f"select record, person from {self.names[1]} where person = any(%b::bigint[])"
         return dict(cursor.execute(query, (Int8Array.of(wanted),), prepare=True).fetchall())
 
-    def apply(self, cursor: Cursor, events: Sequence[OpenedEvent]) -> dict[int, int]:
+    def apply(self, cursor: Cursor, events: Sequence[RecordedEvent]) -> dict[int, int]:
         """The tables hold the links after these events.
 
         Returns record to person for every record whose person may have changed. A record that lost

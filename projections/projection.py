@@ -10,8 +10,6 @@ import psycopg
 
 from ingest.eventstore.batch import RecordedEvent
 
-from .opened import OpenedEvent
-
 Cursor = psycopg.Cursor[Any]
 
 
@@ -73,7 +71,7 @@ class Projection(Protocol):
         """The tables of a build."""
 
     def apply(
-        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[OpenedEvent]
+        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[RecordedEvent]
     ) -> None:
         """The rows are those after `events`: in order of position, names among `takes`.
 

@@ -20,9 +20,9 @@ from ingest.eventstore import EventStore
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
+from projections.events import check_known, events_of_records
 from projections.live.runner import withhold_forgotten
 from projections.notifications.live import NEVER_REBUILT
-from projections.opened import check_known, open_events
 from projections.projection import Comparison, Projection
 from projections.timeline.rebuild import rebuild_timeline
 
@@ -217,7 +217,7 @@ class Replay:
             ]
             if not page:
                 break
-            opened = open_events(page)
+            opened = events_of_records(page)
             check_known(opened)
             events = [event for event in opened if event.name in takes]
             last = page[-1]

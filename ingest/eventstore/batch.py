@@ -6,6 +6,10 @@ lock, and writes nothing when one no longer holds. Stream ids are 16 bytes.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+from schemas.codec.messages import decode_event
+from schemas.events import SCHEMA_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +239,11 @@ class WaitingLetter:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecordedEvent:
     """An event as read from the log. `state` is opened single-object Avro; None: its key is
-    erased."""
+    erased, for ever. Only `forget` changes it.
+    """
 
     position: int
     record: int
@@ -249,6 +254,30 @@ class RecordedEvent:
     schema_version: int
     message_id: bytes | None
     state: bytes | None
+    _datum: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def erased(self) -> bool:
+        """Whether nothing can be read of it any more."""
+        return self.state is None
+
+    @property
+    def datum(self) -> dict[str, Any]:
+        """Its content, of the newest version of its schema; decoded once, whoever asks.
+
+        Raises StoredEventError (`schemas.codec`) on unreadable bytes; ValueError when erased.
+        """
+        datum = self._datum
+        if datum is None:
+            if self.state is None:
+                raise ValueError("an erased event has no content")
+            datum = self._datum = decode_event(SCHEMA_OF[self.name], self.state)
+        return datum
+
+    def forget(self) -> None:
+        """The event is as if read after the erasure of its record."""
+        self.state = None
+        self._datum = None
 
 
 class StoreError(Exception):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from projections.opened import OpenedEvent
+from ingest.eventstore import RecordedEvent
 from projections.persons import LINK_EVENTS
 from schemas import events as names
 
@@ -43,7 +43,7 @@ _FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 
-def permissions(events: Iterable[OpenedEvent]) -> dict[Key, Permission]:
+def permissions(events: Iterable[RecordedEvent]) -> dict[Key, Permission]:
     """The permissions that these events give or take back, joined by key; none of erased events."""
     found: dict[Key, Permission] = {}
     for event in events:
@@ -54,7 +54,7 @@ def permissions(events: Iterable[OpenedEvent]) -> dict[Key, Permission]:
     return found
 
 
-def traces(events: Iterable[OpenedEvent]) -> list[Trace]:
+def traces(events: Iterable[RecordedEvent]) -> list[Trace]:
     """The accesses among these events."""
     return [
         _trace(event)
@@ -63,13 +63,13 @@ def traces(events: Iterable[OpenedEvent]) -> list[Trace]:
     ]
 
 
-def _permission(event: OpenedEvent) -> Permission | None:
+def _permission(event: RecordedEvent) -> Permission | None:
     if event.name in _ABOUT_SOMEBODY:
         matter, on = _ABOUT_SOMEBODY[event.name]
-        subject = _text(event.said["professionalId"]) or NOBODY
+        subject = _text(event.datum["professionalId"]) or NOBODY
     elif event.name in _OPPOSITIONS:
         on, subject = _OPPOSITIONS[event.name], NOBODY
-        matter = _OPPOSED[event.said["access"]]
+        matter = _OPPOSED[event.datum["access"]]
     else:
         return None
     permission = Permission(event.record, matter, subject)
@@ -77,14 +77,14 @@ def _permission(event: OpenedEvent) -> Permission | None:
         permission.unsaid = event.position
         return permission
     permission.said, permission.since = event.position, event.recorded_at
-    permission.name = _text(event.said.get("professionalName"))
-    until = event.said.get("until")
+    permission.name = _text(event.datum.get("professionalName"))
+    until = event.datum.get("until")
     permission.until = None if until is None else moment(until)
     return permission
 
 
-def _trace(event: OpenedEvent) -> Trace:
-    datum = event.said
+def _trace(event: RecordedEvent) -> Trace:
+    datum = event.datum
     actor, software = datum["provenance"]["actor"], datum["provenance"]["software"]
     return Trace(
         position=event.position,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import psycopg
 
-from projections.opened import OpenedEvent
+from ingest.eventstore import RecordedEvent
 from projections.persons import LINK_EVENTS
 from projections.projection import Comparison, EventLog
 
@@ -53,7 +53,7 @@ class Access:
         AccessTables(build).forget(cursor, sorted(records))
 
     def apply(
-        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[OpenedEvent]
+        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[RecordedEvent]
     ) -> None:
         """See `Projection`."""
         tables = AccessTables(build)

@@ -9,8 +9,8 @@ from ingest.eventstore import StoreError
 from ingest.eventstore.tables.migrations import MigrationError
 from ingest.runtime.console import CommandError, Exit
 from projections.builds import NotMigrated
+from projections.events import EventNotApplicable
 from projections.live.runner import NotOwner, OtherVersion
-from projections.opened import EventNotApplicable
 from projections.replay import ReplayImpossible
 
 

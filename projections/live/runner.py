@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import psycopg
 
+from ingest.eventstore import RecordedEvent
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock, SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.runtime.postgres.arrays import Int8Array
 from ingest.runtime.postgres.database import transaction, transaction_timeouts
 from projections.builds import OWNER_LOCKS, Build, advance, hold_live, live_build
-from projections.opened import EventNotApplicable, OpenedEvent, check_known
+from projections.events import EventNotApplicable, check_known
 from projections.projection import EventLog, Projection
 from schemas.codec.messages import StoredEventError
 
@@ -197,7 +198,7 @@ def passed_stage(metrics: Metrics, stage: str, recorded_at: datetime, now: float
     metrics.stage_delay.labels(stage).observe(max(0.0, now - recorded))
 
 
-def withhold_forgotten(cursor: psycopg.Cursor[Any], events: Sequence[OpenedEvent]) -> None:
+def withhold_forgotten(cursor: psycopg.Cursor[Any], events: Sequence[RecordedEvent]) -> None:
     """Events read before their record was erased are as if read after it.
 
     Within the batch's transaction: an erasure waits for it or is seen by it, never in between.

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import psycopg
 
+from ingest.eventstore import RecordedEvent
 from ingest.eventstore.locks import CHANNEL
 from ingest.runtime.postgres.database import connect
-from projections.opened import OpenedEvent, open_events
+from projections.events import events_of_records
 from projections.projection import EventLog
 
 
@@ -23,7 +24,7 @@ class Page:
     library's users, which `events` leaves out.
     """
 
-    events: list[OpenedEvent]
+    events: list[RecordedEvent]
     last: int
     recorded_at: datetime
     count: int
@@ -58,7 +59,7 @@ class Subscription:
         if not events:
             return None
         last = events[-1]
-        return Page(open_events(events), last.position, last.recorded_at, len(events))
+        return Page(events_of_records(events), last.position, last.recorded_at, len(events))
 
 
 class WakeUp:

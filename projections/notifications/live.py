@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psycopg
 
-from projections.opened import OpenedEvent
+from ingest.eventstore import RecordedEvent
 from projections.persons import LINK_EVENTS
 from projections.projection import Comparison, EventLog
 from schemas import events as names
@@ -59,7 +59,7 @@ class Notifications:
         NotificationTables(build).forget(cursor, sorted(records))
 
     def apply(
-        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[OpenedEvent]
+        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[RecordedEvent]
     ) -> None:
         """See `Projection`."""
         tables = NotificationTables(build)
@@ -75,7 +75,7 @@ class Notifications:
                 _apply(cursor, tables, list(run))
 
 
-def _apply(cursor: Cursor, tables: NotificationTables, events: Sequence[OpenedEvent]) -> None:
+def _apply(cursor: Cursor, tables: NotificationTables, events: Sequence[RecordedEvent]) -> None:
     records = {event.record for event in events}
     person_of = tables.persons.persons(cursor, records)
     members = tables.persons.members(cursor, person_of.values()) if person_of else {}
@@ -94,7 +94,7 @@ def _apply(cursor: Cursor, tables: NotificationTables, events: Sequence[OpenedEv
 def _load(
     cursor: Cursor,
     tables: NotificationTables,
-    events: Sequence[OpenedEvent],
+    events: Sequence[RecordedEvent],
     persons: dict[int, PersonRule],
     members: dict[int, int],
 ) -> None:
@@ -104,7 +104,7 @@ def _load(
             streams.add(event.stream)
         if event.name == names.DOCUMENT_SUBMITTED:
             new.add(event.stream)
-            replaces = event.said["document"]["replaces"]
+            replaces = event.datum["document"]["replaces"]
             if replaces is not None:
                 streams.add(document_stream(replaces))
     candidates = tables.load(cursor, streams, new)
@@ -123,7 +123,7 @@ def _store(
     cursor: Cursor,
     tables: NotificationTables,
     persons: Sequence[PersonRule],
-    events: Sequence[OpenedEvent],
+    events: Sequence[RecordedEvent],
 ) -> None:
     tables.write(cursor, [s.candidates[stream] for s in persons for stream in s.changed])
     tables.write_keys(cursor, (key for person in persons for key in person.new_keys))

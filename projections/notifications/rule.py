@@ -24,7 +24,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
-from projections.opened import EventNotApplicable, OpenedEvent
+from ingest.eventstore import RecordedEvent
+from projections.events import EventNotApplicable
 from schemas import events as names
 from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
@@ -115,7 +116,7 @@ class PersonRule:
         if candidate.target is not None:
             self.waiting.setdefault(candidate.target, []).append(candidate.stream)
 
-    def apply(self, event: OpenedEvent) -> None:
+    def apply(self, event: RecordedEvent) -> None:
         """Applies one more event, in order of position. An event seen before changes nothing.
 
         Raises EventNotApplicable, and StoredEventError for unreadable bytes.
@@ -131,7 +132,7 @@ class PersonRule:
         elif event.name in TAKES:
             self._changed(event)
 
-    def _submitted(self, event: OpenedEvent) -> None:
+    def _submitted(self, event: RecordedEvent) -> None:
         stream = event.stream
         if stream in self.candidates:
             return
@@ -157,7 +158,7 @@ class PersonRule:
             if stream in self.announced:  # the lineage was announced under its old name
                 self._key(late.record, late.content_lineage)
 
-    def _changed(self, event: OpenedEvent) -> None:
+    def _changed(self, event: RecordedEvent) -> None:
         candidate = self.candidates.get(event.stream)
         if candidate is None:
             raise EventNotApplicable(event.position, "its document was never submitted")
@@ -170,11 +171,11 @@ class PersonRule:
         elif event.name == names.DOCUMENT_REPLACED:
             if candidate.status not in _SETTLED:
                 candidate.status = int(DocumentStatus.DEPRECATED)
-        elif event.said["flag"] == "INVISIBLE_PATIENT":
-            candidate.hidden = bool(event.said["on"])
+        elif event.datum["flag"] == "INVISIBLE_PATIENT":
+            candidate.hidden = bool(event.datum["on"])
             self._announce(candidate, event)
 
-    def _announce(self, candidate: Candidate, event: OpenedEvent) -> None:
+    def _announce(self, candidate: Candidate, event: RecordedEvent) -> None:
         lineage = candidate.content_lineage
         if lineage in self.announced or candidate.record in self.closed:
             return
@@ -192,9 +193,9 @@ class PersonRule:
             )
         )
 
-    def _accessed(self, event: OpenedEvent) -> None:
+    def _accessed(self, event: RecordedEvent) -> None:
         access = access_lineage(event)
-        broken = event.said["mode"] == "BREAK_GLASS" and event.said["outcome"] == "GRANTED"
+        broken = event.datum["mode"] == "BREAK_GLASS" and event.datum["outcome"] == "GRANTED"
         if not broken or access in self.announced:
             return
         self._key(event.record, access, EMERGENCY)
@@ -217,14 +218,14 @@ class PersonRule:
             self.new_keys.append((record, lineage, rule))
 
 
-def access_lineage(event: OpenedEvent) -> bytes:
+def access_lineage(event: RecordedEvent) -> bytes:
     """16 bytes that name this access and nothing else, no document either."""
     return uuid5(_NAMESPACE, f"{event.stream.hex()}|{event.position}").bytes
 
 
-def new_candidate(event: OpenedEvent) -> Candidate:
+def new_candidate(event: RecordedEvent) -> Candidate:
     """The candidate of a document just submitted. The rule adds what follows from replacement."""
-    datum = event.said
+    datum = event.datum
     document = datum["document"]
     target = None if document["replaces"] is None else document_stream(document["replaces"])
     return Candidate(

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import psycopg
 
-from projections.opened import OpenedEvent
+from ingest.eventstore import RecordedEvent
 from projections.projection import Comparison, EventLog
 from schemas import events as names
 from schemas.policy.may_see import is_technical
@@ -71,7 +71,7 @@ class Statistics:
         StatisticsTables(build).forget(cursor, sorted(records))
 
     def apply(
-        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[OpenedEvent]
+        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[RecordedEvent]
     ) -> None:
         """See `Projection`."""
         tables = StatisticsTables(build)
@@ -85,7 +85,7 @@ class Statistics:
 
 
 def _count_documents(
-    cursor: Cursor, tables: StatisticsTables, events: Sequence[OpenedEvent]
+    cursor: Cursor, tables: StatisticsTables, events: Sequence[RecordedEvent]
 ) -> None:
     touched = {e.stream for e in events if e.name in _FATES or e.name == names.DOCUMENT_SUBMITTED}
     known = tables.contributions(cursor, touched)
@@ -115,7 +115,9 @@ def _count_documents(
     tables.add_to_cells(cursor, deltas)
 
 
-def _count_records(cursor: Cursor, tables: StatisticsTables, events: Sequence[OpenedEvent]) -> None:
+def _count_records(
+    cursor: Cursor, tables: StatisticsTables, events: Sequence[RecordedEvent]
+) -> None:
     known = tables.figures(cursor, {event.record for event in events})
     figures = dict(known)
     for event in events:
@@ -133,16 +135,16 @@ def _count_records(cursor: Cursor, tables: StatisticsTables, events: Sequence[Op
     tables.add_to_totals(cursor, {figure: by for figure, by in deltas.items() if by})
 
 
-def counts(event: OpenedEvent) -> bool:
+def counts(event: RecordedEvent) -> bool:
     """True for the deposit of a document that is not technical."""
     return event.name == names.DOCUMENT_SUBMITTED and not is_technical(
-        event.said["document"]["typeCode"]
+        event.datum["document"]["typeCode"]
     )
 
 
-def cell_key(event: OpenedEvent) -> CellKey:
+def cell_key(event: RecordedEvent) -> CellKey:
     """Sector, type and month of the act (YYYY-MM; YYYY when the act has no month)."""
-    document = event.said["document"]
+    document = event.datum["document"]
     act = document["serviceStartTime"]
     month = f"{act[:4]}-{act[4:6]}" if act[4:6].isdigit() else act[:4]
     return document["healthcareFacilityTypeCode"], document["typeCode"], month

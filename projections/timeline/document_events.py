@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from projections.opened import OpenedEvent
+from ingest.eventstore import RecordedEvent
 from schemas import events as names
 from schemas.events import DocumentFlags, DocumentStatus, DocumentVisibilityChanged
 from schemas.forms.stream_ids import document_stream
@@ -34,7 +34,7 @@ DELETED: Final = int(DocumentStatus.DELETED)
 _HIDDEN: Final = int(DocumentFlags.INVISIBLE_PATIENT)
 
 
-def new_row(event: OpenedEvent, datum: Mapping[str, Any]) -> TimelineRow:
+def new_row(event: RecordedEvent, datum: Mapping[str, Any]) -> TimelineRow:
     """The row of a document just submitted. The fold adds what follows from replacement."""
     document = datum["document"]
     stream, recorded_at = event.stream, event.recorded_at
@@ -80,35 +80,35 @@ def _act_key(literal: str, recorded_at: datetime) -> int:
     return int(recorded_at.timestamp() * 1_000_000) if time is None else time.sort_key
 
 
-def _visibility_changed(row: TimelineRow, event: OpenedEvent) -> None:
-    row.flags = flags_after(row.flags, cast(DocumentVisibilityChanged, event.said))
+def _visibility_changed(row: TimelineRow, event: RecordedEvent) -> None:
+    row.flags = flags_after(row.flags, cast(DocumentVisibilityChanged, event.datum))
     if row.flags & _HIDDEN:
         row.visible_since = None
     elif row.visible_since is None:
         row.visible_since = event.recorded_at
 
 
-def _archived(row: TimelineRow, event: OpenedEvent) -> None:
+def _archived(row: TimelineRow, event: RecordedEvent) -> None:
     row.archived = True
     if row.status == APPROVED:
         row.status = ARCHIVED
 
 
-def _unarchived(row: TimelineRow, event: OpenedEvent) -> None:
+def _unarchived(row: TimelineRow, event: RecordedEvent) -> None:
     row.archived = False
     if row.status == ARCHIVED:
         row.status = APPROVED
 
 
-def _deleted(row: TimelineRow, event: OpenedEvent) -> None:
+def _deleted(row: TimelineRow, event: RecordedEvent) -> None:
     row.status = DELETED
 
 
-def _content_added(row: TimelineRow, event: OpenedEvent) -> None:
+def _content_added(row: TimelineRow, event: RecordedEvent) -> None:
     """The bytes are those whose hash the row has; only `changed` moves."""
 
 
-OF_DOCUMENTS: Final[Mapping[str, Callable[[TimelineRow, OpenedEvent], None]]] = {
+OF_DOCUMENTS: Final[Mapping[str, Callable[[TimelineRow, RecordedEvent], None]]] = {
     names.DOCUMENT_VISIBILITY_CHANGED: _visibility_changed,
     names.DOCUMENT_ARCHIVED: _archived,
     names.DOCUMENT_UNARCHIVED: _unarchived,

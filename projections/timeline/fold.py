@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from projections.opened import EventNotApplicable, OpenedEvent
+from ingest.eventstore import RecordedEvent
+from projections.events import EventNotApplicable
 from schemas import events as names
 from schemas.events import DocumentStatus
 from schemas.forms.stream_ids import document_stream
@@ -50,7 +51,7 @@ class PersonFold:
         if row.target is not None:
             self.waiting.setdefault(row.target, []).append(row.stream)
 
-    def apply(self, event: OpenedEvent) -> None:
+    def apply(self, event: RecordedEvent) -> None:
         """The rows are those after this event, whose position is above those before.
 
         An erased event changes nothing, nor does one that the rows have seen. Raises
@@ -66,11 +67,11 @@ class PersonFold:
         elif name in OF_RECORDS:
             facts = self._record(event.record)
             if event.position > facts.changed:
-                OF_RECORDS[name](facts, event.said)
+                OF_RECORDS[name](facts, event.datum)
                 facts.changed = event.position
                 self.changed_records.add(event.record)
 
-    def _document_changed(self, event: OpenedEvent) -> None:
+    def _document_changed(self, event: RecordedEvent) -> None:
         row = self.rows.get(event.stream)
         if row is None:
             raise EventNotApplicable(event.position, "its document was never submitted")
@@ -90,11 +91,11 @@ class PersonFold:
             self.changed_records.add(record)
         return facts
 
-    def _submitted(self, event: OpenedEvent) -> None:
+    def _submitted(self, event: RecordedEvent) -> None:
         stream = event.stream
         if stream in self.rows:
             return
-        datum = event.said
+        datum = event.datum
         row = new_row(event, datum)
         self._claim_birth_date(event.record, datum["document"]["sourcePatientInfo"])
         target = None if row.target is None else self.rows.get(row.target)
@@ -126,8 +127,8 @@ class PersonFold:
             row.status = DEPRECATED
         self.changed_rows.add(row.stream)
 
-    def _replaced(self, row: TimelineRow, event: OpenedEvent) -> None:
-        row.replaced_by = document_stream(event.said["replacedBy"])
+    def _replaced(self, row: TimelineRow, event: RecordedEvent) -> None:
+        row.replaced_by = document_stream(event.datum["replacedBy"])
         if row.replaced_by in self.rows:
             self._deprecate(row)
 
@@ -141,16 +142,16 @@ class PersonFold:
             self.changed_records.add(record)
 
 
-def fold(events: Iterable[OpenedEvent]) -> list[TimelineRow]:
+def fold(events: Iterable[RecordedEvent]) -> list[TimelineRow]:
     """The rows of one person, in the order in which his documents came.
 
-    `events`: all events of all his records, in order of position (`open_events` of
+    `events`: all events of all his records, in order of position (`events_of_records` of
     `EventStore.read_record`). Erased events leave no row.
     """
     return list(fold_person(events).rows.values())
 
 
-def fold_person(events: Iterable[OpenedEvent]) -> PersonFold:
+def fold_person(events: Iterable[RecordedEvent]) -> PersonFold:
     """The same fold, with the rows of the person's records beside those of documents."""
     person = PersonFold()
     for event in events:

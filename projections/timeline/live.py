@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import psycopg
 
-from projections.opened import OpenedEvent, open_events
+from ingest.eventstore import RecordedEvent
+from projections.events import events_of_records
 from projections.persons import LINK_EVENTS
 from projections.projection import Comparison, EventLog
 from schemas import events as names
@@ -56,7 +57,7 @@ class Timeline:
         _fold_again(cursor, TimelineTables(build), log, set(records), upto)
 
     def apply(
-        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[OpenedEvent]
+        self, cursor: Cursor, build: int, log: EventLog, events: Sequence[RecordedEvent]
     ) -> None:
         """See `Projection`."""
         if not events:
@@ -94,19 +95,19 @@ def _fold_again(
     return set(concerned)
 
 
-def events_of(log: EventLog, records: Sequence[int], upto: int) -> list[OpenedEvent]:
+def events_of(log: EventLog, records: Sequence[int], upto: int) -> list[RecordedEvent]:
     """The events of a person up to a position, in order of position, read from the log."""
     found = [
         event
         for record in records
-        for event in open_events(log.read_record(record))
+        for event in events_of_records(log.read_record(record))
         if event.position <= upto
     ]
     return sorted(found, key=lambda event: event.position)
 
 
 def _apply_incrementally(
-    cursor: Cursor, tables: TimelineTables, events: Sequence[OpenedEvent]
+    cursor: Cursor, tables: TimelineTables, events: Sequence[RecordedEvent]
 ) -> None:
     records = {event.record for event in events}
     person_of = tables.persons.persons(cursor, records)
@@ -123,7 +124,7 @@ def _apply_incrementally(
 def _load(
     cursor: Cursor,
     tables: TimelineTables,
-    events: Sequence[OpenedEvent],
+    events: Sequence[RecordedEvent],
     persons: Mapping[int, PersonFold],
     members: Mapping[int, int],
 ) -> set[bytes]:
@@ -140,7 +141,7 @@ def _load(
     return known
 
 
-def streams_touched(events: Sequence[OpenedEvent]) -> tuple[set[bytes], set[bytes]]:
+def streams_touched(events: Sequence[RecordedEvent]) -> tuple[set[bytes], set[bytes]]:
     """Streams whose rows these events may read or change, then those of new documents among them.
 
     Successors may wait for a new document.
@@ -150,12 +151,12 @@ def streams_touched(events: Sequence[OpenedEvent]) -> tuple[set[bytes], set[byte
         if event.name == names.DOCUMENT_SUBMITTED:
             streams.add(event.stream)
             new.add(event.stream)
-            replaces = event.said["document"]["replaces"]
+            replaces = event.datum["document"]["replaces"]
             if replaces is not None:
                 streams.add(document_stream(replaces))
         elif event.name == names.DOCUMENT_REPLACED:
             streams.add(event.stream)
-            streams.add(document_stream(event.said["replacedBy"]))
+            streams.add(document_stream(event.datum["replacedBy"]))
         elif event.name.startswith("document_"):
             streams.add(event.stream)
     return streams, new

@@ -22,7 +22,7 @@ import psycopg
 from ingest.eventstore import EventStore, RecordedEvent
 from ingest.runtime.postgres.database import connect, store_dsn, transaction
 from ingest.runtime.settings import Settings
-from projections.opened import check_known, open_events
+from projections.events import check_known, events_of_records
 from projections.persons import LINK_EVENTS, apply_link_events, persons_of
 from projections.projection import EventLog
 
@@ -169,7 +169,7 @@ def fold_page(page: Sequence[RecordedEvent], writer: Writer, done: RangeDone) ->
             done.links += [event for event in page[begin:at] if event.name in LINK_EVENTS]
             continue
         person = PersonFold()
-        events = open_events(page[begin:at])
+        events = events_of_records(page[begin:at])
         check_known(events)
         for event in events:
             person.apply(event)
@@ -186,7 +186,7 @@ def fold_linked(
 ) -> None:
     """Writes the links, and the records put aside, person by person."""
     edges: set[tuple[int, int]] = set()
-    links = open_events(done.links)
+    links = events_of_records(done.links)
     apply_link_events(edges, sorted(links, key=lambda event: event.position))
     tables.persons.replace_all(cursor, edges)
     person_of = persons_of(edges)

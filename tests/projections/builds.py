@@ -11,7 +11,7 @@ import psycopg
 
 from ingest.eventstore.batch import RecordedEvent
 from projections.builds import new_build
-from projections.opened import open_events
+from projections.events import events_of_records
 from projections.projection import Projection
 
 
@@ -68,5 +68,5 @@ def apply_in_batches(
         batch = [e for e in events[at : at + size] if e.name in projection.takes]
         for _ in range(2 if twice else 1):
             with conn.transaction(), conn.cursor(binary=True) as cursor:
-                projection.apply(cursor, build, log, open_events(batch))
+                projection.apply(cursor, build, log, events_of_records(batch))
         at, turn = at + size, turn + 1

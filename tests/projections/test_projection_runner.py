@@ -14,10 +14,10 @@ from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections import ProjectionCheck, remove_erased_from_projections, timeline_audit
 from projections.builds import live_build
+from projections.events import events_of_records
 from projections.live.loop import ProjectionLoop
 from projections.live.runner import CheckpointMoved, Halted, NotOwner, Runner
 from projections.live.subscription import Subscription
-from projections.opened import open_events
 from projections.timeline.live import Timeline
 from projections.timeline.tables import TimelineTables
 from schemas.forms.stream_ids import document_stream
@@ -260,7 +260,7 @@ def test_events_of_the_library_are_not_ours(store: EventStore) -> None:
     append_all(store, history(1).events)
     ours = store.reading.read_after(0, 100)
     foreign = [type(ours[0])(**{**_fields(ours[0]), "name": "library:Something", "record": 0})]
-    assert len(open_events([*ours, *foreign])) == len(ours)
+    assert len(events_of_records([*ours, *foreign])) == len(ours)
 
 
 def _fields(event: Any) -> dict[str, Any]:

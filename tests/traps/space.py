@@ -14,8 +14,8 @@ from ingest.decide.decide import apply_decision, decide
 from ingest.eventstore.batch import RecordedEvent, RecordRef
 from ingest.read.interpret import Interpreted, interpret
 from ingest.read.site import Context
+from projections.events import events_of_records
 from projections.notifications.rule import PersonRule
-from projections.opened import OpenedEvent, open_events
 from projections.timeline.fold import PersonFold, fold_person
 from projections.timeline.query import record_facts
 from projections.timeline.row import TimelineRow
@@ -75,11 +75,11 @@ class Space:
     def names(self) -> list[str]:
         return [event.name for event in self.events]
 
-    def opened(self, matricule: str = feed.ANNA, oid: str = feed.OID) -> list[OpenedEvent]:
+    def opened(self, matricule: str = feed.ANNA, oid: str = feed.OID) -> list[RecordedEvent]:
         """The events of the person of this INS."""
         ref = self.world.known.refs.get(f"{oid}|{matricule}")
         records = self.world.known.person(ref.record) if ref else frozenset[int]()
-        return open_events(event for event in self.events if event.record in records)
+        return events_of_records(event for event in self.events if event.record in records)
 
     def fold(self, matricule: str = feed.ANNA, oid: str = feed.OID) -> PersonFold:
         return fold_person(self.opened(matricule, oid))
@@ -118,7 +118,7 @@ class Space:
 
     def said(self, name: str) -> list[dict[str, Any]]:
         """What the events of this name say."""
-        return [event.said for event in open_events(self.events) if event.name == name]
+        return [event.datum for event in events_of_records(self.events) if event.name == name]
 
 
 def number_of(row: TimelineRow) -> int:

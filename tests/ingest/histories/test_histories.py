@@ -25,7 +25,7 @@ from ingest.read.arrivals import Arrival, source_of
 from ingest.read.interpret import Interpreted
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
-from projections.opened import open_events
+from projections.events import events_of_records
 from projections.timeline.fold import PersonFold
 from projections.timeline.query import record_facts
 from schemas.events import DOCUMENT_REPLACED, DocumentFlags, DocumentStatus
@@ -251,9 +251,9 @@ def ended_of_system(system: System) -> Ended:
     number_of = {stream: number for number, stream in streams.items()}
     documents = system.documents()
     successors: dict[bytes, set[int]] = {stream: set() for stream in number_of}
-    for event in open_events(system.events):
+    for event in events_of_records(system.events):
         if event.name == DOCUMENT_REPLACED and event.stream in number_of:
-            by = number_of[document_stream(event.said["replacedBy"])]
+            by = number_of[document_stream(event.datum["replacedBy"])]
             assert by not in successors[event.stream], "said twice"
             successors[event.stream].add(by)
     found: Ended = {}
@@ -286,7 +286,7 @@ def seen_of_system(system: System, person: str) -> dict[str, tuple[set[int], set
         return {reader: (set(), set()) for reader in READERS}
     records = system.person(record)
     state = PersonFold()
-    for event in open_events(e for e in system.events if e.record in records):
+    for event in events_of_records(e for e in system.events if e.record in records):
         state.apply(event)
     facts = record_facts(state.records.values())
     seen: dict[str, tuple[set[int], set[int]]] = {}

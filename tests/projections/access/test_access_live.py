@@ -18,7 +18,7 @@ from projections.access.live import Access, compare_builds
 from projections.access.person import PersonAccess, person_access
 from projections.access.row import Matter, Permission, Trace
 from projections.access.tables import AccessTables
-from projections.opened import OpenedEvent, open_events
+from projections.events import events_of_records
 from projections.persons import LINK_EVENTS, apply_link_events, persons_of
 from tests.projections.builds import ListedLog, apply_in_batches, fresh_build
 from tests.projections.given import START, Log, milliseconds
@@ -46,7 +46,7 @@ def stored(
     return sorted(words, key=lambda word: astuple(word)[:3]), seen, persons
 
 
-def links_of(events: list[OpenedEvent]) -> dict[int, int]:
+def links_of(events: list[RecordedEvent]) -> dict[int, int]:
     edges: set[tuple[int, int]] = set()
     apply_link_events(edges, (e for e in events if e.name in LINK_EVENTS))
     return persons_of(edges)
@@ -55,7 +55,7 @@ def links_of(events: list[OpenedEvent]) -> dict[int, int]:
 def folded(
     events: list[RecordedEvent],
 ) -> tuple[list[Permission], list[Trace], dict[int, int]]:
-    opened = open_events(events)
+    opened = events_of_records(events)
     words = sorted(permissions(opened).values(), key=lambda word: astuple(word)[:3])
     seen = sorted(traces(opened), key=lambda t: (t.accessed_at, t.position), reverse=True)
     return words, seen, links_of(opened)
@@ -70,8 +70,8 @@ class NaivePerson:
         self.attending: str | None = None
         self.opposed: set[str] = set()
 
-    def hear(self, event: OpenedEvent) -> None:
-        said = event.said
+    def hear(self, event: RecordedEvent) -> None:
+        said = event.datum
         match event.name:
             case "access_authorised":
                 self.until[said["professionalId"]] = moment(said["until"])
@@ -120,7 +120,7 @@ def test_any_split_equals_the_fold(
 @given(histories())
 def test_what_holds_for_a_person_is_what_was_said_last(events: list[RecordedEvent]) -> None:
     """Of all his records in one order, by an oracle that assigns event by event."""
-    opened = open_events(events)
+    opened = events_of_records(events)
     person_of = links_of(opened)
     oracles: dict[int, NaivePerson] = defaultdict(NaivePerson)
     words: dict[int, list[Permission]] = defaultdict(list)
@@ -179,7 +179,7 @@ def test_a_link_joins_the_words_of_two_records_and_its_undoing_parts_them(
     log.withdrawn(DOCTOR, 2)
     log.designated(OTHER, 2)
     log.blocked(CLINIC, 1)
-    words = permissions(open_events(log.events)).values()
+    words = permissions(events_of_records(log.events)).values()
     joined = person_access(words, {})
     assert not joined.authorised
     assert joined.attends(OTHER)
@@ -248,7 +248,7 @@ def test_a_later_authorisation_counts_even_when_it_ends_sooner() -> None:
     log = Log()
     log.authorised(DOCTOR, JULY)
     log.authorised(DOCTOR, START + timedelta(days=1))
-    access = person_access(permissions(open_events(log.events)).values(), {})
+    access = person_access(permissions(events_of_records(log.events)).values(), {})
     assert access.authorised_until([DOCTOR]) == START + timedelta(days=1)
     assert access.authorised_until([OTHER]) is None
     assert Matter.AUTHORISED in {word.matter for word in access.authorised.values()}

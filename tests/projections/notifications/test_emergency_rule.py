@@ -7,10 +7,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from projections.events import events_of_records
 from projections.notifications.live import Notifications
 from projections.notifications.rule import EMERGENCY, PersonRule, Trigger
 from projections.notifications.tables import NotificationTables
-from projections.opened import open_events
 from tests.projections.builds import apply_in_batches, fresh_build
 from tests.projections.given import Log
 
@@ -20,7 +20,7 @@ BROKEN: dict[str, Any] = {"mode": "BREAK_GLASS", "motive": "Personne inconscient
 
 def triggers(log: Log) -> list[Trigger]:
     rule = PersonRule(1)
-    for event in open_events(log.events):
+    for event in events_of_records(log.events):
         rule.apply(event)
     return rule.triggers
 
@@ -56,7 +56,7 @@ def test_the_same_event_again_tells_nobody_again() -> None:
     log = Log()
     log.accessed(DR_A, **BROKEN)
     rule = PersonRule(1)
-    for event in open_events(log.events * 2):
+    for event in events_of_records(log.events * 2):
         rule.apply(event)
     assert len(rule.triggers) == 1
 

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.eventstore.batch import RecordedEvent
+from projections.events import events_of_records
 from projections.notifications.live import Notifications
 from projections.notifications.rule import PersonRule
 from projections.notifications.tables import NotificationTables
-from projections.opened import open_events
 from schemas.forms.stream_ids import document_stream
 from tests.projections.builds import apply_in_batches, fresh_build
 from tests.projections.given import Log
@@ -28,7 +28,7 @@ PERSISTENT = settings(
 def triggered(log: Log) -> list[tuple[str, int]]:
     """(uniqueId whose event triggered, position), for a person with these records."""
     rule = PersonRule(1)
-    for event in open_events(log.events):
+    for event in events_of_records(log.events):
         rule.apply(event)
     names = {event.position: event for event in log.events}
     return [(names[t.position].stream.hex(), t.position) for t in rule.triggers]

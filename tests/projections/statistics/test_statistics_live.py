@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.eventstore.batch import RecordedEvent
-from projections.opened import open_events
+from projections.events import events_of_records
 from projections.statistics.live import Statistics
 from projections.statistics.tables import StatisticsTables
 from schemas.policy.may_see import NEVER_LISTED
@@ -29,10 +29,10 @@ def counted(events: list[RecordedEvent]) -> tuple[Cells, dict[int, int]]:
     replaced: set[bytes] = set()
     deleted: set[bytes] = set()
     bits: dict[int, set[int]] = {bit: set() for bit in (1, 2, 4, 8, 16)}
-    for event in open_events(events):
+    for event in events_of_records(events):
         if event.erased:
             continue
-        document = event.said.get("document") if event.name == "document_submitted" else None
+        document = event.datum.get("document") if event.name == "document_submitted" else None
         if document is not None and document["typeCode"] not in NEVER_LISTED:
             act = document["serviceStartTime"]
             cell[event.stream] = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from ingest.eventstore.batch import RecordedEvent
-from projections.opened import EventNotApplicable, open_events
+from projections.events import EventNotApplicable, events_of_records
 from projections.timeline.fold import fold, fold_person
 from projections.timeline.row import TimelineRow
 from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
@@ -19,7 +19,7 @@ from tests.projections.histories import histories
 
 
 def rows(log: Log) -> dict[str, TimelineRow]:
-    return {row.unique_id: row for row in fold(open_events(log.events))}
+    return {row.unique_id: row for row in fold(events_of_records(log.events))}
 
 
 def lineages(log: Log) -> dict[str, tuple[str, str]]:
@@ -133,14 +133,14 @@ def test_a_record_says_its_state_and_the_birth_dates_known() -> None:
     log.submitted("1.2", sourcePatientInfo=traits("1980"))
     log.activated()
     log.closed(1, "DEATH")
-    record = fold_person(open_events(log.events)).records[1]
+    record = fold_person(events_of_records(log.events)).records[1]
     assert record.state == RecordFlags.OPENED | RecordFlags.ACTIVATED | RecordFlags.CLOSED
     assert record.closure == "DEATH"
     assert record.birth_date is None
     assert str(record.claimed_birth_date) == "1980-01-01"
     log.opened()
     log.declared(1, "19810101")
-    record = fold_person(open_events(log.events)).records[1]
+    record = fold_person(events_of_records(log.events)).records[1]
     assert not record.closed
     assert record.closure is None
     assert str(record.birth_date) == "1981-01-01"
@@ -151,7 +151,7 @@ def test_an_event_of_a_document_never_submitted_is_refused_by_position() -> None
     log.opened()
     log.archived("1.1")
     with pytest.raises(EventNotApplicable) as refused:
-        fold(open_events(log.events))
+        fold(events_of_records(log.events))
     assert refused.value.position == log.events[-1].position
 
 
@@ -161,7 +161,7 @@ def test_lineage_is_the_end_of_the_chain_and_nothing_is_invented(
 ) -> None:
     """Every event as one person's: a naive walk along `replaces` is the oracle."""
     events = [replace(event, record=1) for event in events]
-    found = fold(open_events(events))
+    found = fold(events_of_records(events))
     by_stream = {row.stream: row for row in found}
     assert len(by_stream) == sum(event.name == "document_submitted" for event in events)
     for row in found:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.eventstore.batch import RecordedEvent
-from projections.opened import open_events
+from projections.events import events_of_records
 from projections.persons import LINK_EVENTS, apply_link_events, persons_of
 from projections.timeline.compare import compare_builds
 from projections.timeline.fold import fold_person
@@ -34,7 +34,7 @@ PERSISTENT = settings(
 
 def folded(events: list[RecordedEvent]) -> tuple[Rows, Records]:
     """The oracle: who is who from the links, then one pure fold per person."""
-    opened = open_events(events)
+    opened = events_of_records(events)
     edges: set[tuple[int, int]] = set()
     apply_link_events(edges, (e for e in opened if e.name in LINK_EVENTS))
     person_of = persons_of(edges)
@@ -116,10 +116,10 @@ def test_what_is_erased_folds_to_nothing(
 
 def _folded_with_links_of(events: list[RecordedEvent], after: list[RecordedEvent]) -> Rows:
     edges: set[tuple[int, int]] = set()
-    apply_link_events(edges, (e for e in open_events(events) if e.name in LINK_EVENTS))
+    apply_link_events(edges, (e for e in events_of_records(events) if e.name in LINK_EVENTS))
     person_of = persons_of(edges)
     by_person = defaultdict(list)
-    for event in open_events(after):
+    for event in events_of_records(after):
         by_person[person_of.get(event.record, event.record)].append(event)
     return {
         stream: row for his in by_person.values() for stream, row in fold_person(his).rows.items()
