@@ -126,27 +126,23 @@ def offset_misfit(position: SourcePosition, assignment: Assignment) -> str | Non
 
 @dataclass(frozen=True, slots=True)
 class PartitionOffsets:
-    """A partition as the store and the feed know it. None: not known on that side."""
+    """A partition of the feed, and how far the store has read it; None: never."""
 
     partition: Partition
     source: str
     stored: SourcePosition | None
-    topic_id: str | None
-    log_start: int | None
-    log_end: int | None
+    topic_id: str
+    log_start: int
+    log_end: int
 
     @property
     def lag(self) -> int | None:
-        """Messages on the feed that were not counted yet."""
-        if self.stored is None or self.log_end is None:
-            return None
-        return self.log_end - self.stored.next_offset
+        """Messages on the feed that were not counted yet; None: the partition was never read."""
+        return None if self.stored is None else self.log_end - self.stored.next_offset
 
     @property
     def misfit(self) -> str | None:
         """Why reading cannot go on by itself, as far as offsets and topic id tell."""
-        if self.topic_id is None or self.log_start is None or self.log_end is None:
-            return "the feed has no such partition." if self.stored else None
         assignment = Assignment(
             self.partition, "", self.topic_id, self.log_start, self.log_end, lambda _: None
         )
@@ -162,7 +158,7 @@ class PartitionOffsets:
 def offsets_of(
     stored: Mapping[str, SourcePosition], facts: Iterable[TopicFacts]
 ) -> list[PartitionOffsets]:
-    """Every partition of these topics, and every stored one of the same clusters, in order."""
+    """Every partition of these topics, in order."""
     found: dict[str, PartitionOffsets] = {}
     for fact in facts:
         for number, (start, end) in enumerate(zip(fact.log_start, fact.log_end, strict=True)):
@@ -187,9 +183,6 @@ def accept_offset(
     What is skipped counts as holes and is kept with the reason. A topic made anew is read from its
     beginning. Raises OffsetNotAcceptable, PositionMoved.
     """
-    assert position.topic_id is not None
-    assert position.log_start is not None
-    assert position.log_end is not None
     stored = position.stored
     from_offset = 0 if stored is None else stored.next_offset
     renewed = stored is not None and stored.topic_id != position.topic_id

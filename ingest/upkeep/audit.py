@@ -89,7 +89,7 @@ def _partition_checks(position: PartitionOffsets, *, at_end: bool) -> list[Audit
     counted = fetched(stored) + stored.holes
     checks.append(Compared(f"{name}: offsets passed = messages counted + holes", passed, counted))
     checks.append(Compared(f"{name}: position fits the feed", 0, int(position.misfit is not None)))
-    if at_end and position.log_end is not None:
+    if at_end:
         end = position.log_end
         checks.append(Compared(f"{name}: read to the end", end, stored.next_offset))
     return checks

@@ -1,8 +1,8 @@
 """Publishes the outcomes of committed batches, keyed by software, at least once (decision 0006)."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from ingest.eventstore import EventStore
 from ingest.feed import (
@@ -20,6 +20,7 @@ from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.metrics import Metrics
 from schemas.codec.messages import decode_event, encode
 from schemas.feed.messages import OUTCOMES
+from schemas.feed.outcomes import Outcome
 
 ROWS: Final = 50
 """Rows (batches of one partition) published and marked in one go."""
@@ -91,13 +92,13 @@ class Relay:
                 stop.wait(IDLE_SECONDS)
         return total
 
-    def _publish(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+    def _publish(self, outcomes: Sequence[Outcome]) -> None:
         failures = list[PublishFailure]()
 
-        def done(answer: Acknowledgement | PublishFailure) -> None:
-            if isinstance(answer, PublishFailure):
+        def done(reply: Acknowledgement | PublishFailure) -> None:
+            if isinstance(reply, PublishFailure):
                 with self._lock:
-                    failures.append(answer)
+                    failures.append(reply)
 
         self._publisher.publish_many([self._record(outcome) for outcome in outcomes], done)
         if not self._publisher.flush(FLUSH_SECONDS):
@@ -105,7 +106,7 @@ class Relay:
         if failures:
             raise RelayRefused(f"an outcome was refused: {failures[0].code}")
 
-    def _record(self, outcome: Mapping[str, Any]) -> OutgoingRecord:
+    def _record(self, outcome: Outcome) -> OutgoingRecord:
         headers: Headers = (
             ("ce_specversion", b"1.0"),
             ("ce_id", outcome["outcomeId"].encode()),

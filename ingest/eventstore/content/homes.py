@@ -256,4 +256,5 @@ def _modified(fs: Any, file: Mapping[str, Any]) -> datetime:
         at = fs.modified(file["name"])
     if isinstance(at, (int, float)):
         return datetime.fromtimestamp(at, UTC)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+    moment: datetime = at
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -173,9 +173,8 @@ def take_positions(cursor: Cursor, count: int) -> tuple[int, int]:
     """The position before the first of `count`, and the batch's time in microseconds since 2000."""
     if count:
         cursor.execute(_WAKE, prepare=True)
-    row = cursor.execute(_HEAD, (count,), prepare=True).fetchone()
-    assert row is not None, "log_head has one row"
-    return row[0] - count, row[1]
+    ((last, microseconds),) = cursor.execute(_HEAD, (count,), prepare=True).fetchall()
+    return last - count, microseconds
 
 
 def write_heads(cursor: Cursor, before: int, new: HeadColumns, moved: HeadColumns) -> None:

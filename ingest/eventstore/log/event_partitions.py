@@ -30,12 +30,10 @@ class EventPartitions:
         if self._last + count + AHEAD <= self._end:
             return
         with self._session.lock:
-            row = self._session.connection.execute(
+            ((self._end, self._last),) = self._session.connection.execute(
                 "select make_event_partitions(position + %s), position from log_head",
                 (count + 2 * AHEAD,),
-            ).fetchone()
-        assert row is not None, "log_head has one row"
-        self._end, self._last = row
+            ).fetchall()
 
     def note_used(self, last: int) -> None:
         """Positions were given up to `last`."""

@@ -278,5 +278,5 @@ class Letters:
         return opened
 
 
-def _uuid(value: bytes | None) -> Any:
+def _uuid(value: bytes | None) -> UUID | None:
     return None if value is None else UUID(bytes=value)

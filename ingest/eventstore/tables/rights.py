@@ -65,9 +65,8 @@ def role_script(conn: Connection) -> str:
 
     May be run again, and by psql as by any other client.
     """
-    row = conn.execute("select current_user").fetchone()
-    assert row is not None, "a session has a user"
-    migrator = sql.Identifier(row[0]).as_string(conn)
+    ((user,),) = conn.execute("select current_user").fetchall()
+    migrator = sql.Identifier(user).as_string(conn)
     longest = max(map(len, ROLES))
     lines = [
         "-- Run this as a user who may create roles, on the server of the store and, if it is",

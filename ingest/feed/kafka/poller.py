@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -235,7 +236,7 @@ class KafkaPoller:
                 topics[self._partition(tp).topic].topic_id,
                 ends[tp].log_start,
                 ends[tp].log_end,
-                lambda offset, tp=tp: self._probe.identity_at(tp, offset),  # type: ignore[misc]
+                partial(self._probe.identity_at, tp),
             )
             for tp in fresh
         ]
