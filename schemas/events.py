@@ -113,6 +113,7 @@ class RecordFlags(IntFlag):
     REVOKED = 16
     DECEASED = 32  # beside CLOSED: the person died
     IDENTITY_ERROR = 64  # beside CLOSED: the identity was an error
+    DECLARED = 128  # an identity was declared, once at least
 
 
 class DocumentArchived(TypedDict):

@@ -143,9 +143,12 @@ def _order(board: Dashboard) -> None:
         series("Owners", "Partitions assigned and revoked; batches fenced off.", OPERATIONS,
                (rate("histoire_rebalances_total", "kind"), "{{kind}}"),
                (rate("histoire_fenced_batches_total"), "fenced batches")),
-        series("Decided again", "Batches decided again after a lost race; commits whose answer was"
-               " lost.", OPERATIONS,
+        series("Late reads", "What decisions asked for and was not read beforehand.", OPERATIONS,
+               (rate("histoire_ingest_late_reads_total", "kind"), "{{kind}}")),
+        series("Decided again", "Batches decided again after a lost race or a late read; commits"
+               " whose answer was lost.", OPERATIONS,
                (rate("histoire_lost_races_total"), "lost races"),
+               (rate("histoire_ingest_late_batches_total"), "late reads"),
                (rate("histoire_unknown_commits_total"), "unknown commits")),
     ):  # fmt: skip
         board.with_panel(panel)

@@ -1,50 +1,45 @@
 """Reads the identities declared on the records of a batch: one query at most, none where known."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from ingest.eventstore import EventStore
-from ingest.facts.identity import Declared, declare, may_be_declared
-from ingest.facts.view import RecordHead
-from schemas.events import IDENTITY_DECLARED
+from ingest.facts.heads import RecordHead
+from ingest.facts.identity import DeclaredIdentity, declared_after
+from schemas.events import IDENTITY_DECLARED, IdentityDeclared, RecordFlags
 
 REMEMBERED_MAX: Final = 50_000
 """Records remembered from batch to batch; a few hundred bytes each."""
-_NOTHING: Final[tuple[int, Declared | None]] = (0, None)
+_DECLARED: Final = RecordFlags.DECLARED.value
+_NOTHING: Final[tuple[int, DeclaredIdentity | None]] = (0, None)
+Identities = Mapping[int, DeclaredIdentity | None]
+"""By record; None: there is none, or the key of the record is destroyed."""
 
 
 class DeclaredReader:
-    """What is declared on a record changes with its version only, so it is remembered with it."""
+    """What is declared on a record changes with its version only, and is remembered with it."""
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
-        self._known: dict[int, tuple[int, Declared | None]] = {}
+        self._remembered: dict[int, tuple[int, DeclaredIdentity | None]] = {}
 
-    def read(self, heads: Mapping[int, RecordHead]) -> dict[int, Declared]:
-        """What is declared on these records, of those on which anything is; their keys not erased.
+    def read(self, heads: Mapping[int, RecordHead]) -> Identities:
+        """What is declared on these records; nothing is read where the head tells that none was.
 
         As of the versions given: what was appended since is left out, and found by the re-check of
         the record's version when the batch is appended (decision 0014).
         """
-        asked = {r: head.version for r, head in heads.items() if may_be_declared(*head)}
-        unknown = {r: v for r, v in asked.items() if self._known.get(r, _NOTHING)[0] != v}
-        if len(self._known) + len(unknown) > REMEMBERED_MAX:
-            self._known.clear()
+        asked = {r: head.version for r, head in heads.items() if head.flags & _DECLARED}
+        unknown = {r: v for r, v in asked.items() if self._remembered.get(r, _NOTHING)[0] != v}
+        if len(self._remembered) + len(unknown) > REMEMBERED_MAX:
+            self._remembered.clear()
             unknown = asked
         if unknown:
             self._read(unknown)
-        found = dict[int, Declared]()
-        for record in asked:
-            declared = self._known[record][1]
-            if declared is not None:
-                found[record] = declared
-        return found
+        return {r: self._remembered[r][1] if r in asked else None for r in heads}
 
     def appended(
-        self,
-        before: Mapping[int, int],
-        heads: Mapping[int, RecordHead],
-        declared: Mapping[int, Declared],
+        self, before: Mapping[int, int], heads: Mapping[int, RecordHead], declared: Identities
     ) -> None:
         """A batch is committed that left these heads, of records that had these versions before.
 
@@ -53,21 +48,22 @@ class DeclaredReader:
         """
         for record, head in heads.items():
             version = before[record]
-            if head.version == version or not may_be_declared(*head):
+            if head.version == version or not head.flags & _DECLARED:
                 continue
             if record in declared:
                 self._remember(record, head.version, declared[record])
-            elif version == 0 or self._known.get(record, _NOTHING)[0] == version:
-                self._remember(record, head.version, self._known.get(record, _NOTHING)[1])
+            elif self._remembered.get(record, _NOTHING)[0] == version:
+                self._remember(record, head.version, self._remembered[record][1])
 
-    def _remember(self, record: int, version: int, declared: Declared | None) -> None:
-        if len(self._known) >= REMEMBERED_MAX:
-            self._known.clear()
-        self._known[record] = (version, declared)
+    def _remember(self, record: int, version: int, declared: DeclaredIdentity | None) -> None:
+        if len(self._remembered) >= REMEMBERED_MAX:
+            self._remembered.clear()
+        self._remembered[record] = (version, declared)
 
     def _read(self, versions: Mapping[int, int]) -> None:
         folded = dict.fromkeys(versions, _NOTHING[1])
-        for event, said in self._store.reading.said(versions, (IDENTITY_DECLARED,)):
+        for event, datum in self._store.reading.said(versions, (IDENTITY_DECLARED,)):
             if event.version <= versions[event.record]:
-                folded[event.record] = declare(folded[event.record], said)
-        self._known.update((r, (version, folded[r])) for r, version in versions.items())
+                declaration = cast(IdentityDeclared, datum)
+                folded[event.record] = declared_after(folded[event.record], declaration)
+        self._remembered.update((r, (version, folded[r])) for r, version in versions.items())

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ingest.basis.prefetch import Basis
+from ingest.basis.basis import Basis
 from ingest.decide.decide import apply_decision, decide
 from ingest.decide.document import TARGET_UNKNOWN
-from ingest.decide.kos import references_of
 from ingest.eventstore.batch import (
     AppendBatch,
     AppliedMessage,
@@ -17,10 +16,16 @@ from ingest.eventstore.batch import (
     NewContent,
     NewEvent,
     NewReference,
+    PendingLink,
 )
-from ingest.facts.view import Decision
+from ingest.facts.decision import Decision
+from ingest.facts.events.event import Event
+from ingest.facts.evolve import DOCUMENT_EVENTS
+from ingest.facts.imaging import references_of
+from ingest.facts.message import Deposit, Interpreted, Operation
+from ingest.facts.needs import Need, NotRead
+from ingest.facts.registry import REGISTRY_RECORD
 from ingest.read.arrivals import UNDECIDED, Arrival
-from ingest.read.interpret import Interpreted
 from schemas.codec.messages import encode
 from schemas.events import SCHEMA_OF
 from schemas.forms.stream_ids import record_stream
@@ -34,13 +39,15 @@ class Assembly:
     """One batch: under construction until `finish`, decided and put together after it.
 
     `batch`: what is to be appended. `dead_letters`: those decided again, in the order they were.
-    `names`: how many events there are of each name.
+    `names`: how many events there are of each name. `missing`: what decisions asked for and nobody
+    read; unless it is empty, nothing of the batch counts.
     """
 
     basis: Basis
     batch: AppendBatch = field(default_factory=AppendBatch)
     dead_letters: list[Arrival] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    missing: set[Need] = field(default_factory=set)
     _versions: dict[bytes, int] = field(default_factory=dict)
     _records: dict[bytes, int] = field(default_factory=dict)
     _first: dict[bytes, int] = field(default_factory=dict)
@@ -49,10 +56,8 @@ class Assembly:
 
     def __post_init__(self) -> None:
         # Rejections rest on the registry too: its versions are checked whatever was decided.
-        self.batch.record_versions.update(self.basis.registry)
-        for arrival in self.basis.letters:
-            if arrival.dead_letter is not None:
-                self._waiting[self.basis.waits_for[arrival.dead_letter]].append(arrival)
+        self.batch.record_versions.update(self.basis.entries)
+        self._waiting.update((stream, list(of)) for stream, of in self.basis.letters.items())
 
     def take(self, arrivals: Iterable[Arrival]) -> None:
         """Decide these, in order.
@@ -69,7 +74,14 @@ class Assembly:
         if not isinstance(read, Interpreted):
             arrival.reject(read.rejection)
             return
-        decision = decide(self.basis.known, read)
+        try:
+            decision = decide(self.basis.view, read)
+            if isinstance(decision, Decision):
+                self._read_versions(decision)
+        except NotRead as missing:
+            # What comes after it is decided all the same, to learn what else is missing.
+            self.missing.add(missing.need)
+            return
         if not isinstance(decision, Rejection):
             arrival.decide(decision.status, decision.warnings)
             self._add(read, decision, cause)
@@ -80,49 +92,67 @@ class Assembly:
         else:
             self._parked[document].append(arrival)
 
+    def _read_versions(self, decision: Decision) -> None:
+        """The versions of all streams that the decision changes or rests on are known, as read:
+        what the batch itself does to a record is checked by its head. Raises NotRead.
+        """
+        basis, versions = self.basis, self._versions
+        read = [
+            (event.stream, self._version_as_read(event))
+            for event in decision.events
+            if event.stream not in versions
+        ]
+        records = [(one, basis.version_of_record(one)) for one in decision.records]
+        versions.update(read)
+        self.batch.record_versions.update((record_stream(one), at) for one, at in records)
+
+    def _version_as_read(self, event: Event) -> int:
+        if event.name in DOCUMENT_EVENTS:
+            return self.basis.version_of_document(event.stream)
+        if event.record == REGISTRY_RECORD:
+            return self.basis.version_of_entry(event.stream)
+        return self.basis.version_of_record(event.record)
+
     def _add(self, read: Interpreted, decision: Decision, cause: Arrival) -> None:
-        known = self.basis.known
-        first = len(self.batch.events) if decision.events else None
+        out = self.batch
+        first = len(out.events) if decision.events else None
         for event in decision.events:
-            state = event.encoded
-            if state is None:
-                state = encode(SCHEMA_OF[event.name], event.datum)
-            self._append(event.stream, event.record, event.name, read.message_id, state)
+            encoded = event.encoded
+            if encoded is None:
+                encoded = encode(SCHEMA_OF[event.name], event.datum)
+            self._append(event, read.message_id, encoded)
         # A dead letter's events belong to the message that had it decided (the balance sheet).
         cause.events += len(decision.events)
-        apply_decision(known, read, decision)
-        out = self.batch
-        if decision.applies:
-            out.applied.append(AppliedMessage(read.message_id, read.digest, first))
-        if decision.pending is not None:
-            out.pending_links.append(decision.pending)
-        out.resolved_links.extend(decision.resolved)
+        apply_decision(self.basis.view, read, decision)
         out.absent.update(decision.absent)
-        for record in decision.records:
-            stream = record_stream(record)
-            # As read: what the batch itself does to the record is checked by its head.
-            out.record_versions[stream] = self.basis.bases.get(stream, 0)
-        if decision.keeps_content and read.content is not None:
-            record = known.refs[read.ins].record
-            out.contents.append(NewContent(record, read.datum["document"]["sha256"], read.content))
-        if decision.is_new and read.stream is not None:
-            record = known.refs[read.ins].record
-            for reference in references_of(record, read.datum["document"]):
-                out.references.append(NewReference(reference, read.stream))
-            self._document_came(read.stream, cause)
+        if isinstance(read, Deposit):
+            self._add_document(read, decision, cause)
+        elif isinstance(read, Operation) and decision.applies:
+            out.applied.append(AppliedMessage(read.message_id, read.digest, first))
 
-    def _append(
-        self, stream: bytes, record: int, name: str, message_id: bytes, state: bytes
-    ) -> None:
-        events, versions = self.batch.events, self._versions
-        version = versions.get(stream)
-        if version is None:
-            version = self.basis.bases.get(stream, 0)
+    def _append(self, event: Event, message_id: bytes, encoded: bytes) -> None:
+        events, stream, record, name = self.batch.events, event.stream, event.record, event.name
+        version = self._versions[stream] + 1
+        if stream not in self._records:
             self._records[stream] = record
             self._first[stream] = len(events)
-        versions[stream] = version + 1
+        self._versions[stream] = version
         self.names[name] += 1
-        events.append(NewEvent(stream, record, version + 1, name, message_id, state))
+        events.append(NewEvent(stream, record, version, name, message_id, encoded))
+
+    def _add_document(self, read: Deposit, decision: Decision, cause: Arrival) -> None:
+        """The bytes of the document, its links and references, and what waited for it."""
+        out, stream, document = self.batch, read.stream, read.datum["document"]
+        record = self.basis.view.ref(read.ins).record
+        if decision.waits_for is not None:
+            out.pending_links.append(PendingLink(decision.waits_for, stream))
+        out.resolved_links.extend(PendingLink(stream, by) for by in decision.resolved)
+        if decision.keeps_content and read.content is not None:
+            out.contents.append(NewContent(record, document["sha256"], read.content))
+        if decision.is_new:
+            references = references_of(record, document)
+            out.references.extend(NewReference(reference, stream) for reference in references)
+            self._document_came(stream, cause)
 
     def _document_came(self, stream: bytes, cause: Arrival) -> None:
         """What waited for this document is decided: dead letters first, each in order of receipt.
@@ -162,19 +192,19 @@ class Assembly:
                 arrival.reject(TARGET_UNKNOWN)
         out = self.batch
         out.seen_links = {link for link in self.basis.links if link.target in out.watched}
-        out.heads = [self._head(stream) for stream in self._versions]
+        out.heads = [self._head(stream) for stream in self._records]
 
     def _head(self, stream: bytes) -> HeadChange:
-        known, record = self.basis.known, self._records[stream]
-        base = self.basis.bases.get(stream, 0)
+        view, record = self.basis.view, self._records[stream]
+        base = self.basis.versions[stream]
         first = self._first[stream] if base == 0 else -1
         version = self._versions[stream]
-        entry = known.registry.get(stream)
-        if entry is not None:
-            return HeadChange(stream, record, base, version, entry.kind, 0, (), None, first)
-        document = known.documents.get(stream)
+        if record == REGISTRY_RECORD:
+            kind = view.entry(stream).kind
+            return HeadChange(stream, record, base, version, kind, 0, (), None, first)
+        document = None if stream == record_stream(record) else view.document(stream)
         if document is None:
-            flags = known.records[record].state
+            flags = view.record(record).flags
             return HeadChange(stream, record, base, version, 0, flags, (), None, first)
         return HeadChange(
             stream,
@@ -192,12 +222,15 @@ class Assembly:
 def assemble(
     basis: Basis, arrivals: Sequence[Arrival], dead_letters: Sequence[Arrival] = ()
 ) -> Assembly:
-    """The batch of these arrivals, then of these dead letters (a retry by hand), decided."""
+    """The batch of these arrivals, then of these dead letters (a retry by hand), decided, unless
+    something is missing.
+    """
     for arrival in (*arrivals, *dead_letters):
         # A batch that lost a race is decided once more from the beginning.
         arrival.forget_decision()
     assembly = Assembly(basis)
     assembly.take(arrivals)
     assembly.decide_dead_letters_again(dead_letters)
-    assembly.finish()
+    if not assembly.missing:
+        assembly.finish()
     return assembly

@@ -7,11 +7,11 @@ from ingest.eventstore.batch import (
     DecidedLetter,
     NewDeadLetter,
     NewOutcomes,
-    RecordRef,
 )
+from ingest.facts.message import Interpreted
+from ingest.facts.view import RecordRef
 from ingest.feed.cloud_events import traceparent_of
 from ingest.read.arrivals import Arrival, encoded_feed_record
-from ingest.read.interpret import Interpreted
 from schemas.feed.outcomes import SENT_STATUS, BrokenRule, Outcome
 from schemas.rules.table.rejections import RULES_PAGE, Rejection
 

@@ -5,21 +5,23 @@ outcome.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Final
 
+from ingest.basis.basis import Basis
 from ingest.basis.prefetch import BasisReader
 from ingest.eventstore import EventStore
 from ingest.eventstore.batch import AppendBatch, Fenced, SourceAdvance
 from ingest.eventstore.log.letters import Letter
+from ingest.facts.needs import Need
 from ingest.read.arrivals import Arrival, read_dead_letters
 from ingest.read.patience import Patience, at_once
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import Clock, StopSignal
 from schemas.versions.catalogue import schema_catalogue
 
-from .assemble import assemble
 from .attempts import Attempts
+from .late_reads import decide_batch
 from .outcomes import add_outcomes
 
 BATCH: Final = 500
@@ -97,8 +99,11 @@ class _RetryWork:
         self.decided = []
         if not arrivals:
             return None
-        basis = retry.patience(lambda: retry.reader.read(arrivals))
-        assembly = assemble(basis, (), arrivals)
+
+        def read(also: Set[Need]) -> Basis:
+            return retry.patience(lambda: retry.reader.read(arrivals, also))
+
+        assembly = decide_batch(read, (), arrivals).assembly
         self.decided = assembly.dead_letters
         batch, decided_at_ms = assembly.batch, int(retry.clock.now() * 1000)
         add_outcomes(batch, (), self.decided, decided_at_ms, retry.context.rules_page)

@@ -6,13 +6,21 @@ service never makes a dead letter.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
+from ingest.basis.basis import Basis
 from ingest.basis.prefetch import BasisReader
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import AppendBatch, Fenced, RecordRef, SourceAdvance, SourcePosition
+from ingest.eventstore.batch import (
+    AppendBatch,
+    Fenced,
+    SourceAdvance,
+    SourcePosition,
+)
+from ingest.facts.needs import Need
+from ingest.facts.view import RecordRef
 from ingest.feed import Partition, PolledPartition
 from ingest.read.arrivals import Arrival, cut_at_hole, partition_of_source
 from ingest.read.patience import Patience
@@ -22,8 +30,8 @@ from ingest.runtime.lifecycle import Clock
 from schemas.feed.messages import REGISTRY
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 
-from .assemble import Assembly, assemble
 from .attempts import Attempts
+from .late_reads import Decided, decide_batch
 from .outcomes import add_outcomes, key_text, new_dead_letters, rejected_arrivals
 
 
@@ -35,7 +43,8 @@ class Written:
     another owner moved: drop them and seek again. `holes`: by partition, the offsets of the first
     hole; nothing after it was written. `dead_letters`: those that were decided again. `names`: how
     many events there are of each name. `races`: how many it lost. `last_position`: of the last
-    event; 0 when there is none or it is not known. `seconds`: spent, by step.
+    event; 0 when there is none or it is not known. `seconds`: spent, by step. `late_reads`: what
+    its decisions asked for and was not read beforehand, by kind of need.
     """
 
     parts: list[PolledPartition[Arrival]]
@@ -49,6 +58,7 @@ class Written:
     races: int = 0
     unknown_commits: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+    late_reads: Mapping[str, int] = field(default_factory=dict)
 
 
 Gate = Callable[[Sequence[Arrival]], None]
@@ -63,12 +73,18 @@ class BatchWriter:
     """Decides batches and appends them. One thread."""
 
     def __init__(
-        self, store: EventStore, context: Context, clock: Clock, patience: Patience
+        self,
+        store: EventStore,
+        context: Context,
+        clock: Clock,
+        patience: Patience,
+        reader: BasisReader | None = None,
     ) -> None:
+        """`reader`: reads what decisions need; of the same store and context."""
         self.store: Final = store
         self.clock: Final = clock
         self.patience: Final = patience
-        self.reader: Final = BasisReader(store, context)
+        self.reader: Final = reader or BasisReader(store, context)
         self.rules_page: Final = context.rules_page
 
     def write(self, parts: Sequence[PolledPartition[Arrival]], gate: Gate = let_pass) -> Written:
@@ -117,7 +133,7 @@ class _FeedWork:
         self._gate = gate
         self._parts = {_source_of(part): part for part in sorted(parts, key=_registry_first)}
         self._lost: list[PolledPartition[Arrival]] = []
-        self._assembly: Assembly | None = None
+        self._decided: Decided | None = None
         self._last_position = 0
         self._seconds: dict[str, float] = {}
 
@@ -127,18 +143,25 @@ class _FeedWork:
             return None
         writer, now = self._writer, self._writer.clock.monotonic
         arrivals = [arrival for part in self._parts.values() for arrival in part.records]
-        started = now()
-        basis = writer.patience(lambda: writer.reader.read(arrivals))
-        read = now()
-        assembly = self._assembly = assemble(basis, arrivals)
+        started, reading = now(), 0.0
+
+        def read(also: Set[Need]) -> Basis:
+            nonlocal reading
+            begun = now()
+            basis = writer.patience(lambda: writer.reader.read(arrivals, also))
+            reading += now() - begun
+            return basis
+
+        decided = self._decided = decide_batch(read, arrivals)
+        assembly = decided.assembly
         self._gate(arrivals)
         batch = assembly.batch
-        refs = writer.refs_of_keys(rejected_arrivals(arrivals), basis.known.refs)
+        refs = writer.refs_of_keys(rejected_arrivals(arrivals), assembly.basis.view.refs)
         batch.dead_letters = new_dead_letters(arrivals, refs, writer.store.secrets.subject)
         decided_at_ms = int(writer.clock.now() * 1000)
         add_outcomes(batch, arrivals, assembly.dead_letters, decided_at_ms, writer.rules_page)
         batch.advances = [_advance(source, part) for source, part in self._parts.items()]
-        self._seconds |= {"read": read - started, "decide": now() - read}
+        self._seconds |= {"read": reading, "decide": now() - started - reading}
         crash_point("batch_decided")
         return batch
 
@@ -171,10 +194,11 @@ class _FeedWork:
 
     def written(self, holes: Mapping[Partition, range], attempts: Attempts) -> Written:
         """What became of the poll, once the batch is committed or nothing of it is left."""
-        parts, assembly = list(self._parts.values()), self._assembly
+        parts, decided = list(self._parts.values()), self._decided
         races, unknown_commits = attempts.races, attempts.unknown_commits
-        if not parts or assembly is None:
+        if not parts or decided is None:
             return Written([], self._lost, holes, races=races, unknown_commits=unknown_commits)
+        assembly, late_reads = decided
         contents = assembly.batch.contents
         return Written(
             parts,
@@ -188,6 +212,7 @@ class _FeedWork:
             races,
             unknown_commits,
             self._seconds,
+            late_reads,
         )
 
     def _drop(self, sources: Iterable[str]) -> None:

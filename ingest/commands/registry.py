@@ -117,13 +117,13 @@ def _moment(day: str | None) -> int:
 def _table(chosen: list[tuple[EntryKey, RegistryEntry]], moment: int) -> Table:
     table = Table("kind", "id", "name", "number", "from", "before", "state")
     for key, entry in chosen:
-        said, last = entry.said or {}, entry.periods[-1] if entry.periods else None
+        reference, last = entry.reference or {}, entry.periods[-1] if entry.periods else None
         state = entry.state_at(moment) or ""
         table.add_row(
             key.kind.name.lower(),
             key.id,
-            said.get(_NAME[key.kind]) or "",
-            said.get(_NUMBER[key.kind]) or "",
+            str(reference.get(_NAME[key.kind]) or ""),
+            str(reference.get(_NUMBER[key.kind]) or ""),
             "" if last is None else _day(last.begin),
             "" if last is None or last.end is None else _day(last.end),
             f"[{_COLOURS[state]}]{state}[/]" if state else "",

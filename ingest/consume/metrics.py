@@ -8,6 +8,7 @@ import psycopg
 
 from ingest.batch.write import Written
 from ingest.eventstore import EventStore
+from ingest.facts.needs import KINDS
 from ingest.facts.registry import Kind
 from ingest.feed import Partition, PolledPartition
 from ingest.read.arrivals import Arrival, partition_of_source
@@ -40,6 +41,8 @@ class IngestionMetrics:
         self._registry = RegistryListing(store)
         self._registry_due = 0.0
         self._codes = set[str]()
+        for kind in KINDS:
+            metrics.late_reads.labels(kind)
         for topic in FEED_TOPICS:  # a series that is there before its first message has a rate
             for status in STATUSES:
                 metrics.messages.labels(topic, status, "")
@@ -61,6 +64,9 @@ class IngestionMetrics:
         metrics.fenced_batches.inc(1 if written.lost else 0)
         metrics.lost_races.inc(written.races)
         metrics.unknown_commits.inc(written.unknown_commits)
+        metrics.late_batches.inc(1 if written.late_reads else 0)
+        for kind, count in written.late_reads.items():
+            metrics.late_reads.labels(kind).inc(count)
         for part in written.lost:
             self._freshness.lost(part)
         if not written.parts:

@@ -1,1 +1,1 @@
-"""What a message comes to, given the facts: pure rules; imports facts, and messages from read."""
+"""What a message comes to, given a view of the facts: pure rules; imports facts and schemas."""

@@ -1,43 +1,43 @@
-"""What a deposit comes to (decision 0017, SPEC d.1, d.2): stored, repeated, in conflict,
-refused.
-"""
+"""What a deposit comes to: stored, repeated, in conflict, rejected (decision 0017, SPEC d.1)."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from ingest.eventstore.batch import PendingLink
+from ingest.facts.decision import Decision
+from ingest.facts.events.documents import (
+    document_content_added,
+    document_replaced,
+    document_submitted,
+)
+from ingest.facts.events.event import Event
+from ingest.facts.events.records import record_opened
 from ingest.facts.evolve import flags_of_deposit
+from ingest.facts.heads import DocumentHead, FirstEvent, authors_of
 from ingest.facts.identity import traits_differ
-from ingest.facts.view import (
-    LINE_MAX,
-    Decision,
-    DocumentState,
-    Event,
-    Known,
-    Submitted,
-    authors_of,
-    authorship_of,
+from ingest.facts.imaging import references_of
+from ingest.facts.message import Deposit
+from ingest.facts.needs import (
+    DECLARED,
+    DOCUMENT,
+    FIRST_EVENT,
+    PERSON,
+    RECORD,
+    SUCCESSORS,
+    WAITING,
+    Need,
+    Needs,
 )
-from ingest.read.interpret import Interpreted
-from schemas.events import (
-    DOCUMENT_CONTENT_ADDED,
-    DOCUMENT_REPLACED,
-    DOCUMENT_SUBMITTED,
-    DOCUMENT_VISIBILITY_CHANGED,
-    RECORD_OPENED,
-    DocumentFlags,
-    DocumentStatus,
-    RecordFlags,
-)
+from ingest.facts.view import LATER_VERSIONS_MAX, View
+from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE
-from schemas.forms.stream_ids import record_stream
 from schemas.forms.unique_id import canonical_unique_id
-from schemas.policy.may_do import Operation, actor_kind, may_do
 from schemas.rules.table.rejections import Rejection
 
-from .kos import companions_follow, references_of
+from .deciders import Result, decides
+from .entitlement import entitled_to_replace
+from .kos import kos_follow_reports, needs_of_study
 from .masks import InheritedMask
-from .registry import may_feed
+from .registry import may_feed, needs_of_feeding
 
 _DUPLICATE: Final = Decision(DUPLICATE)
 _FORBIDS: Final = (
@@ -53,76 +53,117 @@ _CONTENT: Final = DocumentFlags.CONTENT.value
 _BY_PATIENT: Final = DocumentFlags.MASQUE_PS_BY_PATIENT.value
 
 
-def decide_deposit(known: Known, message: Interpreted) -> Decision | Rejection:
+def needs_of_deposit(view: View, message: Deposit) -> Needs:
+    """The document and what it replaces, its record, and who may feed; of a new document what waits
+    for it, of a known one its first deposit.
+    """
+    yield Need(DOCUMENT, message.stream)
+    if message.target is not None:
+        yield Need(DOCUMENT, message.target)
+    yield from needs_of_feeding(view, message)
+    record = view.ref(message.ins).record
+    yield Need(RECORD, record)
+    if view.document(message.stream) is not None:
+        yield Need(FIRST_EVENT, message.stream)
+        return
+    yield Need(WAITING, message.stream)
+    document = message.datum["document"]
+    if _compares_traits(view) and document["sourcePatientInfo"] is not None:
+        yield Need(DECLARED, record)
+    if message.target is not None:
+        yield from _needs_to_replace(view, message.target, record)
+    yield from needs_of_study(view, record, document)
+    yield from _needs_of_waiting(view, message.stream, record)
+
+
+def _needs_to_replace(view: View, target: bytes, record: int) -> Needs:
+    """Whose the replaced document is."""
+    head = view.document(target)
+    if head is None:
+        return
+    if head.record != record:
+        yield Need(PERSON, record)
+    if view.installation.policy.parts_author_from_organisation:
+        yield Need(FIRST_EVENT, target)
+
+
+def _needs_of_waiting(view: View, stream: bytes, record: int) -> Needs:
+    """The documents that wait for this one, with their later versions, and whose they are."""
+    waiting = view.waiting_for(stream)
+    for by in waiting:
+        yield Need(DOCUMENT, by)
+        yield Need(FIRST_EVENT, by)
+        yield Need(SUCCESSORS, by)
+    if _lie_elsewhere(view, record, waiting):
+        yield Need(PERSON, record)
+
+
+@decides("DepositDocument", needs=needs_of_deposit)
+def decide_deposit(view: View, message: Deposit) -> Result:
     """A deposit under a known uniqueId is compared with the first one, before any rule on the
     record's state; a new one is stored unless the software may not feed or the record forbids it.
 
     The software first: who may not feed is not told in which state a record is.
     """
-    assert message.stream is not None
-    stored = known.documents.get(message.stream)
+    stored = view.document(message.stream)
     if stored is not None:
-        return _again(known, message, stored, known.submitted[message.stream])
+        return _repeated_deposit(view, message, stored)
     warnings = list[Rejection]()
-    refused = may_feed(known, message, warnings)
-    if refused is not None:
-        return refused
-    ref = known.refs[message.ins]
-    if ref.erased:
-        return Rejection("record_erased", "ins")
-    state = known.record_head(ref.record).state
-    if state & _DECEASED and message.datum["provenance"]["channel"] == "HISTORICAL":
-        return _PERSON_DECEASED
-    refused = feeding_forbidden(state)
-    if refused is not None:
-        return refused
-    decision = _new(known, message, ref.record)
+    rejection = may_feed(view, message, warnings) or _record_forbids(view, message)
+    if rejection is not None:
+        return rejection
+    decision = _first_deposit(view, message, view.ref(message.ins).record)
     if warnings and isinstance(decision, Decision):
         return decision._replace(warnings=(*decision.warnings, *warnings))
     return decision
 
 
-def feeding_forbidden(state: int) -> Rejection | None:
+def _record_forbids(view: View, message: Deposit) -> Rejection | None:
+    """Why nothing is fed into this record now."""
+    ref = view.ref(message.ins)
+    if ref.erased:
+        return Rejection("record_erased", "ins")
+    flags = view.record(ref.record).flags
+    if flags & _DECEASED and message.datum["provenance"]["channel"] == "HISTORICAL":
+        return _PERSON_DECEASED
+    return feeding_forbidden(flags)
+
+
+def feeding_forbidden(flags: int) -> Rejection | None:
     """Closed, opposed, revoked: in that order (decision 0029, SPEC d.5, a.4)."""
-    if not state & _CLOSED_OPPOSED_REVOKED:
+    if not flags & _CLOSED_OPPOSED_REVOKED:
         return None
-    return next(rejection for bit, rejection in _FORBIDS if state & bit)
+    return next(rejection for bit, rejection in _FORBIDS if flags & bit)
 
 
-def _again(
-    known: Known, message: Interpreted, state: DocumentState, first: Submitted
-) -> Decision | Rejection:
-    """The same uniqueId once more: what is compared is record, bytes and every field."""
-    if first.datum is None:
+# The same uniqueId once more
+
+
+def _repeated_deposit(view: View, message: Deposit, stored: DocumentHead) -> Result:
+    """What is compared is record, bytes and every field. Bytes that were missing are added."""
+    first = view.first_event(message.stream)
+    if first is None or first.datum is None:
         return Rejection("unique_id_used", "document.uniqueId")
-    document: Mapping[str, Any] = message.datum["document"]
-    before: Mapping[str, Any] = first.datum["document"]
+    document, before = message.datum["document"], first.datum["document"]
     if document["sha256"] != before["sha256"]:
         return Rejection("unique_id_conflict", "document.sha256")
-    if known.refs[message.ins].record != first.record:
+    if view.ref(message.ins).record != first.record:
         return Rejection("metadata_conflict", "ins")
     field = different_field(document, before)
     if field is not None:
         return Rejection("metadata_conflict", f"document.{field}")
-    lacks_content = not state.flags & _CONTENT
-    if message.content is None or not lacks_content or state.status == DocumentStatus.DELETED:
+    lacks_content = not stored.flags & _CONTENT
+    if message.content is None or not lacks_content or stored.status == DocumentStatus.DELETED:
         return _DUPLICATE
     warnings = list[Rejection]()
-    refused = may_feed(known, message, warnings)
-    if refused is not None:
-        return refused
-    event = {
-        "provenance": message.datum["provenance"],
-        "uniqueId": document["uniqueId"],
-        "sha256": document["sha256"],
-        "size": document["size"],
-    }
-    assert message.stream is not None
-    added = Event(message.stream, first.record, DOCUMENT_CONTENT_ADDED, event)
+    rejection = may_feed(view, message, warnings)
+    if rejection is not None:
+        return rejection
+    added = document_content_added(first.record, message.datum)
     return Decision(ACCEPTED, (added,), keeps_content=True, warnings=tuple(warnings))
 
 
-def different_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+def different_field(one: Mapping[str, object], other: Mapping[str, object]) -> str | None:
     """The first field of `document` that differs; identifiers are compared in canonical form."""
     if one == other:
         return None
@@ -132,8 +173,8 @@ def different_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | N
             continue
         if (
             field in ("uniqueId", "replaces")
-            and value is not None
-            and theirs is not None
+            and isinstance(value, str)
+            and isinstance(theirs, str)
             and canonical_unique_id(value) == canonical_unique_id(theirs)
         ):
             continue
@@ -141,115 +182,158 @@ def different_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | N
     return None
 
 
-def _new(known: Known, message: Interpreted, record: int) -> Decision | Rejection:
-    """A document that was not there: the record is opened with it if need be (decision 0007)."""
-    stream, datum = message.stream, message.datum
-    assert stream is not None
-    warnings = list[Rejection]()
-    other = traits_differ(known.declared.get(record), datum["document"]["sourcePatientInfo"])
-    if other is not None and known.severities.apply(other, warnings) is not None:
-        return other
-    events = [Event(stream, record, DOCUMENT_SUBMITTED, datum, message.submitted)]
-    if not known.record_head(record).state & _OPENED:
-        events.insert(0, _implicitly_opened(datum, record))
-    pending, absent = None, tuple[bytes, ...]()
-    records: tuple[int, ...] = (record,)
-    if message.target is not None:
-        target = known.documents.get(message.target)
-        if target is None:
-            pending, absent = PendingLink(message.target, stream), (message.target,)
-        else:
-            refused = _may_not_replace(known, message, record, target)
-            if refused is not None:
-                return refused
-            records = _rests_on(known, record, target.record)
-            events += _replace_known(known, message, target)
-    waiting = known.pending.get(stream, ())
+# A document that was not there
+
+
+class _Replacing(NamedTuple):
+    """What the new document does to the one it replaces.
+
+    `waits_for`: that one, when it has not come. `events`: when it has. `rests_on`: the records that
+    decide whether both are one person's.
+    """
+
+    waits_for: bytes | None = None
+    events: tuple[Event, ...] = ()
+    rests_on: tuple[int, ...] = ()
+
+
+def _first_deposit(view: View, message: Deposit, record: int) -> Result:
+    """The document is stored; its record is opened with it if need be (decision 0007).
+
+    It replaces an earlier version, is itself replaced by later ones that came before it, and each
+    KOS of its study follows.
+    """
+    stream, datum, warnings = message.stream, message.datum, list[Rejection]()
+    rejection = _other_traits(view, message, record, warnings)
+    if rejection is not None:
+        return rejection
+    replacing = _replaces(view, message, record)
+    if isinstance(replacing, Rejection):
+        return replacing
+    waiting = view.waiting_for(stream)
+    if any(len(view.later_versions(by)) > LATER_VERSIONS_MAX for by in waiting):
+        return Rejection("chain_too_long", "document.uniqueId")
+    events = [*_stored(view, message, record), *replacing.events]
+    rests_on = {record, *replacing.rests_on}
     if waiting:
-        if any(len(known.line_of(by)) > LINE_MAX for by in waiting):
-            return Rejection("chain_too_long", "document.uniqueId")
-        records = tuple(sorted({*records, *known.person(record)}))
-        events += _replaced_by_waiting(known, message, record, waiting, events)
+        if _lie_elsewhere(view, record, waiting):
+            rests_on |= view.person(record)
+        masked = _is_masked_by_patient(message, replacing)
+        events += _replaced_by_waiting(view, message, record, waiting, masked)
     if references_of(record, datum["document"]):
-        events += companions_follow(known, datum, stream, events)
+        provenance = datum["provenance"]
+        events += kos_follow_reports(view, stream, events, provenance, None, is_new=True)
     return Decision(
         ACCEPTED,
         tuple(events),
-        pending=pending,
-        resolved=tuple(PendingLink(stream, by) for by in waiting),
+        waits_for=replacing.waits_for,
+        resolved=waiting,
         keeps_content=message.content is not None,
-        records=records,
-        absent=absent,
+        records=tuple(sorted(rests_on)),
+        absent=() if replacing.waits_for is None else (replacing.waits_for,),
         is_new=True,
         warnings=tuple(warnings),
     )
 
 
-def _implicitly_opened(datum: Mapping[str, Any], record: int) -> Event:
-    opened = {
-        "provenance": datum["provenance"],
-        "ins": datum["ins"],
-        "implicit": True,
-        "reason": None,
-    }
-    return Event(record_stream(record), record, RECORD_OPENED, opened)
+def _compares_traits(view: View) -> bool:
+    return view.installation.severities.of("traits_differ") != "off"
 
 
-def _rests_on(known: Known, record: int, other: int) -> tuple[int, ...]:
-    """Whether two records are one person's depends on the streams of all that link them."""
-    return (record,) if record == other else tuple(sorted({record} | known.person(record)))
+def _other_traits(
+    view: View, message: Deposit, record: int, warnings: list[Rejection]
+) -> Rejection | None:
+    """The document came with other traits than those declared, where that is a rule here."""
+    claimed = message.datum["document"]["sourcePatientInfo"]
+    if claimed is None or not _compares_traits(view):
+        return None
+    broken = traits_differ(view.declared_identity(record), claimed)
+    return None if broken is None else view.installation.severities.apply(broken, warnings)
+
+
+def _stored(view: View, message: Deposit, record: int) -> list[Event]:
+    """The document is there, in an open record."""
+    datum = message.datum
+    has_content = message.content is not None
+    submitted = document_submitted(
+        message.stream, record, datum, message.submitted, has_content=has_content
+    )
+    if view.record(record).flags & _OPENED:
+        return [submitted]
+    provenance, ins = datum["provenance"], datum["ins"]
+    return [record_opened(record, provenance, ins, implicit=True, reason=None), submitted]
+
+
+# It replaces an earlier version
+
+
+def _replaces(view: View, message: Deposit, record: int) -> _Replacing | Rejection:
+    target, replaces = message.target, message.datum["document"]["replaces"]
+    if target is None or replaces is None:
+        return _Replacing()
+    head = view.document(target)
+    if head is None:
+        return _Replacing(waits_for=target)
+    rejection = _may_not_replace(view, message, record, target, head)
+    if rejection is not None:
+        return rejection
+    # Whether two records are one person's depends on the streams of all that link them.
+    rests_on = () if record == head.record else tuple(view.person(record))
+    replaced = document_replaced(target, head.record, replaces, message.datum)
+    inherited = _inherited_mask(message, record, replaces, head)
+    return _Replacing(events=(replaced, *inherited), rests_on=rests_on)
 
 
 def _may_not_replace(
-    known: Known, message: Interpreted, record: int, target: DocumentState
+    view: View, message: Deposit, record: int, target: bytes, head: DocumentHead
 ) -> Rejection | None:
     """Not another person's, not deleted, and only by an author of the old one or his organisation.
 
     A target already replaced may be replaced again: a forked chain is shown with both branches
     (TRAP 15).
     """
-    if not known.same_person(record, target.record):
+    if not view.same_person(record, head.record):
         return Rejection("target_of_other_person", "document.replaces")
-    assert message.target is not None
-    first = known.submitted.get(message.target)
-    if not entitled_to_replace(known, message.datum, target.authors, first):
+    authors = head.authors
+    if not entitled_to_replace(view, message.datum, authors, lambda: view.first_event(target)):
         return Rejection("not_entitled", "document.replaces")
-    if target.status == DocumentStatus.DELETED:
+    if head.status == DocumentStatus.DELETED:
         return Rejection("target_deleted", "document.replaces")
     return None
 
 
-def _replace_known(known: Known, message: Interpreted, target: DocumentState) -> list[Event]:
-    """The target becomes replaced; its patient's mask passes to the new document."""
-    datum = message.datum
-    document, provenance = datum["document"], datum["provenance"]
-    assert message.target is not None
-    assert message.stream is not None
-    first = known.submitted.get(message.target)
-    unique_id = document["replaces"]
-    if first is not None and first.datum is not None:
-        unique_id = first.datum["document"]["uniqueId"]
-    replaced = {
-        "provenance": provenance,
-        "uniqueId": unique_id,
-        "replacedBy": document["uniqueId"],
-        "visibilityOnly": datum["visibilityOnly"],
-    }
-    events = [Event(message.target, target.record, DOCUMENT_REPLACED, replaced)]
-    own = flags_of_deposit(datum, has_content=False)
-    if target.flags & _BY_PATIENT and not own & _BY_PATIENT:
-        record = known.refs[message.ins].record
-        mask = InheritedMask(unique_id, True, provenance)
-        events.append(mask.event(message.stream, record, document["uniqueId"]))
-    return events
+def _inherited_mask(
+    message: Deposit, record: int, replaces: str, head: DocumentHead
+) -> list[Event]:
+    """The patient's mask of the replaced document passes to this one, unless it has its own."""
+    datum, own = message.datum, flags_of_deposit(message.datum, has_content=False)
+    if not head.flags & _BY_PATIENT or own & _BY_PATIENT:
+        return []
+    mask = InheritedMask(replaces, True, datum["provenance"])
+    return [mask.event(message.stream, record, datum["document"]["uniqueId"])]
+
+
+# It comes after those that replace it
+
+
+def _is_masked_by_patient(message: Deposit, replacing: _Replacing) -> bool:
+    """By its own deposit, or since it replaces a document that is: then there are two events."""
+    own = flags_of_deposit(message.datum, has_content=False)
+    return bool(own & _BY_PATIENT) or len(replacing.events) > 1
+
+
+def _lie_elsewhere(view: View, record: int, waiting: tuple[bytes, ...]) -> bool:
+    """Whether one of these documents, or of their later versions, is of another record."""
+    for by in waiting:
+        for at in (by, *view.later_versions(by)):
+            head = view.document(at)
+            if head is not None and head.record != record:
+                return True
+    return False
 
 
 def _replaced_by_waiting(
-    known: Known,
-    message: Interpreted,
-    record: int,
-    waiting: tuple[bytes, ...],
-    so_far: list[Event],
+    view: View, message: Deposit, record: int, waiting: tuple[bytes, ...], masked: bool
 ) -> list[Event]:
     """The document comes after those that replace it: it is replaced at once (decision 0018).
 
@@ -257,50 +341,35 @@ def _replaced_by_waiting(
     would close a circle, is dropped: its document stays, this one is not replaced by it.
     """
     datum, events = message.datum, list[Event]()
-    document, provenance = datum["document"], datum["provenance"]
-    authors = authors_of(document["authors"], known.author_hash)
-    masked = bool(flags_of_deposit(datum, has_content=False) & _BY_PATIENT) or any(
-        event.name == DOCUMENT_VISIBILITY_CHANGED for event in so_far
-    )
+    unique_id = datum["document"]["uniqueId"]
     for by in waiting:
-        state, first = known.documents.get(by), known.submitted.get(by)
-        if state is None or first is None or first.datum is None:
+        successor = view.first_event(by)
+        if successor is None or successor.datum is None:
             continue
-        if not known.same_person(record, state.record):
+        if not _may_be_replaced_by(view, message, record, by, successor):
             continue
-        if not entitled_to_replace(known, first.datum, authors, Submitted(record, datum)):
-            continue
-        if _closes_circle(known, message, by):
-            continue
-        assert message.stream is not None
-        replaced = {
-            "provenance": first.datum["provenance"],
-            "uniqueId": document["uniqueId"],
-            "replacedBy": first.datum["document"]["uniqueId"],
-            "visibilityOnly": first.datum["visibilityOnly"],
-        }
-        events.append(Event(message.stream, record, DOCUMENT_REPLACED, replaced))
+        events.append(document_replaced(message.stream, record, unique_id, successor.datum))
         if masked:
-            mask = InheritedMask(document["uniqueId"], True, provenance)
-            line = known.line_of(by, of_one_person=True)
-            events += mask.passed_to(known, [by, *line])
+            mask = InheritedMask(unique_id, True, datum["provenance"])
+            later = view.later_versions(by, of_one_person=True)
+            events += mask.passed_to(view, [by, *later])
     return events
 
 
-def entitled_to_replace(
-    known: Known, successor: Mapping[str, Any], authors: tuple[int, ...], first: Submitted | None
+def _may_be_replaced_by(
+    view: View, message: Deposit, record: int, by: bytes, successor: FirstEvent
 ) -> bool:
-    """Whether who deposits this may replace a document of these authors (TRAP 14)."""
-    actor = successor["provenance"]["actor"]
-    authorship = authorship_of(actor, authors, known.author_hash, first)
-    kind = actor_kind(actor, successor["ins"])
-    return may_do(kind, Operation.REPLACE, authorship, known.policy)
+    """Whether the document that waits is this person's, by somebody entitled, and makes no circle.
 
-
-def _closes_circle(known: Known, message: Interpreted, by: bytes) -> bool:
-    """Whether `by` is itself replaced, in the end, by this document.
-
-    Two documents that replace each other would both be gone from the timeline.
+    If replacements would form a circle, the last is ignored; otherwise every version would be
+    hidden.
     """
-    line = {by, *known.line_of(by)}
-    return message.target in line or message.stream in line
+    if successor.datum is None or not view.same_person(record, successor.record):
+        return False
+    datum = message.datum
+    authors = authors_of(datum["document"]["authors"], view.installation.author_hash)
+    this = FirstEvent(record, datum)
+    if not entitled_to_replace(view, successor.datum, authors, lambda: this):
+        return False
+    line = {by, *view.later_versions(by)}
+    return message.target not in line and message.stream not in line

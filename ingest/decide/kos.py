@@ -1,39 +1,36 @@
-"""A KOS follows the imaging report that it serves (SPEC g; TRAP 25).
+"""A KOS follows the imaging report that it serves (SPEC g; TRAP 25; decision 0033).
 
 Both name the study, or the accession, in their `referenceIdList`. When no report of a study is
 left that is not deleted, its KOS is deleted; when all that are left are archived, it is archived;
 when one is current again, it is taken out. These are events of their own on the KOS, of the same
-message: whoever may do it to the report does it to what serves it. So it is whichever comes first,
-report or KOS. A deleted KOS stays deleted. Both are looked for in one record: a KOS that came under
-another INS of the person is on its own.
+message: whoever may do it to the report does it to what serves it. The order in which report and
+KOS came makes no difference. A deleted KOS stays deleted. Both are looked for in one record: a KOS
+that came under another INS of the person is on its own.
 
-*Replaced*: the new version of a report names the same study, so its KOS serves it as it is. A new
-KOS cannot be made here, since only the imaging software knows the objects: it deposits one that
-replaces the old.
+*Replaced*: the new version of a report names the same study, and its KOS serves it as it is. A new
+KOS cannot be made here, since only the imaging software knows the objects: that software deposits
+one that replaces the old.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
-from ingest.facts.evolve import evolve_document
-from ingest.facts.view import DocumentState, Event, Known
-from schemas.events import (
-    DOCUMENT_ARCHIVED,
-    DOCUMENT_DELETED,
-    DOCUMENT_SUBMITTED,
-    DOCUMENT_UNARCHIVED,
-    DocumentStatus,
-)
-from schemas.valuesets import IMAGING_CLASS, KOS_TYPE
+from ingest.facts.events.documents import document_archived, document_deleted, document_unarchived
+from ingest.facts.events.event import Event
+from ingest.facts.imaging import references_of
+from ingest.facts.needs import FIRST_EVENT, REFERRING, Need, Needs
+from ingest.facts.view import View
+from schemas.events import DocumentStatus
+from schemas.feed.messages import Document, Provenance
+from schemas.valuesets import KOS_TYPE
 
-_STUDY: Final = "urn:ihe:iti:xds:2016:studyInstanceUID"
-_ACCESSION: Final = "urn:ihe:iti:xds:2013:accession"
-_FOLLOWS: Final[Mapping[tuple[int, int], str]] = {
-    (DocumentStatus.APPROVED, DocumentStatus.ARCHIVED): DOCUMENT_ARCHIVED,
-    (DocumentStatus.ARCHIVED, DocumentStatus.APPROVED): DOCUMENT_UNARCHIVED,
-    (DocumentStatus.APPROVED, DocumentStatus.DELETED): DOCUMENT_DELETED,
-    (DocumentStatus.ARCHIVED, DocumentStatus.DELETED): DOCUMENT_DELETED,
+StatusEvent = Callable[[bytes, int, str, Provenance, str | None], Event]
+"""The constructor of an event that changes the status of a document."""
+_FOLLOWS: Final[Mapping[tuple[int, int], StatusEvent]] = {
+    (DocumentStatus.APPROVED, DocumentStatus.ARCHIVED): document_archived,
+    (DocumentStatus.ARCHIVED, DocumentStatus.APPROVED): document_unarchived,
+    (DocumentStatus.APPROVED, DocumentStatus.DELETED): document_deleted,
+    (DocumentStatus.ARCHIVED, DocumentStatus.DELETED): document_deleted,
 }
 """By what the KOS is and what its reports are: the event. No other pair changes anything."""
 _IN_THIS_ORDER: Final = (
@@ -43,103 +40,76 @@ _IN_THIS_ORDER: Final = (
 )
 
 
-def references_of(record: int, document: Mapping[str, Any]) -> list[str]:
-    """The study and accession that a document of imaging names; none of any other document.
-
-    Within its record: were a study looked up everywhere, one UID that faulty software gives to all
-    would bring every document of it. An accession is one within the authority that gave it.
-    """
-    if document["classCode"] != IMAGING_CLASS:
-        return []
-    return [
-        f"{record}|{named['typeCode']}|{named['value']}"
-        if named["typeCode"] == _STUDY
-        else f"{record}|{named['typeCode']}|{named['authority'] or ''}|{named['value']}"
-        for named in document["referenceIdList"]
-        if named["typeCode"] in (_STUDY, _ACCESSION)
-    ]
+def needs_of_study(view: View, record: int, document: Document) -> Needs:
+    """The documents of the study of this one, and, of each KOS among them, those of its studies."""
+    references = references_of(record, document)
+    for reference in references:
+        yield Need(REFERRING, reference)
+    for reference in references:
+        for stream in view.referring_to(reference):
+            yield Need(FIRST_EVENT, stream)
+            other = _document(view, stream)
+            if other is not None and _is_kos(other):
+                yield from (Need(REFERRING, one) for one in references_of(record, other))
 
 
-def companions_follow(
-    known: Known, datum: Mapping[str, Any], stream: bytes, events: Iterable[Event]
+def kos_follow_reports(
+    view: View,
+    stream: bytes,
+    events: Iterable[Event],
+    provenance: Provenance,
+    reason: str | None,
+    *,
+    is_new: bool,
 ) -> list[Event]:
-    """The events of each KOS that serves this document, or is it and just came, and that these
-    events of a message leave otherwise than its reports.
+    """Events that bring each KOS of this document in line with its reports, after these events of
+    a message. `is_new`: the document comes with them; it may be a KOS itself, and then follows too,
+    whereas what is done to a KOS alone stands.
     """
-    after = _After(known)
-    for event in events:
-        after.apply(event)
-    found = list[Event]()
-    for kos in after.companions(stream):
-        state, first = after.state(kos), after.first(kos)
-        name = _FOLLOWS.get((state.status, after.wanted(kos)))
-        if name is not None and first is not None:
-            said = {
-                "provenance": datum["provenance"],
-                "uniqueId": first["document"]["uniqueId"],
-                "reason": datum.get("reason"),
-            }
-            found.append(Event(kos, state.record, name, said))
+    after, found = view.after(events), list[Event]()
+    for kos in _kos_of(after, stream, itself=is_new):
+        head, document = after.document(kos), _document(after, kos)
+        if head is None or document is None:
+            continue
+        constructor = _FOLLOWS.get((head.status, _status_of_reports(after, kos, head.status)))
+        if constructor is not None:
+            unique_id = document["uniqueId"]
+            found.append(constructor(kos, head.record, unique_id, provenance, reason))
     return found
 
 
-@dataclass(slots=True)
-class _After:
-    """What is known after some events, of what is looked at here. `known` stays as it is."""
+def _kos_of(view: View, stream: bytes, *, itself: bool) -> list[bytes]:
+    candidates = [*([stream] if itself else []), *_of_same_study(view, stream)]
+    return [other for other in candidates if _is_kos(_document(view, other))]
 
-    known: Known
-    states: dict[bytes, DocumentState] = field(default_factory=dict)
-    new: dict[bytes, Mapping[str, Any]] = field(default_factory=dict)
 
-    def apply(self, event: Event) -> None:
-        """One more event; those of records change nothing here."""
-        if event.name == DOCUMENT_SUBMITTED:
-            self.new[event.stream] = event.datum
-            self.states[event.stream] = DocumentState(
-                event.record, 1, DocumentStatus.APPROVED, 0, (), None
-            )
-        elif event.stream in self.states or event.stream in self.known.documents:
-            self.states[event.stream] = evolve_document(self.state(event.stream), event)
+def _status_of_reports(view: View, kos: bytes, own: int) -> int:
+    """The status of the reports of a KOS that are not replaced, the liveliest; else its own."""
+    statuses = set[int]()
+    for other in _of_same_study(view, kos):
+        head = view.document(other)
+        if head is not None and not _is_kos(_document(view, other)):
+            statuses.add(head.status)
+    return next((status for status in _IN_THIS_ORDER if status in statuses), own)
 
-    def state(self, stream: bytes) -> DocumentState:
-        return self.states.get(stream) or self.known.documents[stream]
 
-    def first(self, stream: bytes) -> Mapping[str, Any] | None:
-        """The deposit of a document; None when it is not known or was erased."""
-        if stream in self.new:
-            return self.new[stream]
-        first = self.known.submitted.get(stream)
-        return None if first is None else first.datum
+def _of_same_study(view: View, stream: bytes) -> list[bytes]:
+    """Other documents of the record that name a study or accession which this one names."""
+    head, document = view.document(stream), _document(view, stream)
+    if head is None or document is None:
+        return []
+    found = dict[bytes, None]()
+    for reference in references_of(head.record, document):
+        found |= dict.fromkeys(view.referring_to(reference))
+    found.pop(stream, None)
+    return list(found)
 
-    def companions(self, stream: bytes) -> list[bytes]:
-        """Every KOS that serves this document, or is it and just came: what is done to a KOS alone
-        stands.
-        """
-        own = [stream] if stream in self.new else []
-        return [other for other in (*own, *self._sharing(stream)) if self._is_kos(other)]
 
-    def wanted(self, kos: bytes) -> int:
-        """The status of its reports that are not replaced, the liveliest; else what it is."""
-        others = [other for other in self._sharing(kos) if not self._is_kos(other)]
-        statuses = {self.state(other).status for other in others}
-        own = self.state(kos).status
-        return next((status for status in _IN_THIS_ORDER if status in statuses), own)
+def _document(view: View, stream: bytes) -> Document | None:
+    """What the deposit of a document says of it; None when it has not come, or was erased."""
+    first = view.first_event(stream)
+    return None if first is None or first.datum is None else first.datum["document"]
 
-    def _sharing(self, stream: bytes) -> dict[bytes, None]:
-        """Other documents of the record that name a study or accession that this one names."""
-        first = self.first(stream)
-        found = dict[bytes, None]()
-        if first is None:
-            return found
-        record = self.state(stream).record
-        for reference in references_of(record, first["document"]):
-            for at, new in self.new.items():
-                if reference in references_of(self.state(at).record, new["document"]):
-                    found[at] = None
-            found |= self.known.referring.get(reference, {})
-        found.pop(stream, None)
-        return found
 
-    def _is_kos(self, stream: bytes) -> bool:
-        first = self.first(stream)
-        return first is not None and first["document"]["typeCode"] == KOS_TYPE
+def _is_kos(document: Document | None) -> bool:
+    return document is not None and document["typeCode"] == KOS_TYPE

@@ -2,12 +2,15 @@
 0019).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from ingest.facts.view import DocumentState, Event, Known
-from schemas.events import DOCUMENT_VISIBILITY_CHANGED, DocumentFlags, DocumentStatus
+from ingest.facts.events.documents import visibility_changed
+from ingest.facts.events.event import Event
+from ingest.facts.heads import DocumentHead
+from ingest.facts.view import View
+from schemas.events import DocumentFlags, DocumentStatus
+from schemas.feed.messages import Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,38 +19,40 @@ class InheritedMask:
 
     source: str
     on: bool
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     reason: str | None = None
 
     def event(self, stream: bytes, record: int, unique_id: str) -> Event:
         """The event of one successor."""
-        datum = {
-            "provenance": self.provenance,
-            "uniqueId": unique_id,
-            "flag": "MASQUE_PS",
-            "on": self.on,
-            "byPatient": True,
-            "inheritedFrom": self.source,
-            "reason": self.reason,
-        }
-        return Event(stream, record, DOCUMENT_VISIBILITY_CHANGED, datum)
+        return visibility_changed(
+            stream,
+            record,
+            unique_id,
+            "MASQUE_PS",
+            self.on,
+            provenance=self.provenance,
+            by_patient=True,
+            reason=self.reason,
+            inherited_from=self.source,
+        )
 
-    def passed_to(self, known: Known, successors: Iterable[bytes]) -> list[Event]:
+    def passed_to(self, view: View, successors: Iterable[bytes]) -> list[Event]:
         """The events of those successors that it changes; erased and deleted ones are left out."""
         events = list[Event]()
         for stream in successors:
-            state, first = known.documents.get(stream), known.submitted.get(stream)
-            if state is None or first is None or first.datum is None:
+            head = view.document(stream)
+            if head is None or not self.changes(head):
                 continue
-            if self.changes(state):
+            first = view.first_event(stream)
+            if first is not None and first.datum is not None:
                 unique_id = first.datum["document"]["uniqueId"]
-                events.append(self.event(stream, state.record, unique_id))
+                events.append(self.event(stream, head.record, unique_id))
         return events
 
-    def changes(self, state: DocumentState) -> bool:
+    def changes(self, head: DocumentHead) -> bool:
         """Whether the document is not yet so by the patient's choice."""
-        if state.status == DocumentStatus.DELETED:
+        if head.status == DocumentStatus.DELETED:
             return False
         # Off: a mask by whomever; on: also one that a professional set before, to make it his own.
         bit = DocumentFlags.MASQUE_PS_BY_PATIENT if self.on else DocumentFlags.MASQUE_PS
-        return bool(state.flags & bit) is not self.on
+        return bool(head.flags & bit) is not self.on

@@ -1,159 +1,180 @@
 """What messages of the topic `registry` come to, and who may feed by it (SPEC e.8, g).
 
-Kept apart per kind of entry, a kind without any entry is not in use and refuses nobody.
+Each kind has its own entries; a kind with none rejects nobody.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from ingest.facts.decision import Decision
+from ingest.facts.events.event import Event
+from ingest.facts.events.registry import (
+    company_certified,
+    reference_withdrawn,
+    registry_opened,
+    service_evaluated,
+    service_referenced,
+    software_referenced,
+)
+from ingest.facts.message import AboutRegistry, Deposit, RegistryMessage
+from ingest.facts.needs import ENTRY, Need, Needs
 from ingest.facts.registry import (
     KIND_STREAM,
-    NO_ENTRY,
-    REGISTRY_RECORD,
     Kind,
     RegistryEntry,
     company_stream,
     cut_at,
     entry_stream,
-    period_said,
+    period_of_reference,
     software_stream,
 )
-from ingest.facts.view import Decision, Event, Known
-from ingest.read.interpret import Interpreted
-from schemas.events import (
-    COMPANY_CERTIFIED,
-    COMPANY_WITHDRAWN,
-    REGISTRY_OPENED,
-    SERVICE_EVALUATED,
-    SERVICE_REFERENCED,
-    SERVICE_WITHDRAWN,
-    SOFTWARE_REFERENCED,
-    SOFTWARE_WITHDRAWN,
-)
+from ingest.facts.view import View
+from schemas.feed.messages import DepositDocument
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
+from schemas.feed.registry import (
+    CertifyTeleconsultationCompany,
+    EvaluateService,
+    ReferenceService,
+    ReferenceSoftware,
+    WithdrawReference,
+)
 from schemas.forms.paris_days import begin_ms, last_day_of_years
 from schemas.rules.table.rejections import Rejection
 from schemas.valuesets import TELECONSULTATION
 
+from .deciders import Result, decides
+
 _WITH_SYSTEM: Final = f"{TELECONSULTATION}^"
 """The same as the VIHF may write it, with the OID of its system after it (SPEC e.8)."""
 SERVICE_YEARS: Final = 2
-"""How long a service is referenced when nothing else is said."""
-
-_REFERENCES: Final[Mapping[str, tuple[Kind, str]]] = {
-    "ReferenceSoftware": (Kind.SOFTWARE, SOFTWARE_REFERENCED),
-    "ReferenceService": (Kind.SERVICE, SERVICE_REFERENCED),
-    "CertifyTeleconsultationCompany": (Kind.COMPANY, COMPANY_CERTIFIED),
-}
-_WITHDRAWN: Final[Mapping[Kind, str]] = {
-    Kind.SOFTWARE: SOFTWARE_WITHDRAWN,
-    Kind.SERVICE: SERVICE_WITHDRAWN,
-    Kind.COMPANY: COMPANY_WITHDRAWN,
-}
+"""How long a service is referenced when its reference names no last day."""
 _SOFTWARES: Final = KIND_STREAM[Kind.SOFTWARE]
 _COMPANIES: Final = KIND_STREAM[Kind.COMPANY]
-REGISTRY_MESSAGES: Final = frozenset({*_REFERENCES, "EvaluateService", "WithdrawReference"})
+_KIND_OF: Final[Mapping[str, Kind]] = {
+    "ReferenceSoftware": Kind.SOFTWARE,
+    "ReferenceService": Kind.SERVICE,
+    "EvaluateService": Kind.SERVICE,
+    "CertifyTeleconsultationCompany": Kind.COMPANY,
+}
 
 
-def kind_of_message(message: Interpreted) -> Kind:
-    """What a message of the registry is about."""
-    if message.name == "WithdrawReference":
-        return Kind[message.datum["kind"]]
-    return Kind.SERVICE if message.name == "EvaluateService" else _REFERENCES[message.name][0]
+# What the registry is told
 
 
-def decide_registry_operation(known: Known, message: Interpreted) -> Decision | Rejection:
-    """One event on the entry, after `registry_opened` for the first of its kind; or nothing
-    changes; or a refusal.
-    """
-    kind = kind_of_message(message)
-    stream = entry_stream(kind, message.datum["id"])
-    entry = known.registry.get(stream, NO_ENTRY)
-    said = _said(entry, message, kind)
-    if isinstance(said, Rejection):
-        return said
-    if said is None:
-        return Decision(UNCHANGED, applies=True)
-    name, datum = said
-    source = _source(message.datum["provenance"])
-    events = [Event(stream, REGISTRY_RECORD, name, {"source": source, **datum})]
-    if KIND_STREAM[kind] not in known.registry:
-        opened = {"source": source, "kind": kind.name}
-        events.insert(0, Event(KIND_STREAM[kind], REGISTRY_RECORD, REGISTRY_OPENED, opened))
-    return Decision(ACCEPTED, tuple(events), applies=True)
+def needs_of_entry(view: View, message: RegistryMessage[AboutRegistry]) -> Needs:
+    """The entry, and whether its kind has any."""
+    return _needs_of_entry(_KIND_OF[message.name], message.datum["id"])
 
 
-def _said(
-    entry: RegistryEntry, message: Interpreted, kind: Kind
-) -> tuple[str, dict[str, Any]] | Rejection | None:
-    datum = {
-        field: value
-        for field, value in message.datum.items()
-        if field not in ("messageId", "provenance", "kind")
-    }
-    if message.name in _REFERENCES:
-        return _reference(entry, _REFERENCES[message.name][1], datum)
+def needs_of_withdrawal(view: View, message: RegistryMessage[WithdrawReference]) -> Needs:
+    """The same; the message names the kind."""
+    return _needs_of_entry(Kind[message.datum["kind"]], message.datum["id"])
+
+
+def _needs_of_entry(kind: Kind, name: str) -> Needs:
+    return Need(ENTRY, entry_stream(kind, name)), Need(ENTRY, KIND_STREAM[kind])
+
+
+@decides("ReferenceSoftware", needs=needs_of_entry)
+def reference_software(view: View, message: RegistryMessage[ReferenceSoftware]) -> Result:
+    """A reference that is the last one, word for word, and still stands changes nothing."""
+    return _referenced(view, Kind.SOFTWARE, message, software_referenced(message.datum))
+
+
+@decides("ReferenceService", needs=needs_of_entry)
+def reference_service(view: View, message: RegistryMessage[ReferenceService]) -> Result:
+    """A service without a last day gets two years, written into the event."""
+    datum = message.datum
+    until = datum["referencedUntil"]
+    if until is None:
+        until = last_day_of_years(datum["referencedFrom"], SERVICE_YEARS)
+    return _referenced(view, Kind.SERVICE, message, service_referenced(datum, until))
+
+
+@decides("CertifyTeleconsultationCompany", needs=needs_of_entry)
+def certify_company(view: View, message: RegistryMessage[CertifyTeleconsultationCompany]) -> Result:
+    """As a reference of a software."""
+    return _referenced(view, Kind.COMPANY, message, company_certified(message.datum))
+
+
+@decides("EvaluateService", needs=needs_of_entry)
+def evaluate_service(view: View, message: RegistryMessage[EvaluateService]) -> Result:
+    """Each evaluation is a fact of its day; it withdraws nothing by itself."""
+    datum = message.datum
+    entry = view.entry(entry_stream(Kind.SERVICE, datum["id"]))
     if entry.version == 0:
         return Rejection("registry_entry_unknown", "id")
-    if message.name == "EvaluateService":
-        return _evaluate(entry, datum)
-    return _withdraw(entry, _WITHDRAWN[kind], datum)
-
-
-def _reference(
-    entry: RegistryEntry, name: str, datum: dict[str, Any]
-) -> tuple[str, dict[str, Any]] | None:
-    """A service without a last day gets two years, written into the event."""
-    if name == SERVICE_REFERENCED and datum["referencedUntil"] is None:
-        last = last_day_of_years(datum["referencedFrom"], SERVICE_YEARS)
-        datum = {**datum, "referencedUntil": last}
-    before = {} if entry.said is None else {k: v for k, v in entry.said.items() if k != "source"}
-    if before == datum and period_said(datum) in entry.periods:
-        return None
-    return name, datum
-
-
-def _evaluate(
-    entry: RegistryEntry, datum: dict[str, Any]
-) -> tuple[str, dict[str, Any]] | Rejection:
-    """Each evaluation is a fact of its day; it withdraws nothing by itself."""
     moment = begin_ms(datum["evaluatedOn"])
     if not any(period.covers(moment) for period in entry.periods):
         return Rejection("registry_entry_not_valid", "evaluatedOn")
-    return SERVICE_EVALUATED, datum
+    return _accepted(view, Kind.SERVICE, message, service_evaluated(datum))
 
 
-def _withdraw(
-    entry: RegistryEntry, name: str, datum: dict[str, Any]
-) -> tuple[str, dict[str, Any]] | None:
+@decides("WithdrawReference", needs=needs_of_withdrawal)
+def withdraw_reference(view: View, message: RegistryMessage[WithdrawReference]) -> Result:
     """Nothing is left to withdraw of what was over before."""
-    cut = cut_at(entry.periods, begin_ms(datum["withdrawnFrom"]))
-    return None if cut == entry.periods else (name, datum)
+    datum = message.datum
+    kind = Kind[datum["kind"]]
+    entry = view.entry(entry_stream(kind, datum["id"]))
+    if entry.version == 0:
+        return Rejection("registry_entry_unknown", "id")
+    if cut_at(entry.periods, begin_ms(datum["withdrawnFrom"])) == entry.periods:
+        return Decision(UNCHANGED, applies=True)
+    return _accepted(view, kind, message, reference_withdrawn(kind, datum))
 
 
-def _source(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Who told the registry, without any person: its events are not sealed."""
-    return {
-        "softwareId": provenance["software"]["id"],
-        "organisationId": provenance["actor"]["organisationId"],
-        "occurredAt": provenance["occurredAt"],
-    }
+def _referenced(
+    view: View, kind: Kind, message: RegistryMessage[AboutRegistry], event: Event
+) -> Result:
+    if _stands(view.entry(event.stream), event):
+        return Decision(UNCHANGED, applies=True)
+    return _accepted(view, kind, message, event)
 
 
-def streams_asked(message: Interpreted) -> tuple[bytes, ...]:
-    """The entries on which it rests whether this message may feed, or that it is about."""
-    if message.name in REGISTRY_MESSAGES:
-        return (entry_stream(kind_of_message(message), message.datum["id"]),)
-    company = company_of(message.datum)
-    if company is None:
-        return (software_stream(message.software_id),)
-    return (software_stream(message.software_id), company_stream(company))
+def _stands(entry: RegistryEntry, event: Event) -> bool:
+    """Whether the entry has this reference already, whoever told it, and its whole period."""
+    if entry.reference is None or _without_source(entry.reference) != _without_source(event.datum):
+        return False
+    return period_of_reference(event.name, event.datum) in entry.periods
 
 
-def company_of(datum: Mapping[str, Any]) -> str | None:
+def _without_source(datum: Mapping[str, object]) -> dict[str, object]:
+    return {field: value for field, value in datum.items() if field != "source"}
+
+
+def _accepted(
+    view: View, kind: Kind, message: RegistryMessage[AboutRegistry], event: Event
+) -> Decision:
+    """One event on the entry, after `registry_opened` for the first of its kind."""
+    if view.entry(KIND_STREAM[kind]).version:
+        return Decision(ACCEPTED, (event,), applies=True)
+    opened = registry_opened(kind, message.datum["provenance"])
+    return Decision(ACCEPTED, (opened, event), applies=True)
+
+
+# Who may feed
+
+
+def needs_of_feeding(view: View, message: Deposit) -> Needs:
+    """Whether the kinds that are asked for are in use, and then the entries."""
+    yield Need(ENTRY, _SOFTWARES)
+    yield Need(ENTRY, _COMPANIES)
+    if _is_asked_for(view, _SOFTWARES):
+        yield Need(ENTRY, software_stream(message.software_id))
+    if _is_asked_for(view, _COMPANIES):
+        company = company_of(message.datum)
+        if company is not None:
+            yield Need(ENTRY, company_stream(company))
+
+
+def _is_asked_for(view: View, kind: bytes) -> bool:
+    return view.installation.registry_required or view.entry(kind).version > 0
+
+
+def company_of(datum: DepositDocument) -> str | None:
     """The téléconsultation company that feeds, empty when it is not named; None: no such feeds.
 
-    It says so itself (VIHF, Secteur_Activite) or its document does (healthcareFacilityType).
+    Its sector tells (VIHF, Secteur_Activite), or that of its document (healthcareFacilityType).
     """
     actor = datum["provenance"]["actor"]
     sector = actor["sectorCode"]
@@ -180,33 +201,31 @@ _OF_COMPANY: Final = {
 }
 
 
-def may_feed(known: Known, message: Interpreted, warnings: list[Rejection]) -> Rejection | None:
+def may_feed(view: View, message: Deposit, warnings: list[Rejection]) -> Rejection | None:
     """Whether software and company were referenced and certified when the feed took the message.
 
-    Only feeding is judged: what was deposited must still be masked or taken away, whoever asks.
+    Only feeding is asked about: what was deposited must still be masked or taken away, whoever
+    asks.
     """
-    asked = known.registry_required
-    if asked or _SOFTWARES in known.registry:
-        entry = known.registry.get(software_stream(message.software_id), NO_ENTRY)
+    if _is_asked_for(view, _SOFTWARES):
+        entry = view.entry(software_stream(message.software_id))
         state = entry.state_at(message.received_ms)
         if state != "valid":
             broken = Rejection(_OF_SOFTWARE[state], "provenance.software.id")
-            if known.severities.apply(broken, warnings) is not None:
+            if view.installation.severities.apply(broken, warnings) is not None:
                 return broken
-    if asked or _COMPANIES in known.registry:
-        return _company_may_feed(known, message, warnings)
+    if _is_asked_for(view, _COMPANIES):
+        return _company_may_feed(view, message, warnings)
     return None
 
 
-def _company_may_feed(
-    known: Known, message: Interpreted, warnings: list[Rejection]
-) -> Rejection | None:
+def _company_may_feed(view: View, message: Deposit, warnings: list[Rejection]) -> Rejection | None:
     company = company_of(message.datum)
     if company is None:
         return None
-    entry = known.registry.get(company_stream(company), NO_ENTRY)
+    entry = view.entry(company_stream(company))
     state = entry.state_at(message.received_ms)
     if state == "valid":
         return None
     broken = Rejection(_OF_COMPANY[state], "provenance.actor.organisationId")
-    return known.severities.apply(broken, warnings)
+    return view.installation.severities.apply(broken, warnings)

@@ -1,23 +1,24 @@
 """What becomes of versions of a document that lie on two records, when these are linked.
 
-A replacement of another person's document is refused, or, when it came first, stored without
-`replaced` (decision 0018). A link says that the two were one person: then the old version is
-replaced
-after all, whichever order they came in, and the patient's mask passes to the new one as it does
-within one record. Nothing is taken back when the link is undone: the timeline shows a document
+A replacement of another person's document is rejected, or, when it came first, stored without
+`replaced` (decision 0018). A link tells that the two were one person. The old version is then
+replaced after all, whichever order they came in, and the patient's mask passes to the new one as it
+does within one record. Nothing is taken back when the link is undone: the timeline shows a document
 again whose successor is another person's (decision 0028).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
-from ingest.facts.evolve import evolve_known_document
-from ingest.facts.view import LINE_MAX, Event, Known, Submitted
-from schemas.events import DOCUMENT_REPLACED, DocumentFlags, DocumentStatus
+from ingest.facts.events.documents import document_replaced
+from ingest.facts.events.event import Event
+from ingest.facts.needs import VERSIONS, Need, Needs
+from ingest.facts.view import LATER_VERSIONS_MAX, View
+from schemas.events import DocumentFlags, DocumentStatus
+from schemas.feed.messages import DepositDocument, Provenance
 from schemas.forms.stream_ids import document_stream
 
-from .deposit import entitled_to_replace
+from .entitlement import entitled_to_replace
 from .masks import InheritedMask
 
 _BY_PATIENT: Final = DocumentFlags.MASQUE_PS_BY_PATIENT.value
@@ -31,80 +32,96 @@ class Joined(NamedTuple):
 
 
 class _Version(NamedTuple):
+    """A document that replaces another one. `position`: when it came."""
+
+    position: int
     stream: bytes
     target: bytes
-    datum: Mapping[str, Any]
+    datum: DepositDocument
 
 
-def join_versions(known: Known, record: int, other: int, provenance: Mapping[str, Any]) -> Joined:
-    """What a link of two records that were not one person's does to their documents."""
-    mine, theirs = known.person(record), known.person(other)
+def needs_to_join(view: View, records: Iterable[int]) -> Needs:
+    """The documents that replace another, of all records of the persons of these."""
+    for record in records:
+        for one in view.person(record):
+            yield Need(VERSIONS, one)
+
+
+def join_versions(
+    view: View, record: int, other: int, links: Sequence[Event], provenance: Provenance
+) -> Joined:
+    """What these links of two records do to documents, where the two were not one person's.
+
+    In the order in which the new versions came. Each old version on one side that a document of the
+    other side replaces is replaced now, unless it was, or is deleted.
+    """
+    mine, theirs = view.person(record), view.person(other)
     if other in mine:
         return Joined((), ())
-    versions = list(_versions(known, mine | theirs))
-    after = _linked(known, record, other)
-    events = list[Event]()
+    versions = sorted(_versions(view, mine | theirs), key=lambda version: version.position)
+    after, events = view.after(links), list[Event]()
     for version in versions:
-        target = after.documents.get(version.target)
-        by = after.documents[version.stream]
-        if target is None or (target.record in mine) is (by.record in mine):
-            continue
-        if target.record not in mine | theirs or target.status == DocumentStatus.DELETED:
-            continue
-        for event in _joined(after, version, provenance):
-            events.append(event)
-            evolve_known_document(after, event)
-    absent = {version.target for version in versions} - known.documents.keys()
-    return Joined(tuple(events), tuple(absent))
+        if _joins(after, version, mine, theirs):
+            new = _replaced_after_all(after, version, provenance)
+            for event in new:
+                after.apply(event)
+            events += new
+    targets = {version.target for version in versions}
+    absent = tuple(target for target in targets if view.document(target) is None)
+    return Joined(tuple(events), absent)
 
 
-def _versions(known: Known, records: frozenset[int]) -> Iterator[_Version]:
-    """The documents of these records that replace another, in the order they came."""
-    for stream, first in known.submitted.items():
-        if first.record in records and first.datum is not None and stream in known.documents:
-            replaces = first.datum["document"]["replaces"]
-            if replaces is not None:
-                yield _Version(stream, document_stream(replaces), first.datum)
+def _versions(view: View, records: frozenset[int]) -> Iterator[_Version]:
+    """The documents of these records that replace another; none of erased ones."""
+    for record in records:
+        for stream in view.versions_of(record):
+            first = view.first_event(stream)
+            if first is not None and first.datum is not None:
+                replaces = first.datum["document"]["replaces"]
+                if replaces is not None:
+                    target = document_stream(replaces)
+                    yield _Version(first.position, stream, target, first.datum)
 
 
-def _linked(known: Known, record: int, other: int) -> Known:
-    """What is known once the two are linked, to be changed by itself."""
-    links = dict(known.links)
-    for one, two in ((record, other), (other, record)):
-        links[one] = links.get(one, frozenset()) | {two}
-    documents, successors = dict(known.documents), dict(known.successors)
-    return replace(known, links=links, documents=documents, successors=successors)
+def _joins(view: View, version: _Version, mine: frozenset[int], theirs: frozenset[int]) -> bool:
+    """Whether this version and what it replaces lie on different sides of the link."""
+    target, by = view.document(version.target), view.document(version.stream)
+    if target is None or by is None or target.status == DocumentStatus.DELETED:
+        return False
+    if target.record not in mine | theirs:
+        return False
+    return (target.record in mine) is not (by.record in mine)
 
 
-def _joined(known: Known, version: _Version, provenance: Mapping[str, Any]) -> list[Event]:
-    """The target is replaced unless it was; the patient's mask passes on."""
-    target, first = known.documents[version.target], known.submitted.get(version.target)
-    if first is None or first.datum is None:
+def _replaced_after_all(view: View, version: _Version, provenance: Provenance) -> list[Event]:
+    """The old version is replaced unless it was; the patient's mask passes on."""
+    target, first = view.document(version.target), view.first_event(version.target)
+    if target is None or first is None or first.datum is None:
         return []
-    line = known.line_of(version.stream)
     unique_id, events = first.datum["document"]["uniqueId"], list[Event]()
-    if version.stream not in known.successors.get(version.target, ()):
-        if not _may_replace(known, version, target.authors, first) or version.target in line:
+    if version.stream not in view.successors_of(version.target):
+        if not _may_replace(view, version):
             return []
-        if len(line) > LINE_MAX:  # a mask could not pass to all: both stay shown, as they were
-            return []
-        replaced = {
-            "provenance": version.datum["provenance"],
-            "uniqueId": unique_id,
-            "replacedBy": version.datum["document"]["uniqueId"],
-            "visibilityOnly": version.datum["visibilityOnly"],
-        }
-        events.append(Event(version.target, target.record, DOCUMENT_REPLACED, replaced))
+        replaced = document_replaced(version.target, target.record, unique_id, version.datum)
+        events.append(replaced)
     if target.flags & _BY_PATIENT:
         mask = InheritedMask(unique_id, True, provenance)
-        person = known.line_of(version.stream, of_one_person=True)
-        events += mask.passed_to(known, [version.stream, *person])
+        successors = view.later_versions(version.stream, of_one_person=True)
+        events += mask.passed_to(view, [version.stream, *successors])
     return events
 
 
-def _may_replace(
-    known: Known, version: _Version, authors: tuple[int, ...], first: Submitted
-) -> bool:
-    return version.stream != version.target and entitled_to_replace(
-        known, version.datum, authors, first
+def _may_replace(view: View, version: _Version) -> bool:
+    """Whether who deposited the version is entitled to, and no circle of versions comes of it.
+
+    Too many later versions: a mask could not pass to all of them, and both stay shown as they were.
+    """
+    target = view.document(version.target)
+    if target is None or version.stream == version.target:
+        return False
+    later = view.later_versions(version.stream)
+    if version.target in later or len(later) > LATER_VERSIONS_MAX:
+        return False
+    return entitled_to_replace(
+        view, version.datum, target.authors, lambda: view.first_event(version.target)
     )

@@ -1,1 +1,3 @@
-"""Documents, records, access and identities as values, folded from events; imports schemas."""
+"""Messages, events, documents, records, access and identities as values, and the view that
+decisions have of them; imports schemas.
+"""

@@ -1,26 +1,34 @@
-"""Who has access to a person's record, as far as decisions ask for it: a fold of his events.
+"""Who has access to a person's record, as far as decisions ask: a fold of the person's events.
 
-The facts are those of the *person*: an authorisation given under his former INS stands under the
-new one, and a block all the more. So they are folded from the events of all linked records in their
-order, never kept in one record's head.
+The facts are those of the *person*: an authorisation given under the former INS stands under the
+new one, and a block all the more. They are folded from the events of all linked records in their
+order, and never kept in the head of one record.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict, cast
 
 from schemas import events as names
+from schemas.events import (
+    AccessAuthorised,
+    EmergencyAccessOpposed,
+    EmergencyOppositionWithdrawn,
+    IdentityDeclared,
+)
 from schemas.policy.may_see import earliest_birth_date
 
 
-class Said(NamedTuple):
-    """An event that says something about access. `place` orders them over all records."""
+class AccessEvent(NamedTuple):
+    """An event on who has access, or one that declares an identity. `position` orders them over all
+    records of a person.
+    """
 
-    place: int
+    position: int
     name: str
-    datum: Mapping[str, Any]
+    datum: Mapping[str, object]
 
 
 @dataclass(slots=True)
@@ -38,64 +46,88 @@ class AccessFacts:
     birth_date: date | None = None
 
 
-FACT_EVENTS: Final = frozenset(
-    {
-        names.ACCESS_AUTHORISED,
-        names.ACCESS_WITHDRAWN,
-        names.ATTENDING_PHYSICIAN_DESIGNATED,
-        names.ATTENDING_PHYSICIAN_ENDED,
-        names.EMERGENCY_ACCESS_OPPOSED,
-        names.EMERGENCY_OPPOSITION_WITHDRAWN,
-        names.IDENTITY_DECLARED,
-        names.PROFESSIONAL_BLOCKED,
-        names.PROFESSIONAL_UNBLOCKED,
-    }
-)
-"""The events these facts are folded from; traces of consultations are not among them."""
-
-
-def fold_access(records: Iterable[Iterable[Said]]) -> AccessFacts:
-    """The facts after what the events of each record of a person say, in the order of their places.
+def fold_access(records: Iterable[Iterable[AccessEvent]]) -> AccessFacts:
+    """The facts after these events of each record of a person, in the order of their positions.
 
     Other events change nothing.
     """
-    said = [sorted(record, key=_place) for record in records]
+    by_record = [sorted(record, key=_position) for record in records]
     facts = AccessFacts()
-    for _, name, datum in sorted(chain.from_iterable(said), key=_place):
-        _apply(facts, name, datum)
-    facts.birth_date = min((day for day in map(_born, said) if day is not None), default=None)
+    for _, name, datum in sorted(chain.from_iterable(by_record), key=_position):
+        change = _CHANGES.get(name)
+        if change is not None:
+            change(facts, datum)
+    births = (_birth_date(record) for record in by_record)
+    facts.birth_date = min((day for day in births if day is not None), default=None)
     return facts
 
 
-def _place(said: Said) -> int:
-    return said.place
+def _position(event: AccessEvent) -> int:
+    return event.position
 
 
-def _born(said: Iterable[Said]) -> date | None:
+def _birth_date(events: Iterable[AccessEvent]) -> date | None:
     """As last declared on a record, where that can be read."""
     born: date | None = None
-    for _, name, datum in said:
+    for _, name, datum in events:
         if name == names.IDENTITY_DECLARED:
-            born = earliest_birth_date(datum["traits"]["birthDate"]) or born
+            declared = cast(IdentityDeclared, datum)
+            born = earliest_birth_date(declared["traits"]["birthDate"]) or born
     return born
 
 
-def _apply(facts: AccessFacts, name: str, datum: Mapping[str, Any]) -> None:
-    match name:
-        case names.ACCESS_AUTHORISED:
-            facts.authorised[datum["professionalId"]] = datum["until"]
-        case names.ACCESS_WITHDRAWN:
-            facts.authorised.pop(datum["professionalId"], None)
-        case names.PROFESSIONAL_BLOCKED:
-            facts.blocked.add(datum["professionalId"])
-        case names.PROFESSIONAL_UNBLOCKED:
-            facts.blocked.discard(datum["professionalId"])
-        case names.EMERGENCY_ACCESS_OPPOSED:
-            facts.opposed.add(datum["access"])
-        case names.EMERGENCY_OPPOSITION_WITHDRAWN:
-            facts.opposed.discard(datum["access"])
-        case names.ATTENDING_PHYSICIAN_DESIGNATED:
-            facts.attending = datum["professionalId"]
-        case names.ATTENDING_PHYSICIAN_ENDED:
-            if facts.attending == datum["professionalId"]:
-                facts.attending = None
+def _authorised(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    authorised = cast(AccessAuthorised, datum)
+    facts.authorised[authorised["professionalId"]] = authorised["until"]
+
+
+def _withdrawn(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    facts.authorised.pop(_holder(datum), None)
+
+
+def _blocked(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    facts.blocked.add(_holder(datum))
+
+
+def _unblocked(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    facts.blocked.discard(_holder(datum))
+
+
+def _opposed(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    facts.opposed.add(cast(EmergencyAccessOpposed, datum)["access"])
+
+
+def _opposition_withdrawn(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    facts.opposed.discard(cast(EmergencyOppositionWithdrawn, datum)["access"])
+
+
+def _designated(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    facts.attending = _holder(datum)
+
+
+def _ended(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    if facts.attending == _holder(datum):
+        facts.attending = None
+
+
+class _AboutHolder(TypedDict):
+    professionalId: str
+
+
+def _holder(datum: Mapping[str, object]) -> str:
+    return cast(_AboutHolder, datum)["professionalId"]
+
+
+_CHANGES: Final[Mapping[str, Callable[[AccessFacts, Mapping[str, object]], None]]] = {
+    names.ACCESS_AUTHORISED: _authorised,
+    names.ACCESS_WITHDRAWN: _withdrawn,
+    names.PROFESSIONAL_BLOCKED: _blocked,
+    names.PROFESSIONAL_UNBLOCKED: _unblocked,
+    names.EMERGENCY_ACCESS_OPPOSED: _opposed,
+    names.EMERGENCY_OPPOSITION_WITHDRAWN: _opposition_withdrawn,
+    names.ATTENDING_PHYSICIAN_DESIGNATED: _designated,
+    names.ATTENDING_PHYSICIAN_ENDED: _ended,
+}
+
+FACT_EVENTS: Final = frozenset({*_CHANGES, names.IDENTITY_DECLARED})
+"""The events these facts are folded from; traces of consultations are not among them."""

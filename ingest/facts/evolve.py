@@ -1,7 +1,7 @@
-"""`evolve`: the state of a stream after one more event. Pure; the store's heads are its fold."""
+"""The head of a stream after one more event. Pure; the heads in the store are this fold."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final, cast
 
 from schemas.events import (
     ACCESS_AUTHORISED,
@@ -30,13 +30,18 @@ from schemas.events import (
     RECORD_OPPOSED,
     RECORD_UNLINKED,
     DocumentFlags,
+    DocumentReplaced,
     DocumentStatus,
+    DocumentVisibilityChanged,
+    RecordClosed,
     RecordFlags,
 )
+from schemas.feed.messages import DepositDocument
 from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_do import ActorKind, actor_kind
 
-from .view import AuthorHash, DocumentState, Event, Known, RecordHead, authors_of
+from .events.event import Event
+from .heads import AuthorHash, DocumentHead, RecordHead, authors_of
 
 _MASQUE_PS: Final = DocumentFlags.MASQUE_PS.value
 _BY_PATIENT: Final = DocumentFlags.MASQUE_PS_BY_PATIENT.value
@@ -55,7 +60,7 @@ FLAG_OF: Final[Mapping[str, int]] = {
 }
 
 
-def flags_of_deposit(datum: Mapping[str, Any], has_content: bool) -> int:
+def flags_of_deposit(datum: DepositDocument, has_content: bool) -> int:
     """The flags a deposit gives its document.
 
     A mask in a deposit of the patient himself is his own choice, which passes to successors.
@@ -74,77 +79,67 @@ def flags_of_deposit(datum: Mapping[str, Any], has_content: bool) -> int:
     return bits
 
 
-def submit(event: Event, author_hash: AuthorHash, has_content: bool) -> DocumentState:
-    """The state of a document whose first event this is.
-
-    Whether bytes are kept is not in the event (`content` is null in it): the caller knows.
-    """
-    return DocumentState(
+def first_head(event: Event, author_hash: AuthorHash) -> DocumentHead:
+    """The head of a document whose first event this is."""
+    datum = cast(DepositDocument, event.datum)
+    return DocumentHead(
         event.record,
         1,
         _APPROVED,
-        flags_of_deposit(event.datum, has_content),
-        authors_of(event.datum["document"]["authors"], author_hash),
+        flags_of_deposit(datum, event.has_content),
+        authors_of(datum["document"]["authors"], author_hash),
         None,
     )
 
 
-def evolve_document(state: DocumentState, event: Event) -> DocumentState:
-    """The state after an event that is not the first. Raises KeyError for a record's event."""
-    return _DOCUMENT[event.name](state._replace(version=state.version + 1), event)
-
-
-def evolve_known_document(known: Known, event: Event) -> None:
-    """`known` after one more event of a document that is in it."""
-    known.documents[event.stream] = evolve_document(known.documents[event.stream], event)
-    if event.name == DOCUMENT_REPLACED:
-        by = document_stream(event.datum["replacedBy"])
-        before = known.successors.get(event.stream, ())
-        known.successors[event.stream] = before if by in before else (*before, by)
+def evolve_document(head: DocumentHead, event: Event) -> DocumentHead:
+    """The head after an event that is not the first. Raises KeyError for a record's event."""
+    return _DOCUMENT[event.name](head._replace(version=head.version + 1), event)
 
 
 def evolve_record(head: RecordHead, event: Event) -> RecordHead:
-    """The state of a record after one more event. Raises KeyError for another stream's event."""
+    """The head of a record after one more event. Raises KeyError for another stream's event."""
     on, off = _RECORD[event.name]
     if event.name == RECORD_CLOSED:
-        on |= CLOSED_BY.get(event.datum["reasonCode"], _NONE)
-    return RecordHead(head.version + 1, head.state & ~off | on)
+        on |= CLOSED_BY.get(cast(RecordClosed, event.datum)["reasonCode"], _NONE)
+    return RecordHead(head.version + 1, head.flags & ~off | on)
 
 
-def _replaced(state: DocumentState, event: Event) -> DocumentState:
-    by = document_stream(event.datum["replacedBy"])
+def _replaced(head: DocumentHead, event: Event) -> DocumentHead:
+    by = document_stream(cast(DocumentReplaced, event.datum)["replacedBy"])
     # A deleted document stays deleted, whatever replaces it.
-    status = _DELETED if state.status == _DELETED else _DEPRECATED
-    return state._replace(status=status, replaced_by=by)
+    status = _DELETED if head.status == _DELETED else _DEPRECATED
+    return head._replace(status=status, replaced_by=by)
 
 
-def _visibility(state: DocumentState, event: Event) -> DocumentState:
-    flag = FLAG_OF[event.datum["flag"]]
-    flags = state.flags | flag if event.datum["on"] else state.flags & ~flag
+def _visibility(head: DocumentHead, event: Event) -> DocumentHead:
+    datum = cast(DocumentVisibilityChanged, event.datum)
+    flag = FLAG_OF[datum["flag"]]
+    flags = head.flags | flag if datum["on"] else head.flags & ~flag
     if flag == _MASQUE_PS:
         flags &= ~_BY_PATIENT
-        if event.datum["on"] and event.datum["byPatient"]:
+        if datum["on"] and datum["byPatient"]:
             flags |= _BY_PATIENT
-    return state._replace(flags=flags)
+    return head._replace(flags=flags)
 
 
-def _content(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(flags=state.flags | _CONTENT)
+def _content(head: DocumentHead, event: Event) -> DocumentHead:
+    return head._replace(flags=head.flags | _CONTENT)
 
 
-def _archived(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(status=_ARCHIVED, flags=state.flags | _SET_ASIDE)
+def _archived(head: DocumentHead, event: Event) -> DocumentHead:
+    return head._replace(status=_ARCHIVED, flags=head.flags | _SET_ASIDE)
 
 
-def _unarchived(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(status=_APPROVED, flags=state.flags & ~_SET_ASIDE)
+def _unarchived(head: DocumentHead, event: Event) -> DocumentHead:
+    return head._replace(status=_APPROVED, flags=head.flags & ~_SET_ASIDE)
 
 
-def _deleted(state: DocumentState, event: Event) -> DocumentState:
-    return state._replace(status=_DELETED)
+def _deleted(head: DocumentHead, event: Event) -> DocumentHead:
+    return head._replace(status=_DELETED)
 
 
-_DOCUMENT: Final[Mapping[str, Callable[[DocumentState, Event], DocumentState]]] = {
+_DOCUMENT: Final[Mapping[str, Callable[[DocumentHead, Event], DocumentHead]]] = {
     DOCUMENT_REPLACED: _replaced,
     DOCUMENT_VISIBILITY_CHANGED: _visibility,
     DOCUMENT_CONTENT_ADDED: _content,
@@ -160,7 +155,7 @@ _RECORD: Final[Mapping[str, tuple[int, int]]] = {
         (RecordFlags.CLOSED | RecordFlags.DECEASED | RecordFlags.IDENTITY_ERROR).value,
     ),
     RECORD_ACTIVATED: (RecordFlags.ACTIVATED.value, _NONE),
-    IDENTITY_DECLARED: (_NONE, RecordFlags.REVOKED.value),
+    IDENTITY_DECLARED: (RecordFlags.DECLARED.value, RecordFlags.REVOKED.value),
     IDENTITY_REVOKED: (RecordFlags.REVOKED.value, _NONE),
     RECORD_OPPOSED: (RecordFlags.OPPOSED.value, _NONE),
     OPPOSITION_WITHDRAWN: (_NONE, RecordFlags.OPPOSED.value),
@@ -185,5 +180,6 @@ CLOSED_BY: Final[Mapping[str, int]] = {
 }
 """The bit a closure for this reason turns on as well."""
 
+LATER_DOCUMENT_EVENTS: Final = frozenset(_DOCUMENT)
 DOCUMENT_EVENTS: Final = frozenset(_DOCUMENT) | {DOCUMENT_SUBMITTED}
 RECORD_EVENTS: Final = frozenset(_RECORD)

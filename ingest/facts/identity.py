@@ -3,16 +3,21 @@
 The fold of a record's `identity_declared` events. Pure.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple, TypedDict
 
-from schemas.events import RecordFlags
 from schemas.feed.messages import Traits
 from schemas.forms.traits import StrictTraits, completed, differing_trait, strict_traits
 from schemas.rules.table.rejections import Rejection
 
 
-class Declared(NamedTuple):
+class Declaration(TypedDict):
+    """What a declaration of an identity has, as a message and as an event."""
+
+    traits: Traits
+    insiRequestedAt: int | None
+
+
+class DeclaredIdentity(NamedTuple):
     """The strict traits last declared; `insi_requested_at`: milliseconds since 1970 of the newest
     answer of INSi that came with any declaration, None when none came with one.
     """
@@ -21,67 +26,49 @@ class Declared(NamedTuple):
     insi_requested_at: int | None
 
 
-def declare(before: Declared | None, datum: Mapping[str, Any]) -> Declared:
-    """What is declared after one more declaration (`DeclareIdentity` or `identity_declared`)."""
+def declared_after(before: DeclaredIdentity | None, datum: Declaration) -> DeclaredIdentity:
+    """What is declared after one more declaration."""
     traits, asked = strict_traits(datum["traits"]), datum["insiRequestedAt"]
     if before is None:
-        return Declared(traits, asked)
-    known = before.insi_requested_at
-    newest = asked if known is None else known if asked is None else max(known, asked)
-    return Declared(completed(traits, before.traits), newest)
+        return DeclaredIdentity(traits, asked)
+    newest = before.insi_requested_at
+    if _is_newer(asked, newest):
+        newest = asked
+    return DeclaredIdentity(completed(traits, before.traits), newest)
 
 
-def disqualified(
-    before: Declared | None, datum: Mapping[str, Any], revoked: bool
+def lost_qualification(
+    before: DeclaredIdentity | None, datum: Declaration, revoked: bool
 ) -> Rejection | None:
     """Why a declaration leaves its identity without qualification; None: it is qualified.
 
-    A qualified identity whose strict trait changes falls to validée (SPEC a.4, rule 27); it is
-    qualified by INSi and papers, so that only an answer of INSi newer than all before gives it
-    back, also where nothing was declared before the identity was revoked. A first declaration has
-    nothing before it to differ from.
+    A qualified identity whose strict trait changes falls to validée (SPEC a.4, rule 27). INSi and
+    papers qualify an identity; therefore only an answer of INSi newer than all before gives the
+    qualification back, also where nothing was declared before the identity was revoked. A first
+    declaration has nothing before it to differ from.
     """
     if _is_newer(datum["insiRequestedAt"], None if before is None else before.insi_requested_at):
         return None
-    said = strict_traits(datum["traits"])
-    trait = None if before is None else differing_trait(before.traits, said)
+    declared = strict_traits(datum["traits"])
+    trait = None if before is None else differing_trait(before.traits, declared)
     if trait is not None:
         return Rejection("qualification_lost", f"traits.{trait}")
     return Rejection("qualification_lost", "insiRequestedAt") if revoked else None
 
 
-def _is_newer(asked: int | None, known: int | None) -> bool:
-    return asked is not None and (known is None or asked > known)
+def _is_newer(asked: int | None, than: int | None) -> bool:
+    return asked is not None and (than is None or asked > than)
 
 
-def traits_differ(declared: Declared | None, said: Traits | None) -> Rejection | None:
+def traits_differ(declared: DeclaredIdentity | None, claimed: Traits | None) -> Rejection | None:
     """The traits a document came with are those declared on its record (SPEC a.4: filing by itself
     needs strict equality of traits, anything else a human; TRAP 7).
 
-    Nothing is compared where one of the two is not said.
+    Nothing is compared where one of the two is missing.
     """
-    if declared is None or said is None:
+    if declared is None or claimed is None:
         return None
-    trait = differing_trait(declared.traits, strict_traits(said))
+    trait = differing_trait(declared.traits, strict_traits(claimed))
     return (
         None if trait is None else Rejection("traits_differ", f"document.sourcePatientInfo.{trait}")
     )
-
-
-_TURNED_ON: Final = (
-    RecordFlags.OPENED.value
-    | RecordFlags.ACTIVATED.value
-    | RecordFlags.OPPOSED.value
-    | RecordFlags.CLOSED.value
-    | RecordFlags.REVOKED.value
-)
-
-
-def may_be_declared(version: int, state: int) -> bool:
-    """Whether a record at this version may have a declaration among its events.
-
-    Each of five bits is turned on by an event that turns on none of the others, and a declaration
-    turns on none: with no more events than such bits there is no declaration. So the many records
-    that a first document opened need no look at the log.
-    """
-    return version > (state & _TURNED_ON).bit_count()

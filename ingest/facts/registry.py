@@ -6,7 +6,7 @@ Its events have record 0 and are not sealed: nothing in them is about a person.
 from collections.abc import Mapping
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
 from schemas.events import (
     COMPANY_CERTIFIED,
@@ -17,6 +17,15 @@ from schemas.events import (
     SERVICE_WITHDRAWN,
     SOFTWARE_REFERENCED,
     SOFTWARE_WITHDRAWN,
+)
+from schemas.feed.registry import (
+    CompanyCertified,
+    CompanyWithdrawn,
+    RegistryOpened,
+    ServiceReferenced,
+    ServiceWithdrawn,
+    SoftwareReferenced,
+    SoftwareWithdrawn,
 )
 from schemas.forms.paris_days import begin_ms, end_ms
 from schemas.forms.stream_ids import registry_stream
@@ -36,7 +45,7 @@ class Kind(IntEnum):
     COMPANY = 3
 
 
-State = Literal["announced", "valid", "expired", "withdrawn"]
+EntryState = Literal["announced", "valid", "expired", "withdrawn"]
 """Of an entry at a moment. `announced`: its first period has not begun."""
 
 
@@ -58,18 +67,18 @@ class Period(NamedTuple):
 class RegistryEntry(NamedTuple):
     """An entry after its last event. `version` 0: there is none.
 
-    `periods`: by their begin. `said`: its last reference or certificate; `evaluated`: its last
+    `periods`: by their begin. `reference`: its last reference or certificate; `evaluated`: its last
     evaluation; `withdrawn`: its last withdrawal, None once it was referenced again.
     """
 
     version: int = 0
     kind: int = 0
     periods: tuple[Period, ...] = ()
-    said: Mapping[str, Any] | None = None
-    evaluated: Mapping[str, Any] | None = None
-    withdrawn: Mapping[str, Any] | None = None
+    reference: Mapping[str, object] | None = None
+    evaluated: Mapping[str, object] | None = None
+    withdrawn: Mapping[str, object] | None = None
 
-    def state_at(self, moment: int) -> State | None:
+    def state_at(self, moment: int) -> EntryState | None:
         """What it is at a moment; None when it never was anything."""
         if not self.periods:
             return None
@@ -119,28 +128,43 @@ KIND_STREAM: Final[Mapping[Kind, bytes]] = {kind: registry_stream(kind.name) for
 """The stream that exists once the registry has an entry of this kind."""
 
 
-def period_said(datum: Mapping[str, Any]) -> Period:
-    """The period that a reference or certificate gives."""
-    first = datum.get("referencedFrom") or datum["certifiedFrom"]
-    last = datum.get("referencedUntil") or datum.get("certifiedUntil")
+def _period(first: str, last: str | None) -> Period:
+    """From a day to a day, both included (None: no end), by the calendar of Paris."""
     return Period(begin_ms(first), None if last is None else end_ms(last))
 
 
-def evolve_entry(entry: RegistryEntry, name: str, datum: Mapping[str, Any]) -> RegistryEntry:
+def evolve_entry(entry: RegistryEntry, name: str, datum: Mapping[str, object]) -> RegistryEntry:
     """The entry after one more event. Raises KeyError for an event that is not of the registry."""
     version = entry.version + 1
     if name == REGISTRY_OPENED:
-        return entry._replace(version=version, kind=Kind[datum["kind"]].value)
+        opened = cast(RegistryOpened, datum)
+        return entry._replace(version=version, kind=Kind[opened["kind"]].value)
     kind = KIND_OF[name].value
     if name == SERVICE_EVALUATED:
         return entry._replace(version=version, kind=kind, evaluated=datum)
-    if name in (SOFTWARE_WITHDRAWN, SERVICE_WITHDRAWN, COMPANY_WITHDRAWN):
-        cut = cut_at(entry.periods, begin_ms(datum["withdrawnFrom"]))
+    if name in _WITHDRAWALS:
+        moment = begin_ms(cast(_Withdrawal, datum)["withdrawnFrom"])
+        cut = cut_at(entry.periods, moment)
         return entry._replace(version=version, kind=kind, periods=cut, withdrawn=datum)
-    period = period_said(datum)
+    period = period_of_reference(name, datum)
     others = [other for other in entry.periods if other.begin != period.begin]
     periods = tuple(sorted((*others, period), key=lambda one: one.begin))
-    return entry._replace(version=version, kind=kind, periods=periods, said=datum, withdrawn=None)
+    return entry._replace(
+        version=version, kind=kind, periods=periods, reference=datum, withdrawn=None
+    )
+
+
+_Withdrawal = SoftwareWithdrawn | ServiceWithdrawn | CompanyWithdrawn
+_WITHDRAWALS: Final = frozenset({SOFTWARE_WITHDRAWN, SERVICE_WITHDRAWN, COMPANY_WITHDRAWN})
+
+
+def period_of_reference(name: str, datum: Mapping[str, object]) -> Period:
+    """The period that this event, a reference or a certificate, gives."""
+    if name == COMPANY_CERTIFIED:
+        certificate = cast(CompanyCertified, datum)
+        return _period(certificate["certifiedFrom"], certificate["certifiedUntil"])
+    reference = cast(SoftwareReferenced | ServiceReferenced, datum)
+    return _period(reference["referencedFrom"], reference["referencedUntil"])
 
 
 def cut_at(periods: tuple[Period, ...], moment: int) -> tuple[Period, ...]:

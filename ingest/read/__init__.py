@@ -1,3 +1,3 @@
-"""From records of the feed to messages, and how far each partition was read; imports feed and the
-store.
+"""From records of the feed to messages, and how far each partition was read; imports facts, feed
+and the store.
 """

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ingest.eventstore.batch import WaitingLetter
+from ingest.facts.message import Interpreted
 from ingest.feed import FeedRecord, Partition, PolledPartition
 from schemas.codec.messages import decode_event, encode
 from schemas.feed.outcomes import REJECTED, Status
 from schemas.rules.table.rejections import Rejection
 
-from .interpret import Interpreted, Refused, interpret
+from .interpret import Rejected, interpret
 from .site import Context
 
 UNDECIDED: Final = "undecided"
@@ -29,7 +30,7 @@ class Arrival:
     source: str
     partition: Partition
     feed_record: FeedRecord
-    read: Interpreted | Refused
+    read: Interpreted | Rejected
     attempt: int = 1
     dead_letter: int | None = None
     status: Status | Literal["undecided"] = UNDECIDED

@@ -3,15 +3,28 @@
 Nothing of a store is looked at here: the same record is always read the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypedDict, cast
 from uuid import UUID
 
+from ingest.facts.message import (
+    TYPE_OF,
+    AboutDocument,
+    AboutPerson,
+    AboutRegistry,
+    AccessMessage,
+    Deposit,
+    DocumentMessage,
+    Interpreted,
+    LinkMessage,
+    RecordMessage,
+    RegistryMessage,
+)
 from ingest.feed import FeedRecord, Headers, Partition, partition_of
 from schemas.codec.messages import MARKER, Decoded, decode, without_content
-from schemas.feed.messages import TOPIC_OF, Document, Ins
+from schemas.feed.messages import TOPIC_OF, DepositDocument, Ins, LinkIns, UnlinkIns
 from schemas.forms.feed_keys import feed_key
 from schemas.forms.identity import ins_key
 from schemas.forms.stream_ids import document_stream
@@ -35,33 +48,7 @@ _KEY_LENGTH_MAX: Final = 256
 
 
 @dataclass(slots=True)
-class Interpreted:
-    """A message that keeps every rule that needs no store. Treat as read-only.
-
-    `ins` is `oid|matricule`; `other_ins` that of a link. `stream`: the document deposited or
-    concerned; `target`: the document it replaces. `digest`: SHA-256 of the bytes, empty for a
-    deposit. `submitted`: a deposit without its bytes, as it is stored. `content`: the bytes.
-    `warnings`: rules it breaks without being refused for them. `received_ms`: when the feed took
-    it. Messages of the registry are about nobody: their `ins` is empty.
-    """
-
-    name: str
-    datum: Mapping[str, Any]
-    message_id: bytes
-    software_id: str
-    ins: str
-    other_ins: str | None
-    stream: bytes | None
-    target: bytes | None
-    digest: bytes
-    submitted: bytes
-    content: bytes | None
-    warnings: tuple[Rejection, ...] = ()
-    received_ms: int = 0
-
-
-@dataclass(slots=True)
-class Refused:
+class Rejected:
     """A record that is refused as such, with what could be read of it for the answer."""
 
     rejection: Rejection
@@ -71,7 +58,7 @@ class Refused:
     warnings: tuple[Rejection, ...] = ()
 
 
-def interpret(record: FeedRecord, partition: Partition, context: Context) -> Interpreted | Refused:
+def interpret(record: FeedRecord, partition: Partition, context: Context) -> Interpreted | Rejected:
     """What the record says, or why it is refused.
 
     Order of the rules: value, schema, topic, key, partition, message id, INS, provenance, fields,
@@ -92,8 +79,8 @@ def interpret(record: FeedRecord, partition: Partition, context: Context) -> Int
     if rejection is None:
         rejection = soft_rules(decoded.name, datum, context.severities, warnings)
     if rejection is not None:
-        return _refused(record, rejection, datum, tuple(warnings))
-    return _interpreted(record, decoded, key if "ins" in datum else "", tuple(warnings))
+        return _rejected(record, rejection, datum, tuple(warnings))
+    return _interpreted(record, decoded, key, tuple(warnings))
 
 
 def hard_rules(
@@ -137,39 +124,85 @@ def soft_rules(
     return None
 
 
+class _Common(TypedDict):
+    """What every message has, by the names of `Interpreted`."""
+
+    name: str
+    message_id: bytes
+    software_id: str
+    received_ms: int
+    warnings: tuple[Rejection, ...]
+
+
 def _interpreted(
-    record: FeedRecord, decoded: Decoded, key: str, warnings: tuple[Rejection, ...]
+    feed_record: FeedRecord, decoded: Decoded, key: str, warnings: tuple[Rejection, ...]
 ) -> Interpreted:
     datum = decoded.datum
-    value = record.value or b""
-    stream = target = content = None
-    digest = submitted = b""
+    common: _Common = {
+        "name": decoded.name,
+        "message_id": datum["messageId"],
+        "software_id": datum["provenance"]["software"]["id"],
+        "received_ms": feed_record.timestamp_ms,
+        "warnings": warnings,
+    }
+    value = feed_record.value or b""
     if decoded.name == "DepositDocument":
-        document: Document = datum["document"]
-        stream = document_stream(document["uniqueId"])
-        replaces = document["replaces"]
-        target = None if replaces is None else document_stream(replaces)
-        submitted, content = without_content(value, decoded), datum["content"]
-    else:
-        digest = sha256(value).digest()
-        unique_id = datum.get("uniqueId")
-        stream = None if unique_id is None else document_stream(unique_id)
-    other = ins_key(datum["otherOid"], datum["otherMatricule"]) if "otherOid" in datum else None
-    return Interpreted(
-        decoded.name,
-        datum,
-        datum["messageId"],
-        datum["provenance"]["software"]["id"],
-        key,
-        other,
-        stream,
-        target,
-        digest,
-        submitted,
-        content,
-        warnings,
-        record.timestamp_ms,
+        return _deposit(value, decoded, key, common)
+    return _OPERATIONS[TYPE_OF[decoded.name]](datum, key, sha256(value).digest(), common)
+
+
+def _deposit(value: bytes, decoded: Decoded, key: str, common: _Common) -> Deposit:
+    datum = cast(DepositDocument, decoded.datum)
+    document = datum["document"]
+    replaces = document["replaces"]
+    return Deposit(
+        datum=datum,
+        ins=key,
+        stream=document_stream(document["uniqueId"]),
+        target=None if replaces is None else document_stream(replaces),
+        submitted=without_content(value, decoded),
+        content=datum["content"],
+        **common,
     )
+
+
+_Datum = dict[str, Any]
+"""Of a message that was decoded: of the shape that has its name."""
+
+
+def _about_document(datum: _Datum, key: str, digest: bytes, common: _Common) -> Interpreted:
+    stream = document_stream(datum["uniqueId"])
+    about = cast(AboutDocument, datum)
+    return DocumentMessage(datum=about, ins=key, stream=stream, digest=digest, **common)
+
+
+def _about_record(datum: _Datum, key: str, digest: bytes, common: _Common) -> Interpreted:
+    return RecordMessage(datum=cast(AboutPerson, datum), ins=key, digest=digest, **common)
+
+
+def _about_link(datum: _Datum, key: str, digest: bytes, common: _Common) -> Interpreted:
+    other = ins_key(datum["otherOid"], datum["otherMatricule"])
+    link = cast(LinkIns | UnlinkIns, datum)
+    return LinkMessage(datum=link, ins=key, other_ins=other, digest=digest, **common)
+
+
+def _about_access(datum: _Datum, key: str, digest: bytes, common: _Common) -> Interpreted:
+    return AccessMessage(datum=cast(AboutPerson, datum), ins=key, digest=digest, **common)
+
+
+def _about_registry(datum: _Datum, key: str, digest: bytes, common: _Common) -> Interpreted:
+    return RegistryMessage(datum=cast(AboutRegistry, datum), digest=digest, **common)
+
+
+_OPERATIONS: Final[
+    Mapping[type[Interpreted], Callable[[_Datum, str, bytes, _Common], Interpreted]]
+] = {
+    DocumentMessage: _about_document,
+    RecordMessage: _about_record,
+    LinkMessage: _about_link,
+    AccessMessage: _about_access,
+    RegistryMessage: _about_registry,
+}
 
 
 def _place_right(
@@ -226,10 +259,10 @@ def _other_ins_right(datum: Mapping[str, Any], ins: Ins, context: Context) -> Re
     return None
 
 
-def _unreadable(record: FeedRecord, rejection: Rejection) -> Refused:
+def _unreadable(record: FeedRecord, rejection: Rejection) -> Rejected:
     """What the headers tell of a message that cannot be read."""
     value = record.value or b""
-    return Refused(
+    return Rejected(
         rejection,
         _uuid_header(record.headers, "ce_id"),
         _software_of_headers(record.headers),
@@ -237,17 +270,17 @@ def _unreadable(record: FeedRecord, rejection: Rejection) -> Refused:
     )
 
 
-def _refused(
+def _rejected(
     record: FeedRecord,
     rejection: Rejection,
     datum: Mapping[str, Any],
     warnings: tuple[Rejection, ...] = (),
-) -> Refused:
+) -> Rejected:
     software = datum["provenance"]["software"]["id"]
     if not software_id_is_fit(software):
         software = _software_of_headers(record.headers)
     fingerprint = (record.value or b"")[2:10]
-    return Refused(rejection, datum["messageId"], software, fingerprint, warnings)
+    return Rejected(rejection, datum["messageId"], software, fingerprint, warnings)
 
 
 def _software_of_headers(headers: Headers) -> str:

@@ -74,6 +74,15 @@ class Metrics:
         self.lost_races = self._counter(
             "lost_races", "Batches decided again because what they rested on had changed."
         )
+        self.late_batches = self._counter(
+            "ingest_late_batches",
+            "Batches decided again because something was not read beforehand.",
+        )
+        self.late_reads = self._counter(
+            "ingest_late_reads",
+            "What decisions asked for and was not read beforehand, by kind.",
+            ("kind",),
+        )
         self.unknown_commits = self._counter(
             "unknown_commits", "Connections lost at COMMIT, settled by reading the positions."
         )

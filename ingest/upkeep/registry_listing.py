@@ -12,17 +12,17 @@ from ingest.eventstore import EventStore
 from ingest.facts.registry import (
     KIND_OF,
     NO_ENTRY,
+    EntryState,
     Kind,
     Period,
     RegistryEntry,
-    State,
     evolve_entry,
 )
 from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
 
 PAGE: Final = 5000
-STATES: Final[tuple[State, ...]] = ("announced", "valid", "expired", "withdrawn")
+STATES: Final[tuple[EntryState, ...]] = ("announced", "valid", "expired", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,7 +52,7 @@ class RegistryListing:
                     before = self.entries.get(key, NO_ENTRY)
                     self.entries[key] = evolve_entry(before, event.name, datum)
 
-    def counts(self, moment_ms: int) -> Counter[tuple[Kind, State]]:
+    def counts(self, moment_ms: int) -> Counter[tuple[Kind, EntryState]]:
         """How many entries of each kind are in each state at a moment."""
         states = ((key.kind, entry.state_at(moment_ms)) for key, entry in self.entries.items())
         return Counter((kind, state) for kind, state in states if state is not None)
@@ -73,7 +73,11 @@ def told(key: EntryKey, entry: RegistryEntry, moment_ms: int) -> dict[str, Any]:
         "id": key.id,
         "state": entry.state_at(moment_ms),
         "periods": [_period(period) for period in entry.periods],
-        **{field: value for field, value in (entry.said or {}).items() if field not in _LEFT_OUT},
+        **{
+            field: value
+            for field, value in (entry.reference or {}).items()
+            if field not in _LEFT_OUT
+        },
         "evaluated": _without_source(entry.evaluated),
         "withdrawn": _without_source(entry.withdrawn),
     }

@@ -20,12 +20,12 @@ def deposits_repeated() -> None:
     """No de-duplication: a deposit that is known is stored once more."""
     deposits = module("ingest.decide.deposit")
 
-    def again(known: Any, message: Any, state: Any, first: Any) -> Any:
-        given = (message.stream, first.record, "document_submitted", message.datum)
-        event = deposits.Event(*given, message.submitted)
+    def again(view: Any, message: Any, stored: Any) -> Any:
+        given = (message.stream, stored.record, message.datum, message.submitted)
+        event = deposits.document_submitted(*given, has_content=True)
         return deposits.Decision(deposits.ACCEPTED, (event,), keeps_content=True)
 
-    deposits._again = again
+    deposits._repeated_deposit = again
 
 
 def copies_applied() -> None:
@@ -34,9 +34,9 @@ def copies_applied() -> None:
     decide, write_applied = assembly.decide, store.write_applied
     lost_race = module("ingest.eventstore.batch").LostRace
 
-    def forgetful(known: Any, message: Any) -> Any:
-        known.applied.pop(message.message_id, None)
-        return decide(known, message)
+    def forgetful(view: Any, message: Any) -> Any:
+        view.applied[message.message_id] = None
+        return decide(view, message)
 
     def lenient(*arguments: Any) -> None:
         try:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingest.decide.decide import apply_decision, decide
-from ingest.eventstore.batch import RecordedEvent, RecordRef
-from ingest.read.interpret import Interpreted, interpret
+from ingest.eventstore.batch import RecordedEvent
+from ingest.facts.message import Interpreted
+from ingest.read.interpret import interpret
 from ingest.read.site import Context
 from projections.events import events_of_records
 from projections.notifications.rule import PersonRule
@@ -48,18 +49,15 @@ class Space:
         return [self._say(message) for message in messages]
 
     def _say(self, message: Message) -> str:
-        known = self.world.known
+        view = self.world.view
         read = interpret(feed.feed_record(message), feed.partition_for(message), self.context)
         if not isinstance(read, Interpreted):
             return read.rejection.code
-        for ins in (read.ins, read.other_ins):
-            if ins is not None and ins not in known.refs:
-                known.refs[ins] = RecordRef(len(known.refs) + 1, False)
-                known.access[len(known.refs)] = []
-        decision = decide(known, read)
+        self.world.meet(read)
+        decision = decide(view, read)
         if isinstance(decision, Rejection):
             return decision.code
-        apply_decision(known, read, decision)
+        apply_decision(view, read, decision)
         self.warnings += [warning.code for warning in (*read.warnings, *decision.warnings)]
         for event in decision.events:
             at = len(self.events) + 1
@@ -77,8 +75,8 @@ class Space:
 
     def opened(self, matricule: str = feed.ANNA, oid: str = feed.OID) -> list[RecordedEvent]:
         """The events of the person of this INS."""
-        ref = self.world.known.refs.get(f"{oid}|{matricule}")
-        records = self.world.known.person(ref.record) if ref else frozenset[int]()
+        ref = self.world.view.refs.get(f"{oid}|{matricule}")
+        records = self.world.view.person(ref.record) if ref else frozenset[int]()
         return events_of_records(event for event in self.events if event.record in records)
 
     def fold(self, matricule: str = feed.ANNA, oid: str = feed.OID) -> PersonFold:

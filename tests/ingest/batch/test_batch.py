@@ -8,21 +8,16 @@ from dataclasses import replace
 
 import pytest
 
+from ingest.basis.loader import document_of_head, record_of_head
 from ingest.batch.attempts import Contention
 from ingest.batch.write import BatchWriter
 from ingest.eventstore import EventStore, UnknownCommit
 from ingest.eventstore.batch import AppendBatch, Appended, Head, RecordedEvent
 from ingest.eventstore.log.reading import Reading
-from ingest.facts.evolve import DOCUMENT_EVENTS, evolve_document, evolve_record, submit
-from ingest.facts.view import (
-    LINE_MAX,
-    NO_RECORD,
-    DocumentState,
-    Event,
-    RecordHead,
-    document_of_head,
-    record_of_head,
-)
+from ingest.facts.events.event import Event
+from ingest.facts.evolve import DOCUMENT_EVENTS, evolve_document, evolve_record, first_head
+from ingest.facts.heads import NO_RECORD, DocumentHead, RecordHead
+from ingest.facts.view import LATER_VERSIONS_MAX
 from ingest.read.arrivals import Arrival, source_of
 from ingest.read.patience import at_once
 from ingest.read.positions import hole_sentence
@@ -48,21 +43,21 @@ from tests.ingest.ingest_site import Message, Site, answers, of_source
 
 def heads_are_folds(site: Site) -> None:
     """Every head row is what `evolve` makes of the events of its stream."""
-    folded: dict[bytes, DocumentState | RecordHead] = {}
+    folded: dict[bytes, DocumentHead | RecordHead] = {}
     for stored in site.events():
         event = Event(stored.stream, stored.record, stored.name, site.said(stored))
         before = folded.get(stored.stream)
         if stored.name == DOCUMENT_SUBMITTED:
-            folded[stored.stream] = submit(event, site.store.secrets.author_hash, False)
+            folded[stored.stream] = first_head(event, site.store.secrets.author_hash)
         elif stored.name in DOCUMENT_EVENTS:
-            assert isinstance(before, DocumentState)
+            assert isinstance(before, DocumentHead)
             folded[stored.stream] = evolve_document(before, event)
         else:
-            assert not isinstance(before, DocumentState)
+            assert not isinstance(before, DocumentHead)
             folded[stored.stream] = evolve_record(before or NO_RECORD, event)
     heads: dict[bytes, Head] = site.store.reading.heads(folded)
     for stream, state in folded.items():
-        if isinstance(state, DocumentState):
+        if isinstance(state, DocumentHead):
             found = document_of_head(heads[stream])
             assert found._replace(flags=found.flags & ~DocumentFlags.CONTENT) == state._replace(
                 flags=state.flags & ~DocumentFlags.CONTENT
@@ -204,7 +199,7 @@ def test_a_mask_passes_to_two_hundred_versions_and_to_no_more(site: Site) -> Non
     assert site.write(mask(1)) == ["chain_too_long"]
     assert len(site.events()) == before
     assert site.write(mask(2)) == ["accepted"]
-    assert len(site.events()) == before + LINE_MAX + 1
+    assert len(site.events()) == before + LATER_VERSIONS_MAX + 1
     assert site.write(mask(1, by=stranger())) == ["accepted"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import psycopg
 import pytest
@@ -10,7 +11,7 @@ from eventsourcing.persistence import IntegrityError
 from prometheus_client import CollectorRegistry
 
 from ingest.basis.prefetch import BasisReader
-from ingest.batch.assemble import assemble
+from ingest.batch.late_reads import decide_batch
 from ingest.batch.retry import Retry
 from ingest.consume.metrics import IngestionMetrics
 from ingest.eventstore import EventStore
@@ -116,12 +117,12 @@ def test_what_changes_between_reading_and_commit_is_seen_under_the_lock(
     with EventStore.open(site.settings) as other:
         arrivals = [arrival for part in parts for arrival in part.records]
         reader = BasisReader(other, CONTEXT)
-        decided = assemble(reader.read(arrivals), arrivals)
+        decided = decide_batch(partial(reader.read, arrivals), arrivals).assembly
         site.write(*between)
         with pytest.raises(LostRace):
             other.append(decided.batch)
         # What this reader kept is older than the heads it reads now.
-        assemble(reader.read(arrivals), arrivals)
+        decide_batch(partial(reader.read, arrivals), arrivals)
         (again,) = arrivals
         assert (again.code or again.status) == answer
         assert answers(site.writer().write(parts)) == [answer]
@@ -146,7 +147,8 @@ def test_answers_do_not_depend_on_batches_nor_on_what_is_kept(
             store, reader = rng.choice(readers)
             batch = messages[len(found) : len(found) + rng.randint(1, 9)]
             arrivals = [_arrival(message) for message in batch]
-            store.append(assemble(reader.read(arrivals), arrivals).batch)
+            decided = decide_batch(partial(reader.read, arrivals), arrivals)
+            store.append(decided.assembly.batch)
             found += [a.code or a.status for a in arrivals]
     assert found == expected
     assert site.store.auditing.verify_streams() == []
@@ -183,7 +185,8 @@ def test_what_changes_elsewhere_in_the_registry_is_no_race(site: Site) -> None:
     parts = site.parts(deposit(1))
     with EventStore.open(site.settings) as other:
         arrivals = [arrival for part in parts for arrival in part.records]
-        decided = assemble(BasisReader(other, CONTEXT).read(arrivals), arrivals)
+        reader = BasisReader(other, CONTEXT)
+        decided = decide_batch(partial(reader.read, arrivals), arrivals).assembly
         site.write(reference(OTHER), service())
         assert other.append(decided.batch).last_position
 

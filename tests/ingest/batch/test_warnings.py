@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry
 from ingest.batch.outcome_bytes import encode_outcomes
 from ingest.batch.write import BatchWriter, Written
 from ingest.consume.metrics import IngestionMetrics
+from ingest.facts.message import Interpreted
 from ingest.feed import PolledPartition
 from ingest.read.arrivals import read_partition
-from ingest.read.interpret import Interpreted, Refused, interpret
+from ingest.read.interpret import Rejected, interpret
 from ingest.read.patience import at_once
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import SystemClock
@@ -37,7 +38,7 @@ def context(effect: str) -> Context:
     return replace(CONTEXT, severities=Severities({CODE: effect}))  # type: ignore[dict-item]
 
 
-def read(message: tuple[str, dict[str, Any]], within: Context) -> Interpreted | Refused:
+def read(message: tuple[str, dict[str, Any]], within: Context) -> Interpreted | Rejected:
     return interpret(feed_record(message), partition_for(message), within)
 
 
@@ -49,14 +50,14 @@ def test_a_rule_warns_refuses_or_is_silent_as_the_installation_says() -> None:
     assert BROKEN in warned.warnings
     assert isinstance(silent, Interpreted)
     assert set(warned.warnings) - set(silent.warnings) == {BROKEN}
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejected)
     assert refused.rejection == BROKEN
 
 
 def test_a_rule_that_always_refuses_comes_first() -> None:
     message = deposit(1, **RESTRICTED, typeCode="nothing")
     found = read(message, context("reject"))
-    assert isinstance(found, Refused)
+    assert isinstance(found, Rejected)
     assert found.rejection.code == "type_unknown"
 
 
@@ -64,7 +65,7 @@ def test_the_refusal_keeps_the_warnings_found_before_it() -> None:
     message = deposit(1, **RESTRICTED, uniqueId="2.25.1^2")
     within = replace(CONTEXT, severities=Severities({CODE: "reject"}))
     found = read(message, within)
-    assert isinstance(found, Refused)
+    assert isinstance(found, Rejected)
     assert found.rejection == BROKEN
     assert Rejection("unique_id_not_for_dmp", "document.uniqueId") in found.warnings
 

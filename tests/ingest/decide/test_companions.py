@@ -68,7 +68,7 @@ def test_a_kos_is_deleted_with_its_report() -> None:
     gone = operation("DeleteDocument", REPORT, reason="wrong patient")
     assert world.when(gone) == ("accepted", [DELETED, DELETED])
     assert status(world) == DocumentStatus.DELETED
-    said = world.events[-1].datum
+    said = world.datum()
     assert said["uniqueId"] == unique_id(IMAGES)
     assert said["reason"] == "wrong patient"
     assert said["provenance"]["actor"]["id"] == DR_A

@@ -448,7 +448,7 @@ def test_declaring_the_identity_clears_the_revocation() -> None:
     assert world.when(deposit(2)) == ("identity_revoked", [])
     assert world.when(record_message("DeclareIdentity", insiRequestedAt=1))[0] == "accepted"
     assert world.when(deposit(2)) == ("accepted", [SUBMITTED])
-    assert world.record(ANNA_INS) == RecordFlags.OPENED
+    assert world.record(ANNA_INS) == RecordFlags.OPENED | RecordFlags.DECLARED
 
 
 def test_withdrawing_what_was_not_said() -> None:
@@ -476,7 +476,7 @@ def test_a_decision_leaves_what_is_known_as_it_was() -> None:
 
     world = World().given(deposit(1), mask(1))
     message = world.read(deposit(2, replaces=unique_id(1)))
-    before = copy.deepcopy(world.known)
-    before.severities = world.known.severities
-    decide(world.known, message)
-    assert world.known == before
+    before = copy.deepcopy(world.view)
+    before.installation = world.view.installation
+    decide(world.view, message)
+    assert world.view == before

@@ -43,7 +43,7 @@ def opened() -> World:
 
 def child(policy: Policy = SECRET) -> World:
     world = opened()
-    world.known.policy = policy
+    world.install(policy=policy)
     return world.given(record_message("DeclareIdentity", traits=CHILD))
 
 
@@ -221,7 +221,7 @@ def test_a_secret_connection_needs_the_function_and_a_minor() -> None:
     assert child(Policy()).when(message) == ("secret_access_disabled", [])
     assert child().when(message) == ("accepted", ["record_accessed"])
     unknown = opened()
-    unknown.known.policy = SECRET
+    unknown.install(policy=SECRET)
     assert unknown.when(access_message("RecordAccess", mode="SECRET")) == ("person_not_minor", [])
     adult = child().given(record_message("DeclareIdentity", traits=TRAITS))
     assert adult.when(access_message("RecordAccess", mode="SECRET")) == ("person_not_minor", [])
@@ -231,7 +231,7 @@ def test_majority_comes_by_the_calendar() -> None:
     last_day = 2_000_000_000_000
     born = {**CHILD, "birthDate": "20150518"}  # last_day is 2033-05-18 in Paris
     world = opened().given(record_message("DeclareIdentity", traits=born))
-    world.known.policy = SECRET
+    world.install(policy=SECRET)
     for at, answer in ((last_day - 86_400_000, "accepted"), (last_day, "person_not_minor")):
         message = access_message("RecordAccess", mode="SECRET", said_at=at, accessedAt=at)
         assert world.when(message)[0] == answer
@@ -288,12 +288,12 @@ def test_majority_ends_what_a_representative_says_on_documents(name: str) -> Non
 
 def test_what_a_representative_says_on_a_document_rests_on_the_declared_age() -> None:
     from ingest.decide.decide import decide
-    from ingest.facts.view import Decision
+    from ingest.facts.decision import Decision
 
     world = opened().given(deposit(1))
-    record = next(iter(world.known.refs.values())).record
+    record = next(iter(world.view.refs.values())).record
     for by, records in ((representative(), (record,)), (patient(), ())):
-        found = decide(world.known, world.read(mask(1, by=by)))
+        found = decide(world.view, world.read(mask(1, by=by)))
         assert isinstance(found, Decision)
         assert found.records == records
 
@@ -320,12 +320,12 @@ def test_what_was_said_under_one_ins_holds_under_the_others_while_they_are_linke
 
 def test_a_decision_rests_on_all_records_of_the_person() -> None:
     from ingest.decide.decide import decide
-    from ingest.facts.view import Decision
+    from ingest.facts.decision import Decision
 
     world = opened().given(record_message("LinkIns"))
-    found = decide(world.known, world.read(access_message("BlockProfessional")))
+    found = decide(world.view, world.read(access_message("BlockProfessional")))
     assert isinstance(found, Decision)
-    refs = world.known.refs
+    refs = world.view.refs
     key = f"{record_message('OpenRecord')[1]['ins']['oid']}|"
     assert set(found.records) == {refs[key + ANNA].record, refs[key + BRUNO].record}
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.decide.decide import decide
+from ingest.facts.decision import Decision
 from ingest.facts.registry import NO_ENTRY, Kind, RegistryEntry, entry_stream, evolve_entry
-from ingest.facts.view import Decision
-from ingest.read.interpret import Refused, interpret
+from ingest.read.interpret import Rejected, interpret
 from schemas.forms.paris_days import begin_ms, day_exists, end_ms, last_day_of_years
 from schemas.rules.table.severities import Severities
 from tests.ingest.decide.deciding import World
@@ -51,7 +51,7 @@ def teleconsultation(company: str | None = COMPANY, **changes: Any) -> dict[str,
 
 
 def entry_of(world: World, kind: Kind, name: str) -> RegistryEntry:
-    return world.known.registry[entry_stream(kind, name)]
+    return world.view.entry(entry_stream(kind, name))
 
 
 def test_a_registry_without_software_refuses_nobody() -> None:
@@ -145,7 +145,7 @@ def test_who_may_not_feed_is_not_told_the_state_of_a_record() -> None:
 
 def test_a_required_registry_refuses_while_it_is_empty() -> None:
     world = World()
-    world.known.registry_required = True
+    world.install(registry_required=True)
     assert world.when(deposit(1))[0] == "software_unreferenced"
     world.given(reference())
     assert world.when(deposit(1))[0] == "accepted"
@@ -154,8 +154,8 @@ def test_a_required_registry_refuses_while_it_is_empty() -> None:
 
 def test_where_the_rule_is_a_warning_the_deposit_is_taken_with_it() -> None:
     world = World().given(reference(OTHER), certify())
-    world.known.severities = Severities({"software_unreferenced": "warn"})
-    found = decide(world.known, world.read(deposit(1)))
+    world.install(severities=Severities({"software_unreferenced": "warn"}))
+    found = decide(world.view, world.read(deposit(1)))
     assert isinstance(found, Decision)
     assert [warning.code for warning in found.warnings] == ["software_unreferenced"]
     assert world.when(deposit(2, by=teleconsultation(HOSPITAL)))[0] == "company_uncertified"
@@ -207,8 +207,8 @@ def test_what_is_not_there_is_neither_withdrawn_nor_evaluated() -> None:
 
 def test_events_name_no_person() -> None:
     world = World().given(reference(), service(), evaluate(), certify())
-    for event in world.events:
-        assert set(event.datum["source"]) == {"softwareId", "organisationId", "occurredAt"}
+    for at, event in enumerate(world.events):
+        assert set(world.datum(at)["source"]) == {"softwareId", "organisationId", "occurredAt"}
         assert event.record == 0
 
 
@@ -231,7 +231,7 @@ def test_events_name_no_person() -> None:
 )  # fmt: skip
 def test_what_a_message_must_say(sent: tuple[str, dict[str, Any]], code: str, path: str) -> None:
     found = interpret(feed_record(sent), partition_for(sent), CONTEXT)
-    assert isinstance(found, Refused), found
+    assert isinstance(found, Rejected), found
     assert (found.rejection.code, found.rejection.path) == (code, path)
 
 

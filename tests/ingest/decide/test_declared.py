@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from ingest.batch.retry import Retry, waiting
 from ingest.decide.decide import decide
+from ingest.facts.decision import Decision
+from ingest.facts.events.event import Event
 from ingest.facts.evolve import _RECORD, evolve_record
-from ingest.facts.identity import may_be_declared
-from ingest.facts.view import Decision, Event, Known, RecordHead
+from ingest.facts.heads import RecordHead
 from ingest.runtime.lifecycle import SystemClock
 from schemas.events import IDENTITY_DECLARED, RecordFlags
 from schemas.forms.identity import matricule_key
 from schemas.rules.table.severities import Severities
-from tests.ingest.decide.deciding import World, author_hash
+from tests.ingest.decide.deciding import World, whole_view
 from tests.ingest.feed_messages import ANNA, BRUNO, CONTEXT, OID, TRAITS, deposit, record_message
 from tests.ingest.ingest_site import Message, Site, answers
 
@@ -41,7 +42,7 @@ def document_of(number: int, traits: dict[str, Any] | None, **fields: Any) -> Me
 
 
 def warnings(world: World, message: Message) -> list[tuple[str, str | None]]:
-    decision = decide(world.known, world.read(message))
+    decision = decide(world.view, world.read(message))
     assert isinstance(decision, Decision)
     return [(warning.code, warning.path) for warning in decision.warnings]
 
@@ -126,7 +127,7 @@ def test_an_identity_revoked_before_any_declaration_needs_an_answer_of_insi() ->
 def test_why_an_identity_was_revoked_stands_in_the_event_and_names_no_value() -> None:
     world = World().given(declare())
     world.when(declare(RENAMED))
-    reason = world.events[-1].datum["reason"]
+    reason = world.datum()["reason"]
     assert "traits.birthName" in reason
     assert "PAT" not in reason
 
@@ -150,7 +151,7 @@ def test_a_document_of_other_traits_waits_for_a_human() -> None:
     """SPEC a.4: automatic filing needs strict equality of traits, else a work list; TRAP 7."""
     world = World().given(declare(asked=1), document_of(1, TRAITS))
     other = world.read(document_of(2, RENAMED))
-    refused = decide(world.known, other)
+    refused = decide(world.view, other)
     assert not isinstance(refused, Decision)
     assert (refused.code, refused.path) == ("traits_differ", "document.sourcePatientInfo.birthName")
     assert refused.rule.retryable
@@ -163,7 +164,7 @@ def test_a_document_of_other_traits_waits_for_a_human() -> None:
 
 @pytest.mark.parametrize(("effect", "told"), [("warn", ["traits_differ"]), ("off", [])])
 def test_an_installation_may_take_documents_of_other_traits(effect: Any, told: list[str]) -> None:
-    world = World(Known(author_hash, severities=Severities({"traits_differ": effect})))
+    world = World(whole_view(severities=Severities({"traits_differ": effect})))
     world.given(declare())
     message = document_of(1, RENAMED)
     assert [code for code, _ in warnings(world, message)] == told
@@ -174,21 +175,13 @@ def test_an_installation_may_take_documents_of_other_traits(effect: Any, told: l
 
 
 @given(st.lists(st.sampled_from(sorted(_RECORD)), max_size=8))
-def test_a_record_with_a_declaration_is_always_looked_at(names: list[str]) -> None:
+def test_the_head_of_a_record_tells_whether_an_identity_was_declared(names: list[str]) -> None:
+    """Of the many records that a first document opened nothing is read."""
     head = RecordHead(0, 0)
     for name in names:
         reason = {"reasonCode": "DEATH"}
         head = evolve_record(head, Event(b"", 1, name, reason))
-    if IDENTITY_DECLARED in names:
-        assert may_be_declared(*head)
-
-
-def test_a_record_that_a_document_opened_is_not_looked_at() -> None:
-    opened = RecordFlags.OPENED | RecordFlags.ACTIVATED
-    assert not may_be_declared(0, 0)
-    assert not may_be_declared(1, RecordFlags.OPENED)
-    assert not may_be_declared(2, opened)
-    assert may_be_declared(3, opened)
+    assert bool(head.flags & RecordFlags.DECLARED) is (IDENTITY_DECLARED in names)
 
 
 # On the store

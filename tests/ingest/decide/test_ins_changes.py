@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.read.interpret import Interpreted, Refused, interpret
+from ingest.facts.message import LinkMessage
+from ingest.read.interpret import Rejected, interpret
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
@@ -147,11 +148,11 @@ def test_a_nia_that_becomes_a_nir_is_linked_and_never_merged_by_its_digits() -> 
     message = record_message("LinkIns", ins=nir, otherOid=INS_NIA, otherMatricule=ANNA)
     production = replace(CONTEXT, accepted_oids=accepted_oids("production"))
     found = interpret(feed_record(message), partition_for(message), production)
-    assert isinstance(found, Interpreted)
+    assert isinstance(found, LinkMessage)
     assert (found.ins, found.other_ins) == (f"{INS_NIR}|{ANNA}", f"{INS_NIA}|{ANNA}")
     itself = record_message("LinkIns", ins=nir, otherOid=INS_NIR, otherMatricule=ANNA)
     refused = interpret(feed_record(itself), partition_for(itself), production)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejected)
     assert refused.rejection.code == "link_to_itself"
 
 

@@ -9,12 +9,11 @@ import pytest
 
 from ingest.batch.write import BatchWriter
 from ingest.consume.startup import policy_of
-from ingest.facts.view import Known
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from schemas.policy.may_do import DEFAULT_POLICY, Policy
-from tests.ingest.decide.deciding import World, author_hash
+from tests.ingest.decide.deciding import World, whole_view
 from tests.ingest.feed_messages import (
     ANNA,
     CONTEXT,
@@ -45,7 +44,7 @@ AUTHORS = {"author", "author elsewhere"}
 
 
 def world(policy: Policy) -> World:
-    return World(Known(author_hash, policy=policy)).given(deposit(1))
+    return World(whole_view(policy=policy)).given(deposit(1))
 
 
 @pytest.mark.parametrize("who", ACTORS)
@@ -58,7 +57,7 @@ def test_replacing_and_deleting_belong_to_the_author_only(who: str, message: str
     elif message == "replace":
         found = world(AUTHOR_ONLY).when(deposit(2, by=by, replaces=unique_id(1)))[0]
     else:
-        late = World(Known(author_hash, policy=AUTHOR_ONLY))
+        late = World(whole_view(policy=AUTHOR_ONLY))
         late.given(deposit(2, by=by, replaces=unique_id(1)))
         events = late.when(deposit(1))[1]
         found = "accepted" if "document_replaced" in events else "not_entitled"
@@ -76,7 +75,7 @@ def test_of_several_authors_any_may_and_a_legal_entity_that_is_an_author_is_one(
     first = deposit(1)[1]["document"]["authors"][0]
     entity = {**first, "id": HOSPITAL, "organisationId": None, "isDevice": False}
     for by in (actor(DR_A, "10", None), actor(HOSPITAL, "AUTOMATE", None)):
-        given = World(Known(author_hash, policy=AUTHOR_ONLY))
+        given = World(whole_view(policy=AUTHOR_ONLY))
         given.given(deposit(1, authors=[first, entity]))
         assert given.when(operation("DeleteDocument", 1, by=by))[0] == "accepted"
 

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from ingest.decide.entitlement import ACCESS_MESSAGES
-from ingest.facts.view import RecordHead
+from ingest.facts.heads import RecordHead
+from ingest.facts.message import TYPE_OF, AccessMessage
 from schemas.events import RecordFlags
 from schemas.feed.messages import PATIENTS, TOPIC_OF
 from tests.ingest.access_given import access_message, machine
@@ -213,14 +213,14 @@ def worlds() -> Iterator[tuple[State, World]]:
     for state in STATES:
         world = World()
         world.read(record_message("OpenRecord"))
-        world.known.records[1] = RecordHead(0 if state.reserved else 3, state.bits)
+        world.view.records[1] = RecordHead(0 if state.reserved else 3, state.bits)
         yield state, world
 
 
 def test_the_table_has_every_message_about_a_record() -> None:
     on_records = {name for name, topic in TOPIC_OF.items() if topic == PATIENTS}
     assert {row.split()[0] for row in TABLE} == on_records | {"DepositDocument"}
-    assert on_records >= ACCESS_MESSAGES
+    assert on_records >= {name for name, kind in TYPE_OF.items() if kind is AccessMessage}
 
 
 @pytest.mark.parametrize("row", TABLE)
@@ -237,8 +237,8 @@ def test_every_state(row: str) -> None:
 
 def test_a_mask_is_set_whatever_the_record_says() -> None:
     for state, world in worlds():
-        before = world.known.records[1]
-        world.known.records[1] = RecordHead(1, RecordFlags.OPENED)
+        before = world.view.records[1]
+        world.view.records[1] = RecordHead(1, RecordFlags.OPENED)
         world.given(deposit(1))
-        world.known.records[1] = before
+        world.view.records[1] = before
         assert world.when(mask(1)) == ("accepted", ["document_visibility_changed"]), state

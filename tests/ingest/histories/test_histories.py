@@ -7,7 +7,8 @@ sees. `HISTORIES_TIMES=20` makes twenty times as many.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,14 +16,18 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.basis.prefetch import Basis
+from ingest.basis.basis import Basis
+from ingest.basis.loader import document_of_head
+from ingest.basis.prefetch import BasisReader
 from ingest.batch.assemble import assemble
 from ingest.batch.write import BatchWriter
 from ingest.eventstore.batch import PendingLink, RecordedEvent
 from ingest.eventstore.log.encoded_batch import check_batch
-from ingest.facts.view import DocumentState, Known, document_of_head
+from ingest.facts.heads import DocumentHead
+from ingest.facts.message import DocumentMessage
+from ingest.facts.needs import KINDS
+from ingest.facts.view import View
 from ingest.read.arrivals import Arrival, source_of
-from ingest.read.interpret import Interpreted
 from ingest.read.patience import at_once
 from ingest.runtime.lifecycle import SystemClock
 from projections.events import events_of_records
@@ -33,7 +38,7 @@ from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_do import DEFAULT_POLICY, Policy
 from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
 from tests.ingest import feed_messages as feed
-from tests.ingest.decide.deciding import World, author_hash
+from tests.ingest.decide.deciding import Whole, World, whole_view
 from tests.ingest.histories.ingest_histories import (
     IMAGED,
     LINKED,
@@ -91,14 +96,14 @@ class Memory:
 
     names: Names
     policy: Policy
-    known: Known = field(init=False)
+    view: View = field(init=False)
     events: list[RecordedEvent] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     letters: dict[int, tuple[int, Arrival]] = field(default_factory=dict)
-    bases: dict[bytes, int] = field(default_factory=dict)
+    versions: dict[bytes, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.known = Known(author_hash, policy=self.policy)
+        self.view = whole_view(policy=self.policy)
 
     def write(self, messages: Sequence[Message]) -> None:
         """One batch."""
@@ -108,11 +113,14 @@ class Memory:
         """One batch, of several families."""
         arrivals = [self.arrival(names, message) for names, message in messages]
         waiting = {number: again(arrival, number) for number, (_, arrival) in self.letters.items()}
-        links = [PendingLink(to, by) for to, bys in self.known.pending.items() for by in bys]
-        basis = Basis(known=self.known, bases=dict(self.bases), links=links)
-        basis.letters = list(waiting.values())
-        basis.waits_for = {number: stream_of(arrival) for number, arrival in waiting.items()}
+        links = [PendingLink(to, by) for to, bys in self.view.waiting.items() for by in bys]
+        versions = Whole[bytes, int](0)
+        versions.update(self.versions)
+        basis = Basis(self.view, versions, links)
+        for arrival in waiting.values():
+            basis.letters.setdefault(stream_of(arrival), []).append(arrival)
         decided = assemble(basis, arrivals)
+        assert not decided.missing
         check_batch(decided.batch)
         for place, arrival in enumerate(arrivals, start=len(self.answers)):
             self.answers.append(outcome_of(arrival))
@@ -122,7 +130,7 @@ class Memory:
             assert letter.dead_letter is not None
             place, _ = self.letters.pop(letter.dead_letter)
             self.answers[place] = outcome_of(letter)
-        self.bases |= {head.stream: head.version for head in decided.batch.heads}
+        self.versions |= {head.stream: head.version for head in decided.batch.heads}
         for event in decided.batch.events:
             self.events.append(
                 RecordedEvent(
@@ -134,18 +142,18 @@ class Memory:
     def arrival(self, names: Names, message: Message) -> Arrival:
         said = names.said(message)
         partition = feed.partition_for(said)
-        read = World(self.known).read(said)
+        read = World(self.view).read(said)
         return Arrival(source_of(CLUSTER, partition), partition, feed.feed_record(said), read)
 
     def record(self, person: str) -> int | None:
-        ref = self.known.refs.get(self.names.person(person))
+        ref = self.view.refs.get(self.names.person(person))
         return None if ref is None else ref.record
 
     def person(self, record: int) -> frozenset[int]:
-        return self.known.person(record)
+        return self.view.person(record)
 
-    def documents(self) -> dict[bytes, DocumentState]:
-        return self.known.documents
+    def documents(self) -> dict[bytes, DocumentHead]:
+        return {s: head for s, head in self.view.documents.items() if head is not None}
 
 
 def again(arrival: Arrival, letter: int) -> Arrival:
@@ -155,8 +163,7 @@ def again(arrival: Arrival, letter: int) -> Arrival:
 
 
 def stream_of(arrival: Arrival) -> bytes:
-    assert isinstance(arrival.read, Interpreted)
-    assert arrival.read.stream is not None
+    assert isinstance(arrival.read, DocumentMessage)
     return arrival.read.stream
 
 
@@ -170,13 +177,17 @@ class Stored:
     site: Site
     answers: list[str] = field(default_factory=list)
     places: dict[tuple[str, int], int] = field(default_factory=dict)
+    prefetched: Collection[str] = KINDS
+    late_reads: Counter[str] = field(default_factory=Counter)
 
     def write(self, messages: Sequence[Message]) -> None:
         """One batch of messages that are in the order of their partitions."""
         context = replace(feed.CONTEXT, policy=self.policy)
-        writer = BatchWriter(self.site.store, context, SystemClock(), at_once)
+        reader = BasisReader(self.site.store, context, prefetched=self.prefetched)
+        writer = BatchWriter(self.site.store, context, SystemClock(), at_once, reader)
         parts = self.site.parts(*(self.names.said(message) for message in messages))
         written = writer.write(parts)
+        self.late_reads.update(written.late_reads)
         for arrival in (arrival for part in written.parts for arrival in part.records):
             self.places[arrival.source, arrival.feed_record.offset] = len(self.answers)
             self.answers.append(outcome_of(arrival))
@@ -200,7 +211,7 @@ class Stored:
     def person(self, record: int) -> frozenset[int]:
         return self.site.store.reading.person(record)
 
-    def documents(self) -> dict[bytes, DocumentState]:
+    def documents(self) -> dict[bytes, DocumentHead]:
         streams = [document_stream(self.names.unique_id(number)) for number in NUMBERS]
         heads = self.site.store.reading.heads(streams)
         return {stream: document_of_head(head) for stream, head in heads.items()}
@@ -234,7 +245,7 @@ def ended_of_model(model: Naive) -> Ended:
     }
 
 
-def shelf_of(system: System, state: DocumentState, successors: Iterable[DocumentState]) -> str:
+def shelf_of(system: System, state: DocumentHead, successors: Iterable[DocumentHead]) -> str:
     """The status is the last word but where a link was undone: then whose successors they are."""
     status = DocumentStatus(state.status)
     person = system.person(state.record)

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.facts.message import Interpreted
 from ingest.feed import FeedRecord
 from ingest.read.confluent import ConfluentHeaders, schema_server_fetch
-from ingest.read.interpret import Interpreted, interpret
+from ingest.read.interpret import interpret
 from schemas.versions.catalogue import schema_catalogue
 from tests.ingest.feed_messages import CONTEXT, deposit, feed_record, partition_for
 

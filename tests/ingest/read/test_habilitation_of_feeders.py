@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.read.interpret import Interpreted, Refused, interpret
+from ingest.facts.message import Interpreted
+from ingest.read.interpret import Rejected, interpret
 from schemas.policy.habilitation import COLUMNS, parse_matrix
 from schemas.rules.profession import profession_may_feed
 from tests.ingest.feed_messages import (
@@ -44,14 +45,14 @@ def read(
     moment: datetime = SIX_JANUARY_IN_PARIS,
     matrix: Any = MATRIX,
     type_code: str = "11502-2",
-) -> Interpreted | Refused:
+) -> Interpreted | Rejected:
     message = deposit(1, typeCode=type_code, by=by)
     message[1]["provenance"] = at(moment, by)
     context = replace(CONTEXT, matrix=matrix)
     return interpret(feed_record(message), partition_for(message), context)
 
 
-def refused(found: Interpreted | Refused) -> bool:
+def refused(found: Interpreted | Rejected) -> bool:
     if isinstance(found, Interpreted):
         return False
     assert (found.rejection.code, found.rejection.path) == (

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.feed import FeedRecord, Partition, partition_of
-from ingest.read.interpret import Refused, interpret
+from ingest.read.interpret import Rejected, interpret
 from ingest.read.site import Context
 from ingest.runtime.settings import Settings
 from producers.cda.deposit import deposit as deposit_of
@@ -95,7 +95,7 @@ def answer_of_ingestion(datum: Mapping[str, Any], name: str = "DepositDocument")
     record = FeedRecord(0, -1, 0, key, encode(name, datum), ())
     partition = Partition(TOPIC_OF[name], partition_of(key, 1))
     found = interpret(record, partition, CONTEXT)
-    return found.rejection.code if isinstance(found, Refused) else None
+    return found.rejection.code if isinstance(found, Rejected) else None
 
 
 def test_a_valid_deposit_passes_here_and_at_ingestion() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from ingest.facts.message import Interpreted
 from ingest.feed import partition_of
 from ingest.feed.types import FeedRecord, Partition
-from ingest.read.interpret import Interpreted, Refused, interpret
+from ingest.read.interpret import Rejected, interpret
 from ingest.read.site import Context
 from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import parse_faults
@@ -28,7 +29,7 @@ DECIDED_LATER = {
 """Codes that need the store: reading alone lets such messages pass."""
 
 
-def read(message: Message) -> Interpreted | Refused:
+def read(message: Message) -> Interpreted | Rejected:
     record = message.record
     place = Partition(record.topic, partition_of(record.key, PARTITIONS))
     fed = FeedRecord(0, 0, 0, record.key, record.value, record.headers)
@@ -46,7 +47,7 @@ def test_messages_pass_or_are_refused_as_announced(
         if message.fault == "oversize_refused":
             continue
         found = read(message)
-        if isinstance(found, Refused):
+        if isinstance(found, Rejected):
             refused += 1
             assert found.rejection.code in codes, message.fault
         else:
