@@ -1,6 +1,7 @@
 """The habilitation matrix: which documents a profession may read and feed (SPEC h.1).
 
-The national matrix is published nowhere, so it is configuration: a file of tab-separated columns
+The national matrix is published as an annex of an arrêté and not as data: whoever runs the system
+keys its rows in. It is configuration, a file of tab-separated columns
 `valid_from  role  documents  rights`, where
 
 - `valid_from` (YYYY-MM-DD): the first day, in Paris, of the *version* the row belongs to. All rows
