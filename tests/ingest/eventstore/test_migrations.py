@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from ingest.eventstore import EventStore, migrate, migrate_store
 from ingest.eventstore.keys.master_key import MasterKeyError, create_master_key, read_master_key
 from ingest.eventstore.tables.migrations import MigrationError, migrations
 from ingest.runtime.settings import Settings
+from schemas.events import RecordFlags
 
 
 def test_migrate_is_idempotent_and_says_what_it_did(database: str, tmp_path: Path) -> None:
@@ -70,6 +72,35 @@ def test_a_changed_migration_and_a_newer_database_are_refused(
         conn.execute("update migration set checksum = 'x' where part = 'store' and number = 1")
         with pytest.raises(MigrationError, match="another text"):
             EventStore(database, database, read_master_key(key), str(tmp_path / "c"))
+
+
+def test_heads_of_older_stores_learn_that_an_identity_was_declared(
+    database: str, tmp_path: Path
+) -> None:
+    """Two records of a store as it was before the flag; one has a declaration among its events."""
+    key = tmp_path / "master.key"
+    migrate(database, database, key)
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("delete from migration where number >= 10 and part = 'store'")
+        conn.execute(
+            "insert into event_name (name, schema_version) values"
+            " ('record_opened', 1), ('identity_declared', 1)"
+        )
+        for record, names in ((1, ["record_opened", "identity_declared"]), (2, ["record_opened"])):
+            stream = UUID(int=record)
+            conn.execute(
+                "insert into stream values (%s, %s, %s, %s, 0, 1, '{}', null)",
+                (stream, record, record * 10, len(names)),
+            )
+            for version, name in enumerate(names, 1):
+                conn.execute(
+                    "insert into event select %s, %s, now(), %s, %s, id, null, '' from event_name"
+                    " where name = %s",
+                    (record * 10 + version, record, stream, version, name),
+                )
+        migrate(database, database, key)
+        flags = conn.execute("select record, flags from stream order by record").fetchall()
+    assert flags == [(1, RecordFlags.OPENED | RecordFlags.DECLARED), (2, RecordFlags.OPENED)]
 
 
 def test_an_unmigrated_database_says_what_to_run(database: str, tmp_path: Path) -> None:
