@@ -241,7 +241,7 @@ def _body_right(decoded: Decoded, context: Context) -> Rejection | None:
         or RULES_OF[decoded.name](datum)
     )
     if rejection is None and context.matrix is not None and "document" in datum:
-        rejection = profession_may_feed(datum, context.matrix)
+        rejection = profession_may_feed(cast(DepositDocument, datum), context.matrix)
     if rejection is None and "otherOid" in datum:
         return _other_ins_right(datum, ins, context)
     return rejection

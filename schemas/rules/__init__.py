@@ -1,3 +1,1 @@
-"""What a message must say to be taken, one function per rule; imports forms, policy, cda and value
-sets.
-"""
+"""The rules on messages, one function per rule; imports feed, forms, policy, cda and value sets."""

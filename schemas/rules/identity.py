@@ -1,10 +1,9 @@
 """Rules on the person: INS, identity status, traits (SPEC a)."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from schemas.feed.messages import Ins, Traits
+from schemas.feed.messages import DeclareIdentity, Ins, Traits
 from schemas.forms.identity import is_well_formed, key_is_valid
 from schemas.forms.texts import NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit, texts_are_fit
 from schemas.forms.times import time_exists
@@ -19,9 +18,10 @@ FEEDING: Final = frozenset(
         "ActivateRecord",
     }
 )
-"""Messages that need a qualified identity (SPEC a.4, rule 28). The others only forbid, undo or
-repair: an identity that lost its qualification must still be able to oppose, close, revoke, link,
-and to mask, archive or delete a document that was deposited wrongly.
+"""Messages that need a qualified identity (SPEC a.4, rule 28).
+
+The others forbid, undo or repair. An identity that lost its qualification must still be able to
+oppose, close, revoke and link, and to mask, archive or delete a document deposited wrongly.
 """
 _COMPULSORY_TRAITS: Final[tuple[Literal["birthName", "birthGivenName", "givenNames"], ...]] = (
     "birthName",
@@ -44,8 +44,9 @@ def qualified(name: str, ins: Ins) -> Rejection | None:
 
 
 def ins_accepted(oid: str, matricule: str, oids: frozenset[str], at: str) -> Rejection | None:
-    """OID of this environment, form and key right (SPEC a.1, a.2, TRAP 1 to TRAP 4); `at`: path
-    prefix.
+    """The OID is one of this environment; form and key are right (SPEC a.1, a.2, TRAP 1 to TRAP 4).
+
+    `at`: beginning of the path.
     """
     if oid not in oids:
         return Rejection("ins_oid_not_accepted", at + "oid")
@@ -56,8 +57,9 @@ def ins_accepted(oid: str, matricule: str, oids: frozenset[str], at: str) -> Rej
 
 
 def traits_right(traits: Traits | None, at: str) -> Rejection | None:
-    """Strict traits present and well formed (SPEC a.3); never compared with the matricule (TRAP
-    4).
+    """Strict traits are there and well formed (SPEC a.3).
+
+    They are never compared with the matricule (TRAP 4). `at`: beginning of the path.
     """
     if traits is None:
         return None
@@ -75,7 +77,7 @@ def traits_right(traits: Traits | None, at: str) -> Rejection | None:
 
 
 def _is_birth_place(place: str) -> bool:
-    # Digits first: letters stand in places of Corsica only.
+    # Digits first, for speed: places of Corsica alone have letters.
     digits = len(place) == _BIRTH_PLACE_LENGTH and place.isdigit() and place.isascii()
     return digits or _BIRTH_PLACE.fullmatch(place) is not None
 
@@ -94,14 +96,16 @@ def _names_right(traits: Traits, at: str) -> Rejection | None:
     return None
 
 
-def declaration_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """The traits of a declared identity (SPEC a.3), and when INSi answered (a.4)."""
+def declaration_right(datum: DeclareIdentity) -> Rejection | None:
+    """All rules on a declared identity: its traits (SPEC a.3) and the answer of INSi (a.4)."""
     return traits_right(datum["traits"], "traits.") or insi_has_answered(datum)
 
 
-def insi_has_answered(datum: Mapping[str, Any]) -> Rejection | None:
-    """INSi answered before the declaration was made: an answer of the future would be newer than
-    all to come, and nothing could qualify the identity again (SPEC a.4, rule 39).
+def insi_has_answered(datum: DeclareIdentity) -> Rejection | None:
+    """INSi answered before the declaration was made (SPEC a.4, rule 39).
+
+    An answer of the future would be newer than all to come: nothing could then qualify the identity
+    again.
     """
     asked = datum["insiRequestedAt"]
     if asked is None or 0 <= asked <= datum["provenance"]["occurredAt"]:

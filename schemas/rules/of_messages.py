@@ -1,13 +1,14 @@
-"""What a message must say to be taken: one small function for each rule, pure.
+"""The rules on each kind of message: one small pure function for each rule.
 
-Each returns a `Rejection` or None. They run per message: sets and patterns are made beforehand.
-Each docstring names its source. For all of them: decision 0004, decision 0038.
+A rule returns a `Rejection`, or None when the message keeps the rule. Rules run for every message:
+sets and patterns are made beforehand. Each docstring names its source. For all of them: decision
+0004, decision 0038.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from schemas.feed.messages import Document
+from schemas.feed.messages import DepositDocument
 from schemas.rules.document.content import content_findings, content_right
 from schemas.rules.document.metadata import (
     codes_known,
@@ -25,6 +26,7 @@ from schemas.rules.table.rejections import Rejection, SoftRule
 from .access import (
     access_right,
     authorisation_right,
+    block_right,
     designation_end_right,
     designation_right,
     emergency_right,
@@ -32,6 +34,7 @@ from .access import (
 )
 from .identity import declaration_right, ins_accepted, qualified, traits_right
 from .life_cycle import (
+    activation_right,
     closing_right,
     document_operation_right,
     record_operation_right,
@@ -48,9 +51,9 @@ from .soft_groups import SOFT_GROUPS_OF_ALL, SOFT_GROUPS_OF_DEPOSIT, SoftGroup
 from .speakers import authors_named, identifiers_right, provenance_complete
 
 
-def deposit_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """All rules on the metadata of a deposit; the first one broken (SPEC c.1)."""
-    document: Document = datum["document"]
+def deposit_right(datum: DepositDocument) -> Rejection | None:
+    """The first rule on the metadata of a deposit that is broken (SPEC c.1)."""
+    document = datum["document"]
     return (
         unique_id_right(document["uniqueId"], "document.uniqueId")
         or replaces_right(document)
@@ -67,7 +70,7 @@ def deposit_right(datum: Mapping[str, Any]) -> Rejection | None:
     )
 
 
-RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] = {
+RULES_OF: Final[Mapping[str, Callable[[Any], Rejection | None]]] = {
     "DepositDocument": deposit_right,
     "ChangeVisibility": visibility_right,
     "ArchiveDocument": document_operation_right,
@@ -75,7 +78,7 @@ RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] =
     "DeleteDocument": document_operation_right,
     "DeclareIdentity": declaration_right,
     "OpenRecord": record_operation_right,
-    "ActivateRecord": record_operation_right,
+    "ActivateRecord": activation_right,
     "CloseRecord": closing_right,
     "OpposeFeeding": record_operation_right,
     "WithdrawOpposition": record_operation_right,
@@ -84,7 +87,7 @@ RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] =
     "RevokeIdentity": record_operation_right,
     "AuthoriseAccess": authorisation_right,
     "WithdrawAccess": holder_right,
-    "BlockProfessional": holder_right,
+    "BlockProfessional": block_right,
     "UnblockProfessional": holder_right,
     "OpposeEmergencyAccess": emergency_right,
     "WithdrawEmergencyOpposition": emergency_right,
@@ -97,13 +100,13 @@ RULES_OF: Final[Mapping[str, Callable[[Mapping[str, Any]], Rejection | None]]] =
     "EvaluateService": evaluation_right,
     "WithdrawReference": withdrawal_right,
 }
-"""The rules on what each kind of message says, beside those on key, identity and provenance."""
+"""The rules on the fields of each kind of message, beside those on key, identity and provenance."""
 
 SOFT_GROUPS_OF: Final[Mapping[str, tuple[SoftGroup, ...]]] = {
     **dict.fromkeys(RULES_OF, SOFT_GROUPS_OF_ALL),
     "DepositDocument": SOFT_GROUPS_OF_DEPOSIT,
 }
-"""The rules whose severity may be a warning, by kind of message; looked at after the others."""
+"""The rules whose severity may be a warning, by kind of message. They run after the others."""
 
 SOFT_RULES_OF: Final[Mapping[str, tuple[SoftRule, ...]]] = {
     name: tuple(rule for group in groups for rule in group.rules)

@@ -1,23 +1,24 @@
-"""The rule that rests on the habilitation matrix of the installation (SPEC h.1)."""
+"""The rule on the habilitation matrix of the installation (SPEC h.1)."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
+from schemas.feed.messages import DepositDocument
 from schemas.policy.habilitation import Matrix, may_feed
 from schemas.policy.may_do import ActorKind, actor_kind
 from schemas.rules.table.rejections import Rejection
 
 _PARIS: Final = ZoneInfo("Europe/Paris")
 _LATEST: Final = 253_370_764_800_000
-"""9999-01-01 in milliseconds: what claims to be later is judged as of that day."""
+"""9999-01-01 in milliseconds. A later moment counts as this one."""
 
 
-def profession_may_feed(datum: Mapping[str, Any], matrix: Matrix | None) -> Rejection | None:
-    """A professional feeds the types that the matrix gives his profession on the day of the
-    message, by the calendar of Paris (SPEC h.1). Patients, representatives and machines have no
-    profession; everybody may without a matrix.
+def profession_may_feed(datum: DepositDocument, matrix: Matrix | None) -> Rejection | None:
+    """A professional feeds the types that the matrix gives his profession that day (SPEC h.1).
+
+    The day is that of the message in Paris. Patients, representatives and machines have no
+    profession: no matrix restricts them. Without a matrix everybody may feed.
     """
     if matrix is None:
         return None

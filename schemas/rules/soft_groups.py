@@ -1,9 +1,9 @@
-"""Soft rules asked together: nearly every message keeps all rules of a group, which one look tells.
+"""Groups of soft rules. One look tells that a message keeps a whole group, and nearly all do.
 
-A rule costs a call for each message; a group that is kept costs one call for all of its rules.
+A rule costs one call for each message. A group that is kept costs one call for all of its rules.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from schemas.rules.document.plausibility import SOFT_RULES_OF_ORDER, times_in_order
@@ -14,14 +14,14 @@ from .speaker_forms import SOFT_AUTHOR_RULES, SOFT_SPEAKER_RULES, speakers_right
 
 
 class SoftGroup(NamedTuple):
-    """Rules of one subject. `all_kept`: True when none of them is broken; False says nothing."""
+    """Rules of one subject. `all_kept`: True when none of them is broken; False tells nothing."""
 
     rules: tuple[SoftRule, ...]
-    all_kept: Callable[[Mapping[str, Any]], bool]
+    all_kept: Callable[[Any], bool]
 
 
-def not_known(_: Mapping[str, Any]) -> bool:
-    """For rules that have nothing to be told by at once."""
+def not_known(_: object) -> bool:
+    """`all_kept` of rules that no single look covers."""
     return False
 
 

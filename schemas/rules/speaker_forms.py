@@ -1,13 +1,13 @@
-"""Rules on the national identifiers and codes of who speaks and who wrote (SPEC b; TRAP 23).
+"""Rules on the national identifiers and codes of who sends and who wrote (SPEC b; TRAP 23).
 
-Soft rules: sources disagree about their strictness, or real documents break them. One message is
-looked at once for all of them: the same few speak and write, and nearly all of them are right.
+The rules are soft: sources disagree about their strictness, or real documents break them. A message
+is looked at once for all of them. The same few send and write, and nearly all are right.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
 
-from schemas.feed.messages import Actor, Author, Document
+from schemas.feed.messages import Actor, Author, DepositDocument, Document, Provenance
 from schemas.forms.health_identifiers import (
     PATIENT_SPACE_ROOT,
     PERSON_ROOT,
@@ -24,19 +24,26 @@ EXP_PATIENT: Final = "EXP_PATIENT"
 """Specialty of a patient who writes (SPEC b.3)."""
 
 Found = Mapping[str, Rejection]
-"""What is broken, by code: the first place of each."""
+"""The rules that are broken, by code, each at its first place."""
 _NOTHING: Final[Found] = {}
 _OF_PATIENT: Final[Found] = {}
-"""Nothing either, but an author is a patient, whose INS is still to be looked at."""
+"""No rule is broken, but an author is a patient, whose INS must still be looked at."""
 _KNOWN: Final[dict[tuple[object, ...], Found]] = {}
 _INS_START: Final = "1.2.250.1.213.1.4."
 _PERSONAL: Final = (f"{PERSON_ROOT}^8", f"{PERSON_ROOT}^0", _INS_START)
 
 
-class _Latest:
-    """The message looked at last, so that each rule on it only picks what it is about.
+class Spoken(TypedDict):
+    """The fields of a message that name people and systems. Only a deposit has a document."""
 
-    Decoded messages are never changed: the object stands for what it says.
+    provenance: Provenance
+    document: NotRequired[Document]
+
+
+class _Latest:
+    """The result for the last message, from which each rule picks its own part.
+
+    Decoded messages are never changed: the identity of the object is that of its content.
     """
 
     __slots__ = ("about",)
@@ -48,17 +55,17 @@ class _Latest:
 _LATEST: Final = _Latest()
 
 
-def _found(datum: Mapping[str, Any]) -> Found:
+def _found(datum: Spoken) -> Found:
     provenance, document = datum["provenance"], datum.get("document")
-    said, written, found = _LATEST.about
-    if said is not provenance or written is not document:
+    sender, written, found = _LATEST.about
+    if sender is not provenance or written is not document:
         found = _looked_at(provenance["actor"], document)
         _LATEST.about = (provenance, document, found)
     return found
 
 
-def speakers_right(datum: Mapping[str, Any]) -> bool:
-    """True: no rule of this module is broken. False says nothing: an author may be a patient."""
+def speakers_right(datum: Spoken) -> bool:
+    """True: no rule of this module is broken. False tells nothing: an author may be a patient."""
     return _found(datum) is _NOTHING
 
 
@@ -77,7 +84,7 @@ def _judged(actor: Actor, document: Document | None, key: tuple[object, ...]) ->
     for code, path in _flaws(actor, document):
         found.setdefault(code, Rejection(code, path))
     if document is not None and any(_is_patient(author["id"]) for author in document["authors"]):
-        # Not remembered: each patient writes of himself only.
+        # Not remembered: each patient writes about himself only.
         return found or _OF_PATIENT
     if len(_KNOWN) >= REMEMBERED_MAX:
         _KNOWN.clear()
@@ -129,68 +136,71 @@ def _is_patient(identifier: str) -> bool:
     return identifier.startswith(_INS_START) and identifier.partition("^")[0] in INS_OIDS
 
 
-def person_id_malformed(datum: Mapping[str, Any]) -> Rejection | None:
-    """What follows a known prefix of PS_IdNat has its form: RPPS 11 digits, ADELI 9 characters, an
-    internal identifier after a slash (SPEC b.1; TRAP 23: strictly).
+def person_id_malformed(datum: Spoken) -> Rejection | None:
+    """A PS_IdNat with a known prefix has the form of the prefix (SPEC b.1; TRAP 23: strictly).
+
+    RPPS: 11 digits; ADELI: 9 characters; others: an internal identifier after a slash.
     """
     return _found(datum).get("person_id_malformed")
 
 
-def person_id_of_known_form(datum: Mapping[str, Any]) -> Rejection | None:
-    """A PS_IdNat has one of the forms there are (SPEC b.1: other forms warn)."""
+def person_id_of_known_form(datum: Spoken) -> Rejection | None:
+    """A PS_IdNat has a known form (SPEC b.1: other forms warn)."""
     return _found(datum).get("person_id_unknown_form")
 
 
-def rpps_key_right(datum: Mapping[str, Any]) -> Rejection | None:
+def rpps_key_right(datum: Spoken) -> Rejection | None:
     """The last digit of an RPPS is its Luhn key (SPEC b.1: a warning, TRAP 23)."""
     return _found(datum).get("rpps_key_wrong")
 
 
-def organisation_id_malformed(datum: Mapping[str, Any]) -> Rejection | None:
-    """What follows a known prefix of Struct_IdNat has its form: FINESS 9 characters, SIREN 9
-    digits, SIRET 14 (SPEC b.2; TRAP 23: strictly).
+def organisation_id_malformed(datum: Spoken) -> Rejection | None:
+    """A Struct_IdNat with a known prefix has the form of the prefix (SPEC b.2; TRAP 23: strictly).
+
+    FINESS: 9 characters; SIREN: 9 digits; SIRET: 14 digits.
     """
     return _found(datum).get("organisation_id_malformed")
 
 
-def organisation_id_of_known_form(datum: Mapping[str, Any]) -> Rejection | None:
-    """An organisation is named by a Struct_IdNat with a prefix, or the SIREN of a service; a
-    custodian also by the patients' space (SPEC b.2, b.3, f.1).
+def organisation_id_of_known_form(datum: Spoken) -> Rejection | None:
+    """An organisation has a Struct_IdNat with a prefix, or the SIREN of a service (SPEC b.2, b.3).
+
+    A custodian may be the space of the patients too (SPEC f.1).
     """
     return _found(datum).get("organisation_id_unknown_form")
 
 
-def organisation_key_right(datum: Mapping[str, Any]) -> Rejection | None:
+def organisation_key_right(datum: Spoken) -> Rejection | None:
     """FINESS, SIREN, SIRET end with their Luhn key, but for La Poste (SPEC b.2, TRAP 23)."""
     return _found(datum).get("organisation_key_wrong")
 
 
-def organisation_is_no_person(datum: Mapping[str, Any]) -> Rejection | None:
-    """Where an organisation stands, no person's number does (SPEC b.2, TRAP 23)."""
+def organisation_is_no_person(datum: Spoken) -> Rejection | None:
+    """No organisation is named by the number of a person (SPEC b.2, TRAP 23)."""
     return _found(datum).get("organisation_is_person")
 
 
-def role_known(datum: Mapping[str, Any]) -> Rejection | None:
+def role_known(datum: Spoken) -> Rejection | None:
     """The functionCode of an author is in J47 (SPEC b.3)."""
     return _found(datum).get("role_unknown")
 
 
-def specialty_known(datum: Mapping[str, Any]) -> Rejection | None:
+def specialty_known(datum: Spoken) -> Rejection | None:
     """The specialty of an author is in J01 (SPEC b.3)."""
     return _found(datum).get("specialty_unknown")
 
 
-def device_is_no_person(datum: Mapping[str, Any]) -> Rejection | None:
+def device_is_no_person(datum: Spoken) -> Rejection | None:
     """A device or system is not named by the number of a person (SPEC b.3, b.4)."""
     return _found(datum).get("device_is_person")
 
 
-def patient_author_right(datum: Mapping[str, Any]) -> Rejection | None:
+def patient_author_right(datum: Spoken) -> Rejection | None:
     """A patient who writes has no organisation and the specialty EXP_PATIENT (SPEC b.3)."""
     return _found(datum).get("patient_author_wrong")
 
 
-def patient_author_is_the_patient(datum: Mapping[str, Any]) -> Rejection | None:
+def patient_author_is_the_patient(datum: DepositDocument) -> Rejection | None:
     """An author named by an INS is the patient of the document (SPEC b.3, TRAP 7)."""
     for author in datum["document"]["authors"]:
         identifier = author["id"]

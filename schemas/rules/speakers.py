@@ -1,7 +1,7 @@
-"""Rules on who speaks and who wrote: software, actor, authors, signer (SPEC b).
+"""Rules on who sends and who wrote: software, actor, authors, signer (SPEC b).
 
-The same few speak and write in message after message: what is fit is remembered. Rules on the forms
-of their national identifiers, whose severity may be a warning: `speaker_forms`.
+The same few send and write message after message: those that are fit are remembered. Module
+`speaker_forms` has the rules on their national identifiers, whose severity may be a warning.
 """
 
 from typing import Final
@@ -24,9 +24,8 @@ _FIT_AUTHORS: Final[set[tuple[object, ...]]] = set()
 
 
 def provenance_complete(provenance: Provenance) -> Rejection | None:
-    """Software, actor and organisation named and well formed (SPEC b.1, b.2; decision 0006)."""
+    """Software, actor and organisation are named and well formed (SPEC b.1, b.2; decision 0006)."""
     software, actor = provenance["software"], provenance["actor"]
-    # The same few speak in message after message.
     speaker = (*software.values(), *actor.values(), provenance["purposeOfUse"])
     if speaker in _FIT_SPEAKERS:
         return None
@@ -37,7 +36,7 @@ def provenance_complete(provenance: Provenance) -> Rejection | None:
 
 
 def _remember(known: set[tuple[object, ...]], fit: tuple[object, ...]) -> None:
-    """Only what is fit is remembered, so that each is of bounded length; and so many at most."""
+    """Remembers `fit`, which has bounded length since it is fit; 20,000 are remembered at most."""
     if len(known) >= REMEMBERED_MAX:
         known.clear()
     known.add(fit)
@@ -69,19 +68,19 @@ def _speaker_right(provenance: Provenance) -> Rejection | None:
 
 
 def authors_named(authors: list[Author]) -> Rejection | None:
-    """At least one author, each with an identifier: it is an access right (SPEC b.4)."""
+    """There is an author, and each has an identifier, which is a right of access (SPEC b.4)."""
     if not authors:
         return Rejection("author_missing", "document.authors")
     if len(authors) > AUTHORS_MAX:
         return Rejection("text_malformed", "document.authors")
     for author in authors:
-        said = tuple(author.values())
-        if said in _FIT_AUTHORS:
+        fields = tuple(author.values())
+        if fields in _FIT_AUTHORS:
             continue
         rejection = _author_right(author)
         if rejection is not None:
             return rejection
-        _remember(_FIT_AUTHORS, said)
+        _remember(_FIT_AUTHORS, fields)
     return None
 
 
@@ -102,7 +101,7 @@ def _author_right(author: Author) -> Rejection | None:
 
 
 def identifiers_right(document: Document) -> Rejection | None:
-    """Signer compulsory; signer, custodian and IPP are root^extension (SPEC b.4, c.1)."""
+    """There is a signer; signer, custodian and IPP are root^extension (SPEC b.4, c.1)."""
     if not identifier_is_fit(document["legalAuthenticatorId"]):
         return Rejection("identifier_malformed", "document.legalAuthenticatorId")
     custodian, local = document["custodianId"], document["sourcePatientId"]

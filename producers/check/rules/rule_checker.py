@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha1, sha256
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from producers.check.finding import Finding, Severity, of_rule
+from schemas.feed.messages import DepositDocument
 from schemas.forms.identity import Environment, accepted_oids
 from schemas.policy.habilitation import Matrix
 from schemas.rules.of_messages import (
@@ -100,7 +101,7 @@ class RuleChecker:
         """Only of what the message says: a repaired type or profession is nobody's."""
         if "document" not in broken.datum or not _OF_MATRIX.isdisjoint(broken.repaired):
             return []
-        rejection = profession_may_feed(broken.datum, self.matrix)
+        rejection = profession_may_feed(cast(DepositDocument, broken.datum), self.matrix)
         return [] if rejection is None else [rejection]
 
     def _content(self, datum: Mapping[str, Any], before: list[Rejection]) -> list[Rejection]:

@@ -1,1 +1,1 @@
-"""Rules on a document, its metadata and its bytes; imports forms, cda and value sets."""
+"""Rules on a document, its metadata and its bytes; imports feed, forms, cda and value sets."""

@@ -1,7 +1,8 @@
-"""What the metadata say against what the CDA says of itself (SPEC c.1, TRAP 22).
+"""Rules on the metadata of a document against the header of its CDA (SPEC c.1, TRAP 22).
 
-What is computed from the document is refused when it contradicts it; what a producer may word his
-own way, or official documents get wrong, warns. What the document does not say contradicts nothing.
+A field that is computed from the document rejects the message when both differ. A field that
+producers word in their own way, or that official documents have wrong, warns. A value absent from
+the document contradicts nothing.
 """
 
 from collections.abc import Callable
@@ -42,8 +43,8 @@ def same_type(found: Identification, document: Document) -> Rejection | None:
 
 
 def same_format(found: Identification, document: Document) -> Rejection | None:
-    """The templates, or the media type of an N1 body, give the format (SPEC c.1, maps A11, A12;
-    j.19).
+    """The format is that of the templates, or of the media type of an N1 body (SPEC c.1, maps A11,
+    A12; j.19).
     """
     given = formats_of(found.templates, found.type_code, found.body.media_type)
     if given and document["formatCode"] not in given:
@@ -52,25 +53,25 @@ def same_format(found: Identification, document: Document) -> Rejection | None:
 
 
 def same_mime_type(found: Identification, document: Document) -> Rejection | None:
-    """The root of the file gives the mime type; application/xml is text/xml (SPEC c.1, j.13)."""
-    said = document["mimeType"]
-    if found.mime_type != (_XML if said == _OTHER_SPELLING else said):
+    """The mime type is that of the root; application/xml is text/xml (SPEC c.1, j.13)."""
+    given = document["mimeType"]
+    if found.mime_type != (_XML if given == _OTHER_SPELLING else given):
         return Rejection("mime_type_mismatch", "document.mimeType")
     return None
 
 
 def same_times(found: Identification, document: Document) -> Rejection | None:
-    """Creation and act are when the CDA says, to the lesser precision (SPEC c.1, c.2; TRAP 10)."""
+    """Creation and act have the times of the CDA, to the lesser precision (SPEC c.1; TRAP 10)."""
     pairs: tuple[tuple[_TimeField, str | None], ...] = (
         ("creationTime", found.creation_time),
         ("serviceStartTime", found.service_start),
         ("serviceStopTime", found.service_stop),
     )
     for field, written in pairs:
-        said = document[field]
-        if said == written or said is None or written is None:
+        given = document[field]
+        if given == written or given is None or written is None:
             continue
-        if time_exists(written) and not same_time(said, written):
+        if time_exists(written) and not same_time(given, written):
             return Rejection("time_mismatch", f"document.{field}")
     return None
 
@@ -94,7 +95,7 @@ def level_kept(found: Identification, document: Document) -> Rejection | None:
 
 
 def format_founded(found: Identification, document: Document) -> Rejection | None:
-    """Some rule gives the format, or it says that there is none (SPEC c.1, f.2)."""
+    """A rule gives the format, or the format is the one for unlisted models (SPEC c.1, f.2)."""
     if document["formatCode"] == UNREFERENCED_FORMAT:
         return None
     if formats_of(found.templates, found.type_code, found.body.media_type):
@@ -103,9 +104,9 @@ def format_founded(found: Identification, document: Document) -> Rejection | Non
 
 
 def same_title(found: Identification, document: Document) -> Rejection | None:
-    """The title is that of the CDA, white space left alone (SPEC c.1)."""
-    said = document["title"]
-    if found.title is None or found.title == said or found.title == " ".join(said.split()):
+    """The title is that of the CDA, whatever the white space (SPEC c.1)."""
+    given = document["title"]
+    if found.title is None or found.title == given or found.title == " ".join(given.split()):
         return None
     return Rejection("title_mismatch", "document.title")
 
@@ -118,19 +119,17 @@ def same_language(found: Identification, document: Document) -> Rejection | None
 
 
 def same_replaced(found: Identification, document: Document) -> Rejection | None:
-    """Where the CDA names the document it replaces, the message names the same (SPEC d.2, TRAP
-    15).
-    """
-    written, said = found.replaces, document["replaces"]
-    if written is None or written == said:
+    """The message names the replaced document that the CDA names, if any (SPEC d.2, TRAP 15)."""
+    written, given = found.replaces, document["replaces"]
+    if written is None or written == given:
         return None
-    if said is None or canonical_unique_id(written) != canonical_unique_id(said):
+    if given is None or canonical_unique_id(written) != canonical_unique_id(given):
         return Rejection("replaces_mismatch", "document.replaces")
     return None
 
 
 def same_version(found: Identification, document: Document) -> Rejection | None:
-    """Set and number of the version, where both have them, are those of the CDA (SPEC d.2)."""
+    """Set and number of the version are those of the CDA, if both have them (SPEC d.2)."""
     number, lineage = document["versionNumber"], document["setId"]
     if number is not None and found.version is not None and number != found.version:
         return Rejection("version_mismatch", "document.versionNumber")
@@ -140,7 +139,7 @@ def same_version(found: Identification, document: Document) -> Rejection | None:
 
 
 def same_signer(found: Identification, document: Document) -> Rejection | None:
-    """Who answers for the content is the legal authenticator of the CDA (SPEC b.4, c.1)."""
+    """The signer is the legal authenticator of the CDA (SPEC b.4, c.1)."""
     written = found.legal_authenticator
     if written is None or written == document["legalAuthenticatorId"]:
         return None
@@ -148,8 +147,9 @@ def same_signer(found: Identification, document: Document) -> Rejection | None:
 
 
 def authors_kept(found: Identification, document: Document) -> Rejection | None:
-    """Each author of the CDA is an author of the metadata, which may name more: an author has
-    rights on the document (SPEC b.4).
+    """Each author of the CDA is an author in the metadata, which may name more (SPEC b.4).
+
+    An author has rights on the document.
     """
     named = {author["id"] for author in document["authors"]}
     if named.issuperset(found.authors):
@@ -166,7 +166,7 @@ CONTRADICTIONS: Final[tuple[Agreement, ...]] = (
     same_settings,
     level_kept,
 )
-"""What refuses a document, in this order."""
+"""Rules that reject a document, in this order."""
 
 DIFFERENCES: Final[tuple[Agreement, ...]] = (
     format_founded,
@@ -177,4 +177,4 @@ DIFFERENCES: Final[tuple[Agreement, ...]] = (
     same_signer,
     authors_kept,
 )
-"""What only warns."""
+"""Rules that warn."""

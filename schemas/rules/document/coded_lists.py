@@ -1,13 +1,12 @@
-"""Rules on what a document is about: event codes and reference identifiers (SPEC c.1).
+"""Rules on the event codes and reference identifiers of a document (SPEC c.1).
 
-The same acts come again and again: what is fit is remembered.
+The same acts come again and again: codes that are fit are remembered.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from schemas.feed.messages import Document
+from schemas.feed.messages import DepositDocument, Document
 from schemas.forms.texts import ID_LENGTH_MAX, NAME_LENGTH_MAX, optional_text_is_fit, text_is_fit
 from schemas.rules.table.rejections import Rejection, SoftRule
 from schemas.valuesets import EVENT_SYSTEMS, REFERENCE_ID_TYPES_DMP
@@ -19,7 +18,7 @@ _FIT_CODES: Final[set[tuple[str, str]]] = set()
 
 
 def lists_fit(document: Document) -> Rejection | None:
-    """Event codes and reference identifiers: so many at most, each fit (SPEC c.1)."""
+    """Event codes and reference identifiers are fit, 256 of each at most (SPEC c.1)."""
     codes, references = document["eventCodeList"], document["referenceIdList"]
     if len(codes) > CODES_MAX:
         return Rejection("text_malformed", "document.eventCodeList")
@@ -54,8 +53,8 @@ def references_right(document: Document) -> Rejection | None:
     return None
 
 
-def event_codes_known(datum: Mapping[str, Any]) -> Rejection | None:
-    """Each event code is of a system that is known, and of its form (SPEC c.1)."""
+def event_codes_known(datum: DepositDocument) -> Rejection | None:
+    """Each event code has a known system and the form of that system (SPEC c.1)."""
     for coded in datum["document"]["eventCodeList"]:
         code, system = coded["code"], coded["system"]
         if (code, system) in _FIT_CODES:

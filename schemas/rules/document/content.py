@@ -1,6 +1,4 @@
-"""The bytes of a document against the metadata that came with them (SPEC c.1, TRAP 21 to TRAP
-25).
-"""
+"""Rules on the bytes of a document against its metadata (SPEC c.1, TRAP 21 to TRAP 25)."""
 
 from hashlib import sha1, sha256
 from typing import Final
@@ -32,13 +30,11 @@ __all__ = [
 _SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _DICOM_MARK: Final = slice(128, 132)
 Findings = tuple[Rejection, ...]
-"""Rules broken, in their order; a rule that always refuses stands alone."""
+"""Rules broken, in their order. A rule that always rejects stands alone."""
 
 
 def content_right(content: bytes, document: Document, ins: Ins, bytes_max: int) -> Rejection | None:
-    """The first rule broken that refuses, whatever the installation says; None without one (SPEC
-    c.1).
-    """
+    """The first broken rule that rejects in every installation; None without one (SPEC c.1)."""
     for broken in content_findings(content, document, ins, bytes_max):
         if broken.rule.severity == "reject":
             return broken
@@ -46,10 +42,11 @@ def content_right(content: bytes, document: Document, ins: Ins, bytes_max: int) 
 
 
 def content_findings(content: bytes, document: Document, ins: Ins, bytes_max: int) -> Findings:
-    """Everything in which bytes and metadata differ: one that refuses, or any that warn (SPEC c.1).
+    """The differences of bytes and metadata: one that rejects, or all that may warn (SPEC c.1).
 
-    Size and hashes are recomputed, and a CDA is read: patient, identifier, and what the metadata
-    repeat. A KOS must be DICOM and a signature a signature; what they hold is not read.
+    Size and hashes are computed again. Of a CDA, patient, identifier and the values that the
+    metadata repeat are read. A KOS must be DICOM and a signature an XML signature; their content is
+    not read.
     """
     broken = bytes_right(content, document, bytes_max)
     if broken is not None:
@@ -78,9 +75,9 @@ def bytes_right(content: bytes, document: Document, bytes_max: int) -> Rejection
 
 
 def dicom_right(content: bytes) -> Rejection | None:
-    """What is sent as DICOM begins as a DICOM file does (SPEC c.1, TRAP 22).
+    """A document sent as DICOM begins like a DICOM file (SPEC c.1, TRAP 22).
 
-    Such documents are never listed: anything else would vanish.
+    DICOM documents are never listed: another file sent as DICOM would vanish.
     """
     if content[_DICOM_MARK] == b"DICM":
         return None
@@ -88,7 +85,7 @@ def dicom_right(content: bytes) -> Rejection | None:
 
 
 def signature_content_right(content: bytes) -> Rejection | None:
-    """What is sent as the signature of a set is an XML signature (SPEC c.3, TRAP 24, 25)."""
+    """A document sent as the signature of a set is an XML signature (SPEC c.3, TRAP 24, 25)."""
     root = hardened_tree(content)
     if isinstance(root, etree._Element) and root.tag == _SIGNATURE:
         return None

@@ -35,7 +35,7 @@ def unique_id_right(unique_id: str, path: str) -> Rejection | None:
 
 
 def replaces_right(document: Document) -> Rejection | None:
-    """The replaced document is named well, and is another one (SPEC d.2)."""
+    """The uniqueId of the replaced document is well formed, and another one (SPEC d.2)."""
     replaced = document["replaces"]
     if replaced is None:
         return None
@@ -47,7 +47,7 @@ def replaces_right(document: Document) -> Rejection | None:
 
 
 def type_right(document: Document) -> Rejection | None:
-    """The type is one of J66; those of J07 that the DMP does not take are told apart (SPEC c.1)."""
+    """The type is one of J66 (SPEC c.1). Types of J07 outside the DMP have their own code."""
     type_code = document["typeCode"]
     if type_code in TYPE_CODES_DMP:
         return None
@@ -56,8 +56,8 @@ def type_right(document: Document) -> Rejection | None:
 
 
 def codes_known(document: Document) -> Rejection | None:
-    """Type, class of that type, format, mime type, facility, practice setting (SPEC c.1, TRAP
-    22); and all they must be together in a document that serves others (TRAP 25).
+    """Type, its class, format, mime type, facility, practice setting and language are listed codes
+    (SPEC c.1, TRAP 22), and fit together in a document that serves others (TRAP 25).
     """
     rejection = type_right(document)
     if rejection is not None:
@@ -78,9 +78,7 @@ def codes_known(document: Document) -> Rejection | None:
 
 
 def times_readable(document: Document) -> Rejection | None:
-    """Creation, act and signature are HL7 literals of times that exist (SPEC c.2, TRAP 8 to TRAP
-    10).
-    """
+    """Creation, act and signature are HL7 literals of times that exist (SPEC c.2, TRAP 8 to 10)."""
     creation, start = document["creationTime"], document["serviceStartTime"]
     stop, signed = document["serviceStopTime"], document["legalAuthenticationTime"]
     if four_times_exist(
@@ -99,7 +97,7 @@ def times_readable(document: Document) -> Rejection | None:
 
 
 def texts_fit(document: Document) -> Rejection | None:
-    """A title compulsory; texts of bounded length without control characters (SPEC c.1)."""
+    """There is a title. Texts have bounded length and no control characters (SPEC c.1)."""
     if not text_is_fit(document["title"], TITLE_LENGTH_MAX):
         return Rejection("text_malformed", "document.title")
     if not optional_text_is_fit(document["comments"], TEXT_LENGTH_MAX):
@@ -117,7 +115,7 @@ def size_declared(document: Document) -> Rejection | None:
 
 
 def version_right(document: Document) -> Rejection | None:
-    """The number of the version, where it is given, counts from 1 (SPEC d.2, f.1)."""
+    """The number of the version, if there is one, counts from 1 (SPEC d.2, f.1)."""
     number = document["versionNumber"]
     if number is not None and number < 1:
         return Rejection("version_malformed", "document.versionNumber")

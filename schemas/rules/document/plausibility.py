@@ -1,30 +1,31 @@
-"""Whether the times of a document can be (SPEC c.2, TRAP 8 to TRAP 10). Official samples break
-most of these rules, so that they only warn; times themselves are never changed.
+"""Rules on the order of the times of a document (SPEC c.2, TRAP 8 to TRAP 10).
 
-Days are compared as written, zones left alone: documents are signed and acts begun minutes apart,
-in either order, and an offset may be a guess.
+Official samples break most of these rules: they warn. Times themselves are never changed. Days are
+compared as written, whatever their zones: signature and act are minutes apart, in either order, and
+an offset may be a guess.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final, Literal
 
-from schemas.feed.messages import Document
+from schemas.feed.messages import DepositDocument
 from schemas.forms.time_order import is_before, is_earlier_day
 from schemas.forms.times import time_flaw
 from schemas.rules.table.rejections import Rejection, SoftRule
 
 _MS_PER_DAY: Final = 86_400_000
-_TIMES: Final = (
+_TimeField = Literal[
+    "creationTime", "serviceStartTime", "serviceStopTime", "legalAuthenticationTime"
+]
+_TIMES: Final[tuple[_TimeField, ...]] = (
     "creationTime",
     "serviceStartTime",
     "serviceStopTime",
     "legalAuthenticationTime",
 )
 _SIGN_AT: Final = {19: slice(14, 15), 17: slice(12, 13), 8: slice(8, 9)}
-"""Where the sign of the offset stands in literals to the second and to the minute; a day has none.
-"""
+"""Where the sign of the offset stands, by length: to the second, to the minute, a day (none)."""
 _AT_NO_SIGN: Final = slice(0, 1)
 _SIGNS: Final = frozenset({"+", "-", ""})
 _FLAWS: Final = {
@@ -34,7 +35,7 @@ _FLAWS: Final = {
 }
 
 
-def offsets_written(datum: Mapping[str, Any]) -> Rejection | None:
+def offsets_written(datum: DepositDocument) -> Rejection | None:
     """A time of day has its offset, written +hhmm (SPEC c.2, f.1; TRAP 9)."""
     document = datum["document"]
     for field in _TIMES:
@@ -47,9 +48,9 @@ def offsets_written(datum: Mapping[str, Any]) -> Rejection | None:
     return None
 
 
-def times_in_order(datum: Mapping[str, Any]) -> bool:
-    """Whether all rules below are kept as a look at the days, as text, tells: nearly always."""
-    document: Document = datum["document"]
+def times_in_order(datum: DepositDocument) -> bool:
+    """True: a look at the days, as text, tells that all rules below are kept. False: unknown."""
+    document = datum["document"]
     created, start = document["creationTime"], document["serviceStartTime"]
     stop, signed = document["serviceStopTime"], document["legalAuthenticationTime"]
     traits, day = document["sourcePatientInfo"], created[:8]
@@ -62,7 +63,7 @@ def times_in_order(datum: Mapping[str, Any]) -> bool:
     )
 
 
-def act_before_document(datum: Mapping[str, Any]) -> Rejection | None:
+def act_before_document(datum: DepositDocument) -> Rejection | None:
     """The act begins on the day of the document or before (TRAP 10)."""
     document = datum["document"]
     start, created = document["serviceStartTime"], document["creationTime"]
@@ -72,7 +73,7 @@ def act_before_document(datum: Mapping[str, Any]) -> Rejection | None:
     return Rejection("act_after_document", "document.serviceStartTime")
 
 
-def act_ends_after_start(datum: Mapping[str, Any]) -> Rejection | None:
+def act_ends_after_start(datum: DepositDocument) -> Rejection | None:
     """The act ends when it begins or later (SPEC c.1)."""
     document = datum["document"]
     stop, start = document["serviceStopTime"], document["serviceStartTime"]
@@ -83,7 +84,7 @@ def act_ends_after_start(datum: Mapping[str, Any]) -> Rejection | None:
     return None
 
 
-def act_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
+def act_in_lifetime(datum: DepositDocument) -> Rejection | None:
     """The act does not begin before the patient is born (TRAP 10)."""
     document = datum["document"]
     traits, start = document["sourcePatientInfo"], document["serviceStartTime"]
@@ -94,7 +95,7 @@ def act_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
     return None
 
 
-def document_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
+def document_in_lifetime(datum: DepositDocument) -> Rejection | None:
     """The document is not older than the patient (TRAP 10)."""
     document = datum["document"]
     traits, created = document["sourcePatientInfo"], document["creationTime"]
@@ -105,7 +106,7 @@ def document_in_lifetime(datum: Mapping[str, Any]) -> Rejection | None:
     return None
 
 
-def signed_after_created(datum: Mapping[str, Any]) -> Rejection | None:
+def signed_after_created(datum: DepositDocument) -> Rejection | None:
     """The document is signed on the day it was made or later (TRAP 10)."""
     document = datum["document"]
     signed, created = document["legalAuthenticationTime"], document["creationTime"]
@@ -114,9 +115,10 @@ def signed_after_created(datum: Mapping[str, Any]) -> Rejection | None:
     return Rejection("signed_before_created", "document.legalAuthenticationTime")
 
 
-def created_before_sent(datum: Mapping[str, Any]) -> Rejection | None:
-    """The document was made at most on the day after the one, in UTC, on which it is sent: room for
-    every zone and for clocks that are fast by hours (SPEC c.2).
+def created_before_sent(datum: DepositDocument) -> Rejection | None:
+    """The document was made on the day after its sending, in UTC, at the latest (SPEC c.2).
+
+    One day leaves room for every zone, and for clocks that are fast by hours.
     """
     created = datum["document"]["creationTime"]
     latest = _day_after(datum["provenance"]["occurredAt"] // _MS_PER_DAY)
@@ -127,8 +129,9 @@ def created_before_sent(datum: Mapping[str, Any]) -> Rejection | None:
 
 @lru_cache(maxsize=4096)
 def _day_after(days: int) -> str:
-    """`YYYYMMDD` of the day after the one with this number since 1970; the last day there is for
-    numbers beyond the calendar.
+    """`YYYYMMDD` of the day after day number `days` since 1970.
+
+    Beyond the calendar: its last day.
     """
     try:
         day = datetime.fromtimestamp(0, UTC).date() + timedelta(days=days + 1)
@@ -145,7 +148,7 @@ SOFT_RULES_OF_ORDER: Final[tuple[SoftRule, ...]] = (
     signed_after_created,
     created_before_sent,
 )
-"""The soft rules on what comes after what in a deposit."""
+"""The soft rules on the order of the times of a deposit."""
 
 SOFT_RULES_OF_TIMES: Final[tuple[SoftRule, ...]] = (offsets_written, *SOFT_RULES_OF_ORDER)
 """The soft rules on the times of a deposit."""

@@ -1,9 +1,9 @@
 """Rules on the metadata of a document that may only warn (SPEC c.1, c.4, g; TRAP 22)."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, Literal, cast
 
-from schemas.feed.messages import Document
+from schemas.feed.messages import DepositDocument
 from schemas.forms.time_order import is_earlier_day
 from schemas.rules.table.rejections import Rejection, SoftRule
 from schemas.valuesets import ENDS, SIGNATURE_TYPE
@@ -15,7 +15,10 @@ _XDS_ID_LENGTH_MAX: Final = 64
 _LANGUAGE: Final = "fr-FR"
 _PATIENT_SETTING: Final = "EXP_PATIENT"
 _PATIENT_TYPES: Final = tuple(f"DOCPAT{number:02}" for number in range(1, 11))
-_ENDS: Final = tuple((field, ends) for field, ends in ENDS.items() if ends)
+_CodeField = Literal["typeCode", "formatCode", "healthcareFacilityTypeCode", "practiceSettingCode"]
+_ENDS: Final[tuple[tuple[_CodeField, Mapping[str, str]], ...]] = tuple(
+    (cast(_CodeField, field), ends) for field, ends in ENDS.items() if ends
+)
 _LOOKED_AT: Final = frozenset(
     {
         _PATIENT_SETTING,
@@ -24,11 +27,11 @@ _LOOKED_AT: Final = frozenset(
         *(code for _, ends in _ENDS for code in ends),
     }
 )
-"""Codes that some rule below asks more about."""
+"""Codes that a rule below looks at more closely."""
 
 
-def codes_in_force(datum: Mapping[str, Any]) -> Rejection | None:
-    """No code had ended before the document was made; older documents keep theirs (TRAP 22)."""
+def codes_in_force(datum: DepositDocument) -> Rejection | None:
+    """No code had ended when the document was made. Older documents keep their codes (TRAP 22)."""
     document = datum["document"]
     for field, ends in _ENDS:
         end = ends.get(document[field])
@@ -37,41 +40,39 @@ def codes_in_force(datum: Mapping[str, Any]) -> Rejection | None:
     return None
 
 
-def unique_id_of_dmp(datum: Mapping[str, Any]) -> Rejection | None:
-    """The uniqueId is an OID of at most 64 characters without extension, as the DMP wants it
-    (SPEC c.1).
-    """
+def unique_id_of_dmp(datum: DepositDocument) -> Rejection | None:
+    """For the DMP, the uniqueId is an OID of at most 64 characters, no extension (SPEC c.1)."""
     unique_id = datum["document"]["uniqueId"].removeprefix("urn:oid:")
     if len(unique_id) <= _XDS_ID_LENGTH_MAX and unique_id.replace(".", "").isdigit():
         return None
     return Rejection("unique_id_not_for_dmp", "document.uniqueId")
 
 
-def level_shared(datum: Mapping[str, Any]) -> Rejection | None:
+def level_shared(datum: DepositDocument) -> Rejection | None:
     """Documents of levels R and V should not be shared (SPEC c.4)."""
     if datum["document"]["confidentialityCode"] == "N":
         return None
     return Rejection("level_should_not_be_shared", "document.confidentialityCode")
 
 
-def language_expected(datum: Mapping[str, Any]) -> Rejection | None:
-    """The language is fr-FR (SPEC c.1); that of a signature has its own rule."""
+def language_expected(datum: DepositDocument) -> Rejection | None:
+    """The language is fr-FR (SPEC c.1). A signature has its own rule."""
     document = datum["document"]
     if document["languageCode"] == _LANGUAGE or document["typeCode"] == SIGNATURE_TYPE:
         return None
     return Rejection("language_unexpected", "document.languageCode")
 
 
-def source_patient_named(datum: Mapping[str, Any]) -> Rejection | None:
-    """The patient's local identifier is given, the INS when there is none (SPEC a.5, c.1)."""
+def source_patient_named(datum: DepositDocument) -> Rejection | None:
+    """There is a local identifier of the patient; the INS when he has no other (SPEC a.5, c.1)."""
     if datum["document"]["sourcePatientId"]:
         return None
     return Rejection("source_patient_id_missing", "document.sourcePatientId")
 
 
-def patient_settings_right(datum: Mapping[str, Any]) -> Rejection | None:
-    """Facility and practice setting are both EXP_PATIENT or neither, and both in what the patient
-    deposits himself (SPEC g).
+def patient_settings_right(datum: DepositDocument) -> Rejection | None:
+    """Facility and practice setting are both EXP_PATIENT or neither; both in documents that the
+    patient deposits himself (SPEC g).
     """
     document = datum["document"]
     facility = document["healthcareFacilityTypeCode"] == _PATIENT_SETTING
@@ -83,9 +84,9 @@ def patient_settings_right(datum: Mapping[str, Any]) -> Rejection | None:
     return None
 
 
-def plain_metadata(datum: Mapping[str, Any]) -> bool:
-    """Whether one look tells that no rule above is broken, nor one on offsets and event codes."""
-    document: Document = datum["document"]
+def plain_metadata(datum: DepositDocument) -> bool:
+    """True: one look tells that all rules above are kept, and those on offsets and event codes."""
+    document = datum["document"]
     facility, setting = document["healthcareFacilityTypeCode"], document["practiceSettingCode"]
     unique_id = document["uniqueId"]
     return (

@@ -1,4 +1,4 @@
-"""Rules on the submission set a document came in (SPEC c.3)."""
+"""Rules on the submission set of a document (SPEC c.3)."""
 
 import re
 from functools import lru_cache
@@ -13,8 +13,8 @@ _OID: Final = re.compile(r"(?:urn:oid:)?[0-2](?:\.(?:0|[1-9][0-9]*))+")
 
 
 def submission_set_right(lot: SubmissionSet | None) -> Rejection | None:
-    """The set, where there is one, is named by an OID, as is the system that sends it; what kind of
-    activity it comes from is a code of J59 (SPEC c.3).
+    """The set, if there is one, has an OID, a sending system with an OID, and a content type of J59
+    (SPEC c.3).
     """
     if lot is None:
         return None
@@ -34,7 +34,7 @@ def _is_oid(text: str) -> bool:
 
 
 def _source_is_oid(text: str) -> bool:
-    """The same few systems send set after set; the length is looked at before the memory is."""
+    """True for an OID. The same few systems send: those of bounded length are remembered."""
     return len(text) <= ID_LENGTH_MAX and _is_remembered_oid(text)
 
 

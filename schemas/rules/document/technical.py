@@ -1,5 +1,7 @@
-"""Rules on documents that serve others: the signature of a submission set, the key object selection
-(KOS) of an imaging report (SPEC c.3, g; TRAP 25). They are stored and never listed nor counted.
+"""Rules on documents that serve others (SPEC c.3, g; TRAP 25).
+
+They are the signature of a submission set and the key object selection (KOS) of an imaging report.
+Such documents are stored, and never listed nor counted.
 """
 
 from typing import Final
@@ -23,7 +25,7 @@ _KOS_REFERENCES: Final = frozenset(
 
 
 def technical_entry_right(document: Document) -> Rejection | None:
-    """A signature and a KOS are what they must be; nothing else has their formats (TRAP 25)."""
+    """A signature and a KOS keep their own rules; no other document has their formats (TRAP 25)."""
     type_code = document["typeCode"]
     if type_code == SIGNATURE_TYPE:
         return signature_right(document)
@@ -37,7 +39,7 @@ def technical_entry_right(document: Document) -> Rejection | None:
 
 
 def signature_right(document: Document) -> Rejection | None:
-    """Format of a signature, XML, language `art`, and hidden from everybody: N, MASQUE_PS,
+    """A signature has its format, XML, language `art`, level N, and is hidden: MASQUE_PS,
     INVISIBLE_PATIENT (SPEC c.1, c.3).
     """
     if document["formatCode"] not in SIGNATURE_FORMATS:

@@ -1,8 +1,8 @@
-"""Why a message is refused: stable codes, with a sentence in French and in English and a repair.
+"""The table of rules: stable codes, each with a sentence in French and in English and a repair.
 
-A rejection is a value, never an exception. The code, the rule, the path of the field and the
-sentences travel in the outcome. The rows stand in `valuesets/rejections.tsv`. HL7 codes: table 0533
-(SPEC d.4).
+A rejection is a value, never an exception. Code, rule, path of the field and sentences travel in
+the outcome. The rows stand in `valuesets/rejections.tsv`. HL7 codes are those of table 0533 (SPEC
+d.4).
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ Severity = Literal["reject", "warn"]
 RULES_PAGE: Final = "docs/rules.md"
 """The page of documentation made of the table, below the root of the project."""
 REMARKS_PAGE: Final = "docs/remarks.md"
-"""That of what is remarked in a CDA without being refused for it."""
+"""The page of documentation of remarks on a CDA, below the root of the project."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectionRule:
-    """One rule. `retryable`: what it refuses may pass later without being sent again.
-    `topic_order`: the order in which two topics are read may change its answer (decision 0002).
+    """One rule.
 
-    `severity`: what happens when it is broken, unless the installation says otherwise, which it may
-    where `changeable` is true. `checks`, `source`, `example`: for the page of documentation.
+    `retryable`: a message that the rule rejects may pass later without being sent again.
+    `topic_order`: the order in which two topics are read may change the outcome (decision 0002).
+    `severity`: the effect of breaking the rule. The installation may set another one where
+    `changeable` is true. `checks`, `source`, `example`: for the page of documentation.
     """
 
     code: str
@@ -51,19 +52,19 @@ class RejectionRule:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A message is refused. `path` is the dotted field at fault, None when the whole message is."""
+    """A message is rejected. `path`: the dotted field concerned, None for the whole message."""
 
     code: str
     path: str | None = None
 
     @property
     def rule(self) -> RejectionRule:
-        """The row of `REJECTIONS` that explains it."""
+        """The row of `REJECTIONS` that explains the rejection."""
         return REJECTIONS[self.code]
 
 
-SoftRule = Callable[[Mapping[str, Any]], Rejection | None]
-"""A rule whose severity is not always `reject`: what it finds refuses the message or warns."""
+SoftRule = Callable[[Any], Rejection | None]
+"""A rule on a message, given as a typed dict, whose breach rejects or warns."""
 
 
 def _load() -> Mapping[str, RejectionRule]:
@@ -93,4 +94,4 @@ def _load() -> Mapping[str, RejectionRule]:
 
 
 REJECTIONS: Final = _load()
-"""Every code there is."""
+"""All rules by code."""

@@ -1,7 +1,7 @@
-"""What becomes of a message that breaks a rule here: refused, taken with a warning, or nothing.
+"""The effect of a broken rule in one installation: rejection, warning, or none.
 
-The table says it (`valuesets/rejections.tsv`); an installation may change it for the rules whose
-strictness the French texts leave open (`changeable`).
+The table has the effect of each rule (`valuesets/rejections.tsv`). An installation may change it
+for rules whose strictness the French texts leave open (`changeable`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, Literal, get_args
 from .rejections import REJECTIONS, Rejection, RejectionRule
 
 Effect = Literal["reject", "warn", "off"]
-"""`off`: the rule is not looked at; the answer does not name it."""
+"""`off`: the rule is not looked at, and the outcome does not name it."""
 
 EFFECTS: Final = get_args(Effect)
 _BY_ID: Final[Mapping[str, RejectionRule]] = {
@@ -22,16 +22,16 @@ _BY_ID: Final[Mapping[str, RejectionRule]] = {
 
 
 class SeverityError(ValueError):
-    """A text does not say valid severities; the message names the part at fault."""
+    """A text names no valid severities. The sentence names the part that is wrong."""
 
 
 def find_rule(name: str) -> RejectionRule | None:
-    """The rule with this id (in either case) or code; None when there is none."""
+    """The rule with this id or code, in either case; None when there is none."""
     return REJECTIONS.get(name.lower()) or _BY_ID.get(name.upper())
 
 
 def nearest_rule(name: str) -> str:
-    """The rule id or code most like this text, for a message to somebody who mistyped it."""
+    """The rule id or code most like this text, for somebody who mistyped it; "" without one."""
     known = [*_BY_ID, *REJECTIONS]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or difflib.get_close_matches(
         name.upper(), known, n=1, cutoff=0.5
@@ -43,7 +43,7 @@ class Severities:
     """The severity of every rule in one installation. Immutable."""
 
     def __init__(self, changed: Mapping[str, Effect] | None = None) -> None:
-        """`changed`: by code, what differs from the table."""
+        """`changed`: the effects that differ from the table, by code."""
         self._effects: Mapping[str, Effect] = {
             **{code: rule.severity for code, rule in REJECTIONS.items()},
             **(changed or {}),
@@ -51,11 +51,11 @@ class Severities:
         self.changed: Mapping[str, Effect] = dict(changed or {})
 
     def of(self, code: str) -> Effect:
-        """What breaking the rule with this code comes to."""
+        """The effect of breaking the rule with this code."""
         return self._effects[code]
 
     def apply(self, broken: Rejection, warnings: list[Rejection]) -> Rejection | None:
-        """The refusal, when this broken rule refuses; a warning is added to `warnings`."""
+        """Returns `broken` when its rule rejects; adds it to `warnings` when its rule warns."""
         effect = self._effects[broken.code]
         if effect == "reject":
             return broken
@@ -69,10 +69,10 @@ AS_THE_TABLE_SAYS: Final = Severities()
 
 
 def parse_severities(text: str) -> Severities:
-    """The severities that `AUT-03=reject,MET-02=warn` asks for; rule ids or codes.
+    """The severities of a text like `AUT-03=reject,MET-02=warn`, with rule ids or codes.
 
     Raises SeverityError for an unknown rule or value, a rule named twice, and a rule whose severity
-    may not be changed, even to what it is. The text is not repeated but for what is in the table.
+    may not be changed, even to the same. The sentence repeats only words of the table.
     """
     changed: dict[str, Effect] = {}
     for number, part in enumerate(text.split(","), start=1):

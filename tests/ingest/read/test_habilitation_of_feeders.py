@@ -93,7 +93,7 @@ def test_other_messages_feed_nothing() -> None:
 
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_any_claimed_moment_has_an_answer(occurred_at: int) -> None:
-    datum = deposit(1)[1]
+    datum: Any = deposit(1)[1]
     datum["provenance"] = {**datum["provenance"], "occurredAt": occurred_at}
     found = profession_may_feed(datum, MATRIX)
     begun = occurred_at >= int(SIX_JANUARY_IN_PARIS.timestamp() * 1000)

@@ -105,6 +105,6 @@ def test_only_a_qualified_identity_feeds_and_every_other_may_forbid_and_repair(
 )
 def test_insi_answered_before_the_declaration(asked: int | None, code: str | None) -> None:
     """An answer of the future would be newer than all to come (SPEC a.4)."""
-    datum = {"insiRequestedAt": asked, "provenance": {"occurredAt": 1_000}, "traits": TRAITS}
+    datum: Any = {"insiRequestedAt": asked, "provenance": {"occurredAt": 1_000}, "traits": TRAITS}
     assert insi_has_answered(datum) == (code and Rejection(code, "insiRequestedAt"))
     assert RULES_OF["DeclareIdentity"](datum) == insi_has_answered(datum)
