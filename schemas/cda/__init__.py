@@ -1,4 +1,4 @@
-"""CDA R2 documents: bytes in, metadata or a refusal out. Pure: no clock, no file, no network.
+"""CDA R2 documents: bytes in, metadata or a reason out. Pure: no clock, no file, no network.
 
 It imports forms and value sets.
 """

@@ -24,7 +24,7 @@ class MediaKind(NamedTuple):
 
 
 def media_kind(document: Element) -> MediaKind:
-    """The kind of body and, of an N1, its media type; base64 is never decoded here."""
+    """The kind of body and, of an N1, its media type. Base64 is never decoded here."""
     unstructured = document.find(_UNSTRUCTURED_BODY)
     if unstructured is not None:
         text = unstructured.find(_TEXT)
@@ -35,7 +35,7 @@ def media_kind(document: Element) -> MediaKind:
 
 
 def body(document: Element) -> Body:
-    """The kind of body and the media types of its base64, which is never decoded here."""
+    """The kind of body, and the media types of its base64, which is never decoded here."""
     kind, media_type = media_kind(document)
     structured = document.find(_STRUCTURED_BODY) if kind == _STRUCTURED else None
     if structured is None:
@@ -54,19 +54,19 @@ def _embedded_media_types(structured: Element) -> list[str]:
 
 
 def is_stylesheet(root: Element) -> bool:
-    """True when the file is a stylesheet that holds the document (self-presentable)."""
+    """True for a stylesheet that holds the document (self-presentable)."""
     return root.tag in _STYLESHEETS
 
 
 def mime_type(root: Element) -> str:
-    """mimeType of the file as a whole."""
+    """The mimeType of the whole file."""
     return "application/xslt+xml" if is_stylesheet(root) else "text/xml"
 
 
 def format_code(templates: tuple[str, ...], type_code: str | None, found: Body) -> str | None:
-    """formatCode by the templates, or by the media type of an N1; None when no rule gives one.
+    """The formatCode that templates, or the media type of an N1, give; None when no rule does.
 
-    The newest where formats followed each other: dates of files tell less than what sends them.
+    Of formats that followed each other, the newest: dates inside files are no proof.
     """
     roots = tuple(template.partition("^")[0] for template in templates)
     media_type = found.media_type if found.kind == _UNSTRUCTURED else None

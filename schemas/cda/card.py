@@ -1,4 +1,4 @@
-"""A document's metadata as a card for the terminal of the person who has the file."""
+"""The metadata of a document as a card for a terminal."""
 
 from typing import Final
 
@@ -11,12 +11,12 @@ from schemas import valuesets
 
 from .document import CdaDocument
 
-# Text of a file never steers the terminal: XML lets the C1 control characters through.
+# XML lets C1 control characters through. Text of a file must never steer the terminal.
 _CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160)))
 
 
 def card(document: CdaDocument) -> RenderableType:
-    """What the document is, whose, by whom and about what, then its problems."""
+    """A panel with document, patient, authors and act, then the remarks."""
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(overflow="fold")

@@ -23,7 +23,7 @@ _DEVICE: Final = "assignedAuthor/assignedAuthoringDevice"
 
 
 def authors(document: Element) -> tuple[Author, ...]:
-    """All authors, in the order of the file: each of them has rights on the document (SPEC b.4)."""
+    """All authors, in the order of the file. Each has rights on the document (SPEC b.4)."""
     return tuple(_author(element) for element in document.iterfind(path("author")))
 
 
@@ -51,7 +51,7 @@ def custodian(document: Element) -> str | None:
 
 
 def legal_authenticator(document: Element) -> LegalAuthenticator | None:
-    """Who answers for the content; None without the element."""
+    """The legal authenticator, who answers for the content; None without the element."""
     element = document.find(path("legalAuthenticator"))
     if element is None:
         return None
@@ -63,13 +63,13 @@ def legal_authenticator(document: Element) -> LegalAuthenticator | None:
 
 
 def main_act(document: Element) -> Element | None:
-    """The serviceEvent of the first documentationOf; the others are diagnoses or further acts."""
+    """The serviceEvent of the first documentationOf. Others are diagnoses or further acts."""
     first = document.find(path("documentationOf"))
     return None if first is None else first.find(path("serviceEvent"))
 
 
 def service_times(act: Element | None) -> tuple[str | None, str | None]:
-    """Start and stop of an act; an act given as one moment starts there."""
+    """Start and stop of an act. An act with a single moment starts at that moment."""
     if act is None:
         return None, None
     start = attribute(act, "effectiveTime/low", "value") or attribute(act, "effectiveTime", "value")
@@ -83,13 +83,13 @@ def practice_setting(act: Element | None) -> str | None:
 
 
 def event_codes(document: Element) -> tuple[Coded, ...]:
-    """One per serviceEvent whose code has no nullFlavor (SPEC c.1)."""
+    """The code of each serviceEvent, without nullFlavors (SPEC c.1)."""
     found = (coded(act.find(path("code"))) for act in document.iterfind(_SERVICE))
     return tuple(code for code in found if code is not None)
 
 
 def studies(document: Element) -> tuple[str, ...]:
-    """Identifiers of the acts: study instance UIDs in imaging."""
+    """The identifiers of the acts: study instance UIDs in imaging."""
     return identifiers(document, "documentationOf/serviceEvent/id")
 
 
@@ -112,7 +112,7 @@ def accessions(document: Element) -> tuple[str, ...]:
 
 
 def replaces(document: Element) -> str | None:
-    """The document this one replaces; other kinds of relation are not read."""
+    """The document that this one replaces. Other kinds of relation are not read."""
     for related in document.iterfind(path("relatedDocument")):
         if related.get("typeCode") == "RPLC":
             return next(iter(identifiers(related, "parentDocument/id")), None)

@@ -1,7 +1,8 @@
-"""What a CDA header says, as frozen values.
+"""The content of a CDA header, as frozen values.
 
-Identifiers are `root^extension` (or the root alone), times the literal of the file; None where the
-file has nothing or a nullFlavor. Class, format and mime type are derived (SPEC c.1, TRAP 22).
+Identifiers are `root^extension` or the root alone; times are the literals of the file. None stands
+for an absent value and for a nullFlavor. Class, format and mime type are derived (SPEC c.1, TRAP
+22).
 """
 
 from dataclasses import dataclass, field, fields
@@ -12,7 +13,7 @@ from schemas import valuesets
 
 @dataclass(frozen=True, slots=True)
 class PatientIns:
-    """The one INS of the patient; `key_valid` is False for a wrong key or a malformed matricule."""
+    """The INS of the patient. `key_valid`: False for a wrong key and for a malformed matricule."""
 
     oid: str
     matricule: str
@@ -21,7 +22,7 @@ class PatientIns:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A code and the OID of its system (empty where the file names none)."""
+    """A code and the OID of its system, empty when the file names none."""
 
     code: str
     system: str
@@ -32,7 +33,7 @@ class Coded:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """One author element: a person, or a device whose software name is `device`."""
+    """One author element: a person, or a device. `device`: name of the software."""
 
     id: str | None
     name: str | None
@@ -45,7 +46,7 @@ class Author:
 
     @property
     def role(self) -> str | None:
-        """`CODE:display` as the file writes its functionCode, None without one."""
+        """`CODE:display` of the functionCode as the file has it; None without one."""
         if self.function_code is None:
             return None
         return f"{self.function_code}:{self.function_display or ''}".rstrip(":")
@@ -59,7 +60,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class LegalAuthenticator:
-    """Who answers for the content, and when he signed; the id may be the patient's INS."""
+    """Who answers for the content, and when he signed. The id may be the INS of the patient."""
 
     id: str | None
     name: str | None
@@ -68,7 +69,7 @@ class LegalAuthenticator:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """`structuredBody`, `nonXMLBody` or None, and the media types of the base64 it carries.
+    """The kind of body: `structuredBody`, `nonXMLBody` or None; and the media types of its base64.
 
     Several media types (embedded copies and images) are sorted and joined by ` | `.
     """
@@ -79,9 +80,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class CdaRemark:
-    """Something the maker of the software should know; `detail` never holds a value of the file.
+    """A remark for the maker of the software. `detail` never holds a value of the file.
 
-    `line`: of the first element at fault, None where none is; two that differ only there are equal.
+    `line`: of the first element concerned, None without one. Remarks that differ only in the line
+    are equal.
     """
 
     code: str
@@ -91,9 +93,9 @@ class CdaRemark:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose document it is, and which: what must equal the metadata that came with the bytes.
+    """The identifier and the patient of a document; both must equal the metadata beside the bytes.
 
-    `ins` is None when there is no INS, or when several different ones stand in the header.
+    `ins`: None when the header has no INS, or several different ones.
     """
 
     unique_id: str | None
@@ -105,7 +107,7 @@ _NOT_IN_JSON: Final = frozenset({"used_name", "used_given", "accessions", "studi
 
 @dataclass(frozen=True, slots=True)
 class CdaDocument:
-    """The metadata of one document; hashes in lower-case hex, `size` in bytes, of what came in."""
+    """The metadata of one document. `size` in bytes and hashes in lower-case hex: of the file."""
 
     file: str | None
     size: int
@@ -149,7 +151,7 @@ class CdaDocument:
     problems: tuple[CdaRemark, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of `histoire cda --json`, in their order, ready for orjson."""
+        """The fields of `histoire cda --json` in their order, ready for orjson."""
         shown: dict[str, Any] = {
             each.name: getattr(self, each.name)
             for each in fields(self)

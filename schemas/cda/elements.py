@@ -1,4 +1,4 @@
-"""Reading one element of a CDA header: identifiers, codes, texts; nullFlavor is absent."""
+"""Reads single elements of a CDA header: identifiers, codes, texts. A nullFlavor is absent."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -49,7 +49,7 @@ def preferred_identifier(parent: Element, steps: str, root: str) -> str | None:
 
 
 def attribute(parent: Element, steps: str, name: str) -> str | None:
-    """This attribute of the first element at this path; None where it is a nullFlavor."""
+    """This attribute of the first element at this path. None for a nullFlavor."""
     element = parent.find(path(steps))
     if element is None or element.get("nullFlavor") is not None:
         return None
@@ -65,7 +65,7 @@ def coded(element: Element | None) -> Coded | None:
 
 
 def text_of(element: Element | None) -> str | None:
-    """All text inside, runs of white space as one space; None when there is none."""
+    """All text inside, with runs of white space as one space. None without text."""
     if element is None:
         return None
     text = "".join(map(str, element.itertext())) if len(element) else element.text or ""
@@ -82,7 +82,7 @@ def person_name(parent: Element, steps: str) -> str | None:
 
 
 def header_elements(document: Element) -> Iterator[Element]:
-    """Every element of the header: all but the body (`component`)."""
+    """Every element of the header, which is all but the body (`component`)."""
     for child in document:
         if child.tag != path("component"):
             yield from child.iter(f"{{{NAMESPACE}}}*")
@@ -94,9 +94,9 @@ def local_name(element: Element) -> str:
 
 
 class Places:
-    """The first places where a fault occurs; later ones cost nothing and are not told.
+    """The first places of a flaw. Later ones cost nothing and are not named.
 
-    A hostile header has a hundred thousand of them, each two hundred elements deep.
+    A hostile header has a hundred thousand places, each two hundred elements deep.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class Places:
         self.line: int | None = None
 
     def add(self, element: Element) -> None:
-        """Remember where this element stands, while there is room."""
+        """Remembers where this element stands, while there is room."""
         if not self._found:
             self.line = line_of(element)
         if len(self._found) < _MAX_PLACES:
@@ -117,12 +117,12 @@ class Places:
 
 
 def line_of(element: Element | None) -> int | None:
-    """The line of the file on which an element begins, from 1; None without one."""
+    """The line of the file on which an element begins, from 1. None without an element."""
     return None if element is None else cast("int | None", element.sourceline)
 
 
 def line_at(document: Element, steps: str) -> int | None:
-    """The line of the first element at this path, or of the nearest one above it that is there."""
+    """The line of the first element at this path, else of the nearest existing one above."""
     parts = steps.split("/")
     for count in range(len(parts), 0, -1):
         found = document.find(path("/".join(parts[:count])))
@@ -132,7 +132,7 @@ def line_at(document: Element, steps: str) -> int | None:
 
 
 def place(element: Element) -> str:
-    """Where an element stands, as its path from the header: names only, never a value."""
+    """The path of an element from the header: names only, never a value."""
     names = [local_name(element)[:_MAX_NAME]]
     for ancestor in element.iterancestors():
         if ancestor.tag == CLINICAL_DOCUMENT:

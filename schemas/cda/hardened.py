@@ -1,9 +1,9 @@
-"""Bytes of anybody to an XML tree, or a refusal: no DTD, no entity, no network, bounded cost.
+"""Reads bytes of anybody as an XML tree: no DTD, no entity, no network, bounded cost (TRAP 24).
 
-TRAP 24. Cheap counts on the raw bytes come first, because a tree costs up to a hundred times its
-text; at these bounds the worst file built so far takes one second and 80 MB. The counts are only
-true for encodings in which `<` is one byte, hence the list of encodings. A
-stylesheet instruction or an embedded stylesheet is never resolved or run.
+Cheap counts on the raw bytes come first, since a tree costs up to a hundred times its text. At
+these bounds the worst file built so far takes one second and 80 MB. The counts hold for encodings
+in which `<` is one byte, hence the list of encodings. A stylesheet instruction or an embedded
+stylesheet is never resolved or run.
 """
 
 import re
@@ -13,13 +13,13 @@ from typing import Any, Final, Literal, cast
 from lxml import etree
 
 MAX_BYTES: Final = 8 * 1024 * 1024
-"""Largest document (decision 0005); below the 10 MB at which libxml2 refuses a text node."""
+"""Largest document (decision 0005). libxml2 refuses a text node of 10 MB."""
 MAX_MARKUP: Final = 120_000
 """Most `<` in a document: tags, comments and instructions (the largest official sample: 6,300)."""
 MAX_ATTRIBUTES: Final = 120_000
-"""Most `=` in a document, an upper bound of its attributes (largest official sample: 5,400)."""
+"""Most `=` in a document: an upper bound of its attributes (largest official sample: 5,400)."""
 MAX_DEPTH: Final = 256
-"""Deepest nesting of elements: the bound libxml2 keeps unless told otherwise."""
+"""Deepest nesting of elements: the default bound of libxml2."""
 
 UnreadableCode = Literal[
     "unreadable",
@@ -57,14 +57,14 @@ _HARDENED: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class CdaUnreadable:
-    """Why these bytes are not read as a CDA; `detail` holds nothing of their content."""
+    """The reason why these bytes are not read as a CDA. `detail` holds nothing of their content."""
 
     code: UnreadableCode
     detail: str
 
 
 def unreadable_bytes(data: bytes) -> CdaUnreadable | None:
-    """The refusal that the raw bytes alone justify, in time linear in their number."""
+    """The reason that the raw bytes alone give, None without one. Linear in their number."""
     if not data.strip(_BOM + _SPACE):
         return CdaUnreadable("empty", "The file holds nothing.")
     if len(data) > MAX_BYTES:
@@ -83,12 +83,12 @@ def unreadable_bytes(data: bytes) -> CdaUnreadable | None:
 
 
 def _exceeds(data: bytes, mark: bytes, most: int) -> bool:
-    """True when the mark occurs more often; bytes too few for that are not counted."""
+    """True when the mark occurs more than `most` times. Short files are not counted."""
     return len(data) > most and data.count(mark) > most
 
 
 def _encoding(data: bytes) -> str:
-    """The declared encoding in lower case, utf-8 without one, empty when it is not ASCII-like."""
+    """The declared encoding in lower case, utf-8 without one, "" for one unlike ASCII."""
     text = data.removeprefix(_BOM)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:256]:
         return ""
@@ -117,7 +117,7 @@ def _after(data: bytes, mark: bytes, start: int) -> int:
 
 
 def hardened_tree(data: bytes) -> etree._Element | CdaUnreadable:
-    """The root of the whole tree, comments and instructions left out, or a refusal."""
+    """The root of the whole tree without comments and instructions, or the reason for none."""
     refusal = unreadable_bytes(data)
     if refusal is not None:
         return refusal
@@ -130,12 +130,12 @@ def hardened_tree(data: bytes) -> etree._Element | CdaUnreadable:
 
 
 def hardened_pull_parser(tags: tuple[str, ...]) -> etree.XMLPullParser:
-    """An incremental parser as careful as `hardened_tree`, that reports the start of these tags."""
+    """An incremental parser as careful as `hardened_tree`. It reports the start of these tags."""
     return etree.XMLPullParser(events=("start",), tag=tags, **_HARDENED)
 
 
 def unreadable_tree(root: etree._Element) -> CdaUnreadable | None:
-    """The second look at what the raw bytes were asked first: the parser's own view must agree."""
+    """The second look at DTD and encoding: the view of the parser must agree with the raw bytes."""
     information = root.getroottree().docinfo
     # The stubs promise a DTD where lxml gives None.
     if cast("object | None", information.internalDTD) is not None:
@@ -146,7 +146,7 @@ def unreadable_tree(root: etree._Element) -> CdaUnreadable | None:
 
 
 def unreadable_syntax(error: etree.XMLSyntaxError) -> CdaUnreadable:
-    """Place and kind of the error; libxml2's own sentence may quote the content."""
+    """Line and kind of the error. The sentence of libxml2 may quote the content: it is left out."""
     if _DEPTH_ERROR in str(error.msg):
         return CdaUnreadable("too_deep", f"Elements nest at most {MAX_DEPTH} deep.")
     line, column = error.position

@@ -1,6 +1,6 @@
-"""What a document says about itself, to be compared with what came beside it (SPEC c.1, TRAP 22).
+"""The header values that must, or should, equal the metadata beside a document (SPEC c.1, TRAP 22).
 
-The whole file is read once; of its header only what must, or should, equal the metadata.
+The whole file is read once; other values of its header are left alone.
 """
 
 from collections.abc import Sequence
@@ -42,11 +42,11 @@ _SIGNER_ID: Final = "assignedEntity/id"
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """What the metadata that came with the bytes must equal; None where the file has nothing.
+    """The header values compared with the metadata. None: the file has no such value.
 
-    `ins` is None when there is no INS, or when several different ones stand in the header.
-    `templates` are roots, in the order of the file; `body` is the kind of body and, of an N1, its
-    media type; `mime_type` that of the whole file; times are literals.
+    `ins`: None when the header has no INS, or several different ones. `templates`: roots, in the
+    order of the file. `body`: kind of body and, of an N1, media type. `mime_type`: of the whole
+    file. Times are literals.
     """
 
     unique_id: str | None
@@ -71,15 +71,15 @@ class Identification:
 
 
 def read_identification(data: bytes) -> Identification | CdaUnreadable:
-    """What a document says about itself, when it is well-formed to its last byte.
+    """The identification of a document well-formed to its last byte, or the reason for none.
 
-    Equal to what `read_cda` says, at a third of its cost; `read_subject` is faster still but stops
-    at the patient, so that it would take a file that was cut off. Never raises on any bytes.
+    The values equal those of `read_cda` at a third of the cost. `read_subject` is faster, but stops
+    at the patient: it takes a file that was cut off. Never raises on any bytes.
     """
     root = hardened_tree(data)
     if isinstance(root, CdaUnreadable):
         return root
-    # One opening and its closing: there is no other to look for.
+    # One opening and its closing: no second document can be there.
     plain = root.tag == CLINICAL_DOCUMENT and data.count(b"ClinicalDocument") == 2
     document = root if plain else clinical_document(root)
     if isinstance(document, CdaUnreadable):
@@ -130,6 +130,6 @@ def _attribute(element: Element | None, name: str) -> str | None:
 
 
 def _persons(elements: Sequence[Element], steps: str) -> tuple[str, ...]:
-    """Of each element the identifier under the root of persons, else its first."""
+    """The identifier of each element under the root of persons, else its first one."""
     found = (preferred_identifier(element, steps, PERSON_ROOT) for element in elements)
     return tuple(value for value in found if value is not None)

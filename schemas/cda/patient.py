@@ -13,7 +13,7 @@ _PATIENT = "recordTarget/patientRole/patient"
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The traits as the producer knew them; never compared with the matricule (TRAP 4)."""
+    """The traits as the producer knew them. They are never compared with the matricule (TRAP 4)."""
 
     birth_name: str | None
     birth_given: str | None
@@ -26,7 +26,7 @@ class Traits:
 
 
 def distinct_ins(document: Element) -> tuple[PatientIns, ...]:
-    """Every different INS of the header; one is right, several would be a wrong-patient risk."""
+    """Every different INS of the header. Several are a risk of taking the wrong patient."""
     found: dict[tuple[str, str], PatientIns] = {}
     for value in identifiers(document, _IDS):
         oid, _, matricule = value.partition("^")
@@ -36,13 +36,13 @@ def distinct_ins(document: Element) -> tuple[PatientIns, ...]:
 
 
 def single_ins(document: Element) -> PatientIns | None:
-    """The INS, None when there is none or more than one."""
+    """The INS. None when the header has none, or several."""
     found = distinct_ins(document)
     return found[0] if len(found) == 1 else None
 
 
 def local_ids(document: Element) -> tuple[str, ...]:
-    """The patient's other identifiers, retired kinds of INS included."""
+    """The other identifiers of the patient, retired kinds of INS included."""
     return tuple(
         value
         for value in identifiers(document, _IDS)
@@ -51,7 +51,7 @@ def local_ids(document: Element) -> tuple[str, ...]:
 
 
 def traits(document: Element) -> Traits:
-    """Names by qualifier: BR of birth, CL in use, none for the whole list of given names."""
+    """Traits. Names by qualifier: BR of birth, CL in use, without for the list of given names."""
     return Traits(
         birth_name=_name(document, "family", "BR"),
         birth_given=_name(document, "given", "BR"),

@@ -1,4 +1,4 @@
-"""`read_cda`: the whole header of a document; `read_subject`: only whose and which, and faster."""
+"""`read_cda` reads the whole header of a document; `read_subject` its id and patient, faster."""
 
 import re
 from dataclasses import asdict, replace
@@ -41,10 +41,10 @@ _OPENING_AND_CLOSING: Final = 2
 
 
 def read_cda(data: bytes, *, file: str | None = None) -> CdaDocument | CdaUnreadable:
-    """The metadata of a CDA R2 document (N1, N3 or self-presentable), or why it is refused.
+    """The metadata of a CDA R2 document (N1, N3 or self-presentable), or the reason for none.
 
-    Never raises on any bytes. Size and hashes are those of the bytes as received. What is read
-    but breaks a rule stands in `problems`; a refusal means that nothing can be trusted.
+    Never raises on any bytes. Size and hashes are those of the bytes received. `problems` has the
+    remarks on a document that was read; of one that was not, nothing can be trusted.
     """
     root = hardened_tree(data)
     if isinstance(root, CdaUnreadable):
@@ -57,11 +57,11 @@ def read_cda(data: bytes, *, file: str | None = None) -> CdaDocument | CdaUnread
 
 
 def read_subject(data: bytes) -> Subject | CdaUnreadable:
-    """Identifier and INS of a document, read no further than its header needs.
+    """Identifier and INS of a document, read as far as the patient.
 
-    Equal to those of `read_cda` on every well-formed document; what stands behind the patient is
-    neither read nor checked for being well-formed. A file that is not plainly one document with
-    one patient is read whole, so that nothing hides behind the part read.
+    They equal those of `read_cda` for every well-formed document. Bytes after the patient are not
+    read, and may be malformed. A file that is not plainly one document with one patient is read
+    whole: otherwise a second document could hide in the part not read.
     """
     refusal = unreadable_bytes(data)
     if refusal is not None:
@@ -84,8 +84,8 @@ def read_subject(data: bytes) -> Subject | CdaUnreadable:
 def _is_plainly_single(data: bytes) -> bool:
     """True when one ClinicalDocument and one recordTarget open in these bytes, comments included.
 
-    Two occurrences of a name are one opening and its closing (or hold nothing); counting them is
-    four times as fast as looking for openings, which is left to files that speak of the names.
+    Two occurrences of a name are one opening and its closing, or hold nothing. To count them is
+    four times as fast as to look for openings, which only files with more occurrences need.
     """
     if all(data.count(name) == _OPENING_AND_CLOSING for name in _ONE_OF_EACH):
         return True
@@ -93,7 +93,7 @@ def _is_plainly_single(data: bytes) -> bool:
 
 
 def _document_up_to_patient(data: bytes) -> Element | None:
-    """The document with what stands before its first author or body; None without either."""
+    """The document up to its first author or body. None without either."""
     parser = hardened_pull_parser(_AFTER_PATIENT)
     for start in range(0, len(data), _CHUNK):
         parser.feed(data[start : start + _CHUNK])
@@ -174,7 +174,7 @@ def _document(data: bytes, file: str | None, root: Element, document: Element) -
 
 
 def integer(literal: str | None) -> int | None:
-    """A versionNumber; None where it is not a plain number of at most nine digits."""
+    """A versionNumber. None for other texts than one to nine digits."""
     if literal is None or not literal.isascii() or not literal.isdigit() or len(literal) > 9:
         return None
     return int(literal)

@@ -1,1 +1,1 @@
-"""What the feed carries and answers, as typed dicts; imports forms."""
+"""Shapes of messages, outcomes and notifications, as typed dicts; imports nothing of ours."""

@@ -1,7 +1,7 @@
-"""What the feed carries about access to a record: one TypedDict per record of `schemas/avro/feed`.
+"""Messages about access to a record: one TypedDict per schema of `schemas/avro/feed`.
 
-All travel on topic `patients`, the patient's own acts too: they are few, and their order among the
-other facts on his record matters (SPEC d.5, h).
+All travel on topic `patients`, acts of the patient himself included: they are few, and their order
+among the other facts of his record matters (SPEC d.5, h).
 """
 
 from typing import Literal, TypedDict

@@ -1,7 +1,7 @@
-"""What the feed carries, as Python sees it: one TypedDict per record of `schemas/avro/feed`.
+"""Messages of the feed: one TypedDict per schema of `schemas/avro/feed`.
 
-A decoded message is a plain dict of these shapes, resolved to the newest version of its schema.
-A test keeps them equal to the schema files. Which record may travel on which topic: `TOPIC_OF`.
+A decoded message is a plain dict of these shapes, in the newest version of its schema. A test keeps
+them equal to the schema files. `TOPIC_OF`: the topic of each message.
 """
 
 from collections.abc import Mapping
@@ -47,8 +47,8 @@ TOPIC_OF: Final[Mapping[str, str]] = {
 
 
 class Software(TypedDict):
-    """The professional software (LPS) that speaks; the claims LPS_ID, LPS_Nom, LPS_Version,
-    LPS_ID_HOMOLOGATION_DMP of the VIHF.
+    """The software (LPS) that sends: claims LPS_ID, LPS_Nom, LPS_Version, LPS_ID_HOMOLOGATION_DMP
+    of the VIHF.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Software(TypedDict):
 
 
 class Actor(TypedDict):
-    """Who asks for this: a person or a system, with the claims of the VIHF."""
+    """The person or system that asks, by the claims of the VIHF."""
 
     id: str
     name: str | None
@@ -69,7 +69,7 @@ class Actor(TypedDict):
 
 
 class Provenance(TypedDict):
-    """By whom, with what and how a message was sent."""
+    """Software, actor and way of a message. `occurredAt`: milliseconds since 1970."""
 
     software: Software
     actor: Actor
@@ -80,7 +80,7 @@ class Provenance(TypedDict):
 
 
 class Ins(TypedDict):
-    """The INS of the person concerned, as the sender knows it."""
+    """The INS of the person concerned, and its status at the sender."""
 
     oid: str
     matricule: str
@@ -130,7 +130,7 @@ class CloseRecord(TypedDict):
 
 
 class Traits(TypedDict):
-    """The strict traits as known to the sender on that day (sourcePatientInfo)."""
+    """The traits known to the sender on that day (sourcePatientInfo)."""
 
     birthName: str
     birthGivenName: str
@@ -163,7 +163,7 @@ class DeleteDocument(TypedDict):
 
 
 class SubmissionSet(TypedDict):
-    """The submission set (lot de soumission) the document came in."""
+    """The submission set (lot de soumission) of a document."""
 
     uniqueId: str
     sourceId: str
@@ -172,8 +172,9 @@ class SubmissionSet(TypedDict):
 
 
 class Author(TypedDict):
-    """An author of the document: a person, a device, the patient, or the legal entity added so
-    that a masked document keeps a reader.
+    """An author of the document: a person, a device, the patient, or a legal entity.
+
+    A legal entity is added for a masked document to keep a reader.
     """
 
     id: str
@@ -193,7 +194,7 @@ class Coded(TypedDict):
 
 
 class ReferenceId(TypedDict):
-    """An identifier the document refers to (order, accession, study)."""
+    """An identifier that the document refers to: order, accession, study."""
 
     value: str
     authority: str | None
@@ -201,7 +202,7 @@ class ReferenceId(TypedDict):
 
 
 class Document(TypedDict):
-    """The document's metadata (XDS DocumentEntry, CI-SIS)."""
+    """Metadata of a document (XDS DocumentEntry, CI-SIS)."""
 
     uniqueId: str
     replaces: str | None

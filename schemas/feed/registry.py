@@ -1,6 +1,6 @@
-"""The shapes of the registry of software, services and companies: its messages, then its events.
+"""The registry of software, services and companies: shapes of its messages, then of its events.
 
-As in `messages` and `events`, which name them; a test keeps them equal to the schema files.
+One TypedDict per schema; a test keeps them equal to the schema files.
 """
 
 from enum import StrEnum
@@ -10,7 +10,7 @@ from .messages import Provenance
 
 
 class EntryKind(StrEnum):
-    """What an entry of the registry is about, as a person names it."""
+    """The kind of an entry of the registry, as a person names it."""
 
     SOFTWARE = "software"
     SERVICE = "service"
@@ -82,7 +82,7 @@ class WithdrawReference(TypedDict):
 
 
 class RegistrySource(TypedDict):
-    """Who told the registry: no person, since events of the registry are not sealed."""
+    """The sender of an entry. No person is named, since events of the registry are not sealed."""
 
     softwareId: str
     organisationId: str | None
@@ -90,7 +90,7 @@ class RegistrySource(TypedDict):
 
 
 class RegistryOpened(TypedDict):
-    """The registry has its first entry of this kind: from now on it is asked."""
+    """The registry has its first entry of this kind. From now on rules ask the registry."""
 
     source: RegistrySource
     kind: Literal["SOFTWARE", "SERVICE", "COMPANY"]

@@ -1,7 +1,8 @@
 """National identifiers of professionals and organisations: their forms and their check digits.
 
-PS_IdNat and Struct_IdNat tell by their first character what follows (SPEC b.1, b.2; TRAP 23). They
-are text for ever: slashes, leading zeros, Corsican letters; nothing is ever parsed to a number.
+The first character of a PS_IdNat and of a Struct_IdNat tells the form of the rest (SPEC b.1, b.2;
+TRAP 23). Identifiers are text for ever, with slashes, leading zeros and Corsican letters: none is
+ever made a number. The keys are compared with python-stdnum in tests (decision 0043).
 """
 
 import re
@@ -18,7 +19,7 @@ PATIENT_SPACE_ROOT: Final = "1.2.250.1.213.4.1"
 """Root of the custodian of what patients write themselves (SPEC f.1)."""
 
 LENGTH_MAX: Final = 128
-"""No identifier is longer; what is, is malformed."""
+"""Greatest length. A longer identifier is malformed."""
 
 PersonIdFlaw = Literal["person_id_malformed", "person_id_unknown_form", "rpps_key_wrong"]
 OrganisationIdFlaw = Literal[
@@ -39,13 +40,13 @@ _VARIABLE: Final = re.compile(r"\S+")
 _LUHN_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _LA_POSTE: Final = "356000000"
 _EMPLOYER: Final = {"3": _FINESS, "4": _SIREN, "5": _SIRET}
-"""Prefix of a PS_IdNat that begins with the number of an organisation, to the form of that."""
+"""Prefix of a PS_IdNat to the form of the number of the employer that the PS_IdNat begins with."""
 _OWN_NUMBER: Final = {"1": _FINESS, "2": _SIREN, "3": _SIRET, "0": _VARIABLE, "4": _VARIABLE}
-"""Prefix of a Struct_IdNat, to the form of what follows."""
+"""Prefix of a Struct_IdNat to the form of the number after the prefix."""
 
 
 def luhn_is_valid(digits: str) -> bool:
-    """True when the last digit is the Luhn key of the others; False for anything but digits."""
+    """True when the last digit is the Luhn key of the others. False for texts with other signs."""
     return _luhn_sum(digits) % 10 == 0 if digits.isascii() and digits.isdigit() else False
 
 
@@ -54,7 +55,7 @@ def _luhn_sum(digits: str) -> int:
 
 
 def rpps_is_well_formed(text: str) -> bool:
-    """RPPS: 11 digits (SPEC b.1). Says nothing of its key."""
+    """RPPS: 11 digits (SPEC b.1). The key is not looked at."""
     return _RPPS.fullmatch(text) is not None
 
 
@@ -79,15 +80,17 @@ def siret_is_well_formed(text: str) -> bool:
 
 
 def finess_key_is_valid(finess: str) -> bool:
-    """The 9th digit is the Luhn key of the others. True in Corsica: with a letter it is not known
-    what the key is made of (SPEC b.2).
+    """True when the 9th digit is the Luhn key of the others, and for every FINESS of Corsica.
+
+    No source tells how the key of a FINESS with a letter is computed (SPEC b.2).
     """
     return not finess.isdigit() or luhn_is_valid(finess)
 
 
 def siret_key_is_valid(siret: str) -> bool:
-    """Luhn over the 14 digits; establishments of La Poste may instead have digits whose sum is a
-    multiple of 5 (SPEC b.2: the known exception).
+    """True when the 14 digits have their Luhn key, or a sum that five divides for La Poste.
+
+    The second way is the known exception for establishments of La Poste (SPEC b.2).
     """
     if luhn_is_valid(siret):
         return True
@@ -95,10 +98,10 @@ def siret_key_is_valid(siret: str) -> bool:
 
 
 def person_id_flaw(value: str) -> PersonIdFlaw | None:
-    """What is wrong with the extension of a PS_IdNat (SPEC b.1); the worst, None when nothing is.
+    """The worst flaw of the extension of a PS_IdNat, None without one (SPEC b.1).
 
-    Malformed: a known prefix with what can't follow it. What the pattern of SPEC b.1 takes is
-    never that: where it holds the number of an employer of another length, the form is unknown.
+    Malformed: a known prefix with a rest that the pattern of SPEC b.1 does not take. When the
+    pattern takes the rest, but the number of the employer has another length, the form is unknown.
     """
     # The length first: the memory of the cache is bounded by it.
     return _person_id_flaw(value) if len(value) <= LENGTH_MAX else "person_id_malformed"
@@ -124,10 +127,10 @@ def _person_id_flaw(value: str) -> PersonIdFlaw | None:
 
 
 def organisation_id_flaw(value: str) -> OrganisationIdFlaw | None:
-    """What is wrong with the extension of a Struct_IdNat (SPEC b.2); the worst, None when nothing.
+    """The worst flaw of the extension of a Struct_IdNat, None without one (SPEC b.2).
 
-    Malformed: a known prefix with what can't follow it. A technical number has no prefix, so its
-    form is unknown; an RPPS with its prefix is a person's (TRAP 23).
+    Malformed: a known prefix with a rest of another form. A technical number has no prefix: its
+    form is unknown. An RPPS with its prefix names a person (TRAP 23).
     """
     return _organisation_id_flaw(value) if len(value) <= LENGTH_MAX else "organisation_id_malformed"
 
@@ -154,8 +157,8 @@ def _key_is_valid(prefix: str, number: str) -> bool:
 
 
 def person_identifier_flaw(identifier: str) -> IdFlaw | None:
-    """What is wrong with `root^extension` where a person, a system or the legal entity that answers
-    for a document stands (SPEC b.3, b.4). Other roots name local people and systems.
+    """The flaw of `root^extension` as the identifier of a person, a system or a legal entity that
+    answers for a document (SPEC b.3, b.4). Other roots name local people and systems: no flaw.
     """
     root, _, extension = identifier.partition("^")
     if root == PERSON_ROOT:
@@ -164,7 +167,7 @@ def person_identifier_flaw(identifier: str) -> IdFlaw | None:
 
 
 def organisation_identifier_flaw(identifier: str) -> OrganisationIdFlaw | None:
-    """What is wrong with `root^extension` where an organisation stands (SPEC b.2, b.3)."""
+    """The flaw of `root^extension` as the identifier of an organisation (SPEC b.2, b.3)."""
     root, _, extension = identifier.partition("^")
     if root == ORGANISATION_ROOT:
         return organisation_id_flaw(extension)

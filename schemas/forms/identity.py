@@ -1,9 +1,8 @@
-"""INS: the national identity of a patient, a matricule under the OID of the register that gave
-it.
+"""INS: the national identity of a patient, a matricule and the OID of the register that gave it.
 
-Rules: SPEC a.1 and a.2, TRAP 1 to TRAP 4. A matricule is text for ever (Corsican letters,
-leading zeros) and identifies nobody without its OID. Neither sex, nor birth date, nor
-birthplace is ever read from it.
+Rules: SPEC a.1 and a.2, TRAP 1 to TRAP 4. A matricule is text for ever, with Corsican letters and
+leading zeros, and identifies nobody without its OID. Sex, birth date and birthplace are never read
+from a matricule.
 """
 
 import re
@@ -36,7 +35,7 @@ MATRICULE_LIKE: Final = re.compile(
     r"|(?<!\d)\d{6}[0-9AB]\d{8}(?!\d)",
     re.IGNORECASE,
 )
-"""What could be a matricule inside a text: 15 characters, or 13 without the key, grouped or not."""
+"""Characters inside a text that may be a matricule: 15, or 13 without the key, grouped or not."""
 _FIRST13: Final = re.compile(r"[0-9]{5}(?:[0-9]{2}|2[AB])[0-9]{6}")
 
 _SENTENCES: Final[dict[InsFlaw, str]] = {
@@ -48,9 +47,7 @@ _SENTENCES: Final[dict[InsFlaw, str]] = {
 
 
 class InsError(ValueError):
-    """A text that is no INS; `flaw` tells which rule it breaks, the sentence never repeats
-    the value.
-    """
+    """A text is no INS. `flaw`: the rule that it breaks. The sentence never repeats the text."""
 
     def __init__(self, flaw: InsFlaw) -> None:
         super().__init__(_SENTENCES[flaw])
@@ -58,16 +55,14 @@ class InsError(ValueError):
 
 
 def accepted_oids(environment: Environment) -> frozenset[str]:
-    """The OIDs whose matricules this environment accepts; all others are refused there (TRAP
-    3).
-    """
+    """The OIDs whose matricules this environment accepts. It rejects all others (TRAP 3)."""
     return _ACCEPTED[environment]
 
 
 def matricule_key(first13: str) -> str:
-    """The two digits `01` to `97` that complete these 13 characters.
+    """The key of these 13 characters: two digits, `01` to `97`.
 
-    Raises InsError where they are not 13 digits, `2A` or `2B` allowed as the department.
+    Raises InsError for other texts than 13 digits, with `2A` or `2B` allowed as the department.
     """
     if _FIRST13.fullmatch(first13) is None:
         raise InsError("form")
@@ -75,7 +70,7 @@ def matricule_key(first13: str) -> str:
 
 
 def _key_number(first13: str) -> int:
-    """97 - (N mod 97), with 2A read as 19 and 2B as 18 for N only."""
+    """97 - (N mod 97). In N the department 2A counts as 19, and 2B as 18."""
     letter = first13[6]
     if letter == "A":
         first13 = first13[:5] + "19" + first13[7:]
@@ -85,7 +80,7 @@ def _key_number(first13: str) -> int:
 
 
 def is_well_formed(matricule: str) -> bool:
-    """True when the text has the length and form of a matricule; says nothing about its key."""
+    """True when the text has the length and form of a matricule. The key is not looked at."""
     return _MATRICULE.fullmatch(matricule) is not None
 
 
@@ -97,15 +92,14 @@ def key_is_valid(matricule: str) -> bool:
 
 
 def ins_key(oid: str, matricule: str) -> str:
-    """`oid|matricule`, the key of the feed's messages (decision 0002)."""
+    """`oid|matricule`, the key of messages of the feed (decision 0002)."""
     return f"{oid}|{matricule}"
 
 
 def parse_ins(text: str) -> tuple[str, str]:
-    """OID and matricule of a text `oid|matricule` whose OID is known, form and key right.
+    """OID and matricule of a text `oid|matricule` with a known OID and the right form and key.
 
-    Raises InsError otherwise. Whether this environment accepts the OID is asked of
-    `accepted_oids`.
+    Raises InsError for any other text. `accepted_oids`: the OIDs that an environment accepts.
     """
     oid, bar, matricule = text.partition("|")
     if not bar or "|" in matricule:

@@ -1,6 +1,6 @@
 """Days of the calendar of Paris as `YYYYMMDD`, and the moments at which they begin.
 
-References and certificates are given by days: the first and the last one count whole.
+References and certificates last from one day to another; both days count whole.
 """
 
 from datetime import date, datetime, timedelta
@@ -13,7 +13,7 @@ _LAST_YEAR: Final = 9998
 
 
 def day_exists(text: str) -> bool:
-    """Whether it is a day, of the years 2 to 9998."""
+    """True for a day of the years 2 to 9998."""
     return len(text) == 8 and _exists(text)
 
 
@@ -29,25 +29,28 @@ def _exists(text: str) -> bool:
 
 
 def day_as_typed(text: str) -> str:
-    """What a person typed as `YYYY-MM-DD`, as `YYYYMMDD`; anything else as it is."""
+    """`YYYY-MM-DD` as `YYYYMMDD`. Any other text is returned unchanged."""
     return text.replace("-", "") if len(text) == 10 else text
 
 
 def begin_ms(text: str) -> int:
-    """When the day begins in Paris, milliseconds since 1970 UTC. Raises ValueError for no day."""
+    """The beginning of the day in Paris, in milliseconds since 1970 UTC.
+
+    Raises ValueError when the text is no day.
+    """
     day = _date(text)
     return int(datetime(day.year, day.month, day.day, tzinfo=PARIS).timestamp() * 1000)
 
 
 def end_ms(text: str) -> int:
-    """When the next day begins. Raises ValueError for no day."""
+    """The beginning of the next day, like `begin_ms`. Raises ValueError when the text is no day."""
     return begin_ms(_text(_date(text) + timedelta(days=1)))
 
 
 def last_day_of_years(first: str, years: int) -> str:
-    """The last of so many whole years that begin on `first`; from 29 February to 28 February.
+    """The last day of `years` whole years that begin on `first`. From 29 February: 28 February.
 
-    Raises ValueError for no day.
+    Raises ValueError when `first` is no day.
     """
     day = _date(first)
     try:
@@ -58,7 +61,7 @@ def last_day_of_years(first: str, years: int) -> str:
 
 
 def day_of(moment: datetime) -> str:
-    """The day it is in Paris at an aware moment."""
+    """The day in Paris at an aware moment."""
     return _text(moment.astimezone(PARIS).date())
 
 

@@ -29,7 +29,7 @@ def record_stream(record: int) -> bytes:
 
 
 def registry_stream(name: str) -> bytes:
-    """The stream of what the registry calls so: `KIND`, or `KIND|identifier`."""
+    """The stream of a kind of entry of the registry, `KIND`, or of one entry, `KIND|identifier`."""
     return _uuid5(_REGISTRY, name)
 
 

@@ -1,4 +1,4 @@
-"""Forms of single fields: texts, identifiers, languages. Remembered where values come again."""
+"""Forms of single fields: texts, identifiers, languages. Values that recur are remembered."""
 
 import re
 from functools import lru_cache
@@ -11,7 +11,7 @@ NAME_LENGTH_MAX: Final = 256
 TITLE_LENGTH_MAX: Final = 512
 TEXT_LENGTH_MAX: Final = 4096
 
-# Line ends, tabs, no-break spaces are text; other control characters, lone surrogates are not.
+# Text may have line ends, tabs and no-break spaces, but no other controls, no lone surrogates.
 _CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
 )
@@ -23,26 +23,27 @@ _LANGUAGE: Final = re.compile(r"[a-z]{2,3}-[A-Z]{2}|art")
 
 
 def text_is_fit(text: str, length_max: int) -> bool:
-    """Not empty, not only white, no longer than this, no control characters."""
+    """True for 1 to `length_max` characters, not all white, without control characters."""
     if not 0 < len(text) <= length_max or text.isspace():
         return False
     return text.isprintable() or _CONTROL.search(text) is None
 
 
 def optional_text_is_fit(text: str | None, length_max: int) -> bool:
-    """As `text_is_fit`; None is fit too, and so is the empty text."""
+    """Like `text_is_fit`, and True for None and the empty text."""
     return not text or text_is_fit(text, length_max)
 
 
 def texts_are_fit(*texts: str | None) -> bool:
-    """True when none of these is white only, longer than a name may be, or holds control characters
-    (None and empty ones are fit): by one look at all of them. False says nothing: look at each.
+    """True: each of these passes `optional_text_is_fit` with the length of a name.
+
+    All are looked at together, for speed. False tells nothing: the caller looks at each.
     """
     together = "|".join(filter(None, texts))
     return (
         len(together) <= NAME_LENGTH_MAX
         and together.isprintable()
-        # The only space that is printable is the plain one: what is white begins with it.
+        # The plain space is the only printable one: a white text begins with it.
         and "| " not in together
         and together[:1] != " "
     )
@@ -54,7 +55,9 @@ def _identifier_is_fit(text: str) -> bool:
 
 
 def identifier_is_fit(text: str) -> bool:
-    """`root` or `root^extension` with an OID or a UUID as root, at most 128 characters (SPEC b)."""
+    """True for `root` or `root^extension` of 128 characters at most; the root is an OID or a UUID
+    (SPEC b).
+    """
     # The length first: the memory of the cache is bounded by it.
     return len(text) <= ID_LENGTH_MAX and _identifier_is_fit(text)
 
@@ -65,13 +68,13 @@ def _software_id_is_fit(text: str) -> bool:
 
 
 def software_id_is_fit(text: str) -> bool:
-    """An identifier that may stand in an outcome: short, plain, and nothing like a matricule.
+    """True for a short plain identifier that holds nothing like a matricule.
 
-    Outcomes and logs carry it in clear (decision 0038).
+    Outcomes and logs carry the identifier of a software in clear (decision 0038).
     """
     return len(text) <= ID_LENGTH_MAX and _software_id_is_fit(text)
 
 
 def language_is_fit(text: str) -> bool:
-    """`xx-XX`, or `art` for the signature of a submission set (SPEC c.1)."""
+    """True for `xx-XX`, and for `art`, the language of signatures (SPEC c.1)."""
     return text == "fr-FR" or (len(text) <= 6 and _LANGUAGE.fullmatch(text) is not None)

@@ -1,7 +1,6 @@
-"""Which of two times comes first as written, and whether they can be one (SPEC c.2, TRAP 8 to
-TRAP 10).
+"""The order of two times as written, and whether they can be one (SPEC c.2, TRAP 8 to TRAP 10).
 
-Literals are compared to the precision they have; dates are never shifted.
+Literals are compared to the lesser of their precisions. Dates are never shifted.
 """
 
 from typing import Final
@@ -13,19 +12,19 @@ _MICROS_OF: Final[dict[Precision, int]] = {
     "minute": 60_000_000,
     "second": 1_000_000,
 }
-"""How long a time of day lasts that is known to this precision."""
+"""Microseconds that a time of day of this precision stands for."""
 
 
 def day_as_written(literal: str) -> str:
-    """The digits of year, month and day of a well-formed literal, as many as it has."""
+    """The digits of year, month and day that a well-formed literal has."""
     digits = literal[:8]
     return digits if digits.isdigit() else digits.partition("+")[0].partition("-")[0].rstrip("Z")
 
 
 def is_earlier_day(one: str, other: str) -> bool:
-    """True when the day (month, year) that `one` names is over before that of `other` begins.
+    """True when the day, month or year of `one` ends before that of `other` begins.
 
-    As written, zones left alone. Both are well-formed literals.
+    Both are well-formed literals, compared as written, whatever their zones.
     """
     first, second = day_as_written(one), day_as_written(other)
     shared = min(len(first), len(second))
@@ -33,8 +32,9 @@ def is_earlier_day(one: str, other: str) -> bool:
 
 
 def is_before(one: str, other: str) -> bool:
-    """True when `one` is before `other`: as instants when both tell theirs with an offset, else as
-    days. Both are well-formed literals.
+    """True when `one` is before `other`. Both are well-formed literals.
+
+    They are compared as instants when both have an offset, else as days.
     """
     first, second = parse_time(one), parse_time(other)
     if first is None or second is None:
@@ -47,8 +47,9 @@ def is_before(one: str, other: str) -> bool:
 
 
 def same_time(one: str, other: str) -> bool:
-    """True when both literals can mean one time: an instant, or a calendar date, to the lesser of
-    their precisions. False when one of them is no time.
+    """True when both literals can mean one instant or one date, to the lesser of their precisions.
+
+    False when one of them is no time.
     """
     first, second = parse_time(one), parse_time(other)
     if first is None or second is None:

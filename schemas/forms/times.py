@@ -1,7 +1,7 @@
 """HL7 literals of time: `YYYY[MM[DD[hh[mm[ss[.f]]]]]][+zzzz]`, read as written (TRAP 8 to TRAP 10).
 
-The literal is kept, its precision is kept, a date without time of day is a calendar date and never
-shifted. What the French texts forbid but files hold (SPEC c.2) is read and marked `lenient`.
+Literal and precision are kept. A date without time of day is a calendar date and is never shifted.
+Forms that the French texts forbid but real files hold (SPEC c.2) are read and marked `lenient`.
 """
 
 import re
@@ -20,7 +20,7 @@ _LITERAL: Final = re.compile(
     r"(?P<offset>Z|[+-][0-9]{2,4})?"
 )
 _USUAL_FORM: Final = r"([0-9]{8})(?:(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?([+-][0-9]{4}))?"
-"""A day, or a day with minutes or seconds and an offset: nearly every literal there is."""
+"""A day, or a day with minutes or seconds and an offset: nearly every literal has this form."""
 _USUAL: Final = re.compile(_USUAL_FORM)
 _FOUR_USUAL: Final = re.compile(" ".join([_USUAL_FORM] * 4))
 _PRECISIONS: Final[tuple[Precision, ...]] = ("year", "month", "day", "hour", "minute", "second")
@@ -33,12 +33,13 @@ _MICROS_PER_MINUTE: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class ClinicalTime:
-    """A point or stretch of time as somebody wrote it.
+    """A time as somebody wrote it.
 
-    `date`: the calendar date when there is no time of day (the first day of a year or month), else
-    None. `instant`: aware, UTC, when there is a time of day, else None. `offset_minutes`: as
-    written, None when it was not. `sort_key`: microseconds since 1970 UTC of its beginning; without
-    offset, and for dates, on the clock of Europe/Paris. `lenient`: not as the texts ask.
+    `date`: the calendar date of a literal without time of day (first day of a year or month), else
+    None. `instant`: aware, UTC, of a literal with time of day, else None. `offset_minutes`: as
+    written, None without one. `sort_key`: beginning in microseconds since 1970 UTC; dates, and
+    times without offset, are read on the clock of Europe/Paris. `lenient`: the literal has a form
+    that the texts forbid.
     """
 
     literal: str
@@ -54,7 +55,7 @@ TimeFlaw: TypeAlias = Literal["malformed", "offset_missing", "offset_malformed"]
 
 
 def time_flaw(literal: str) -> TimeFlaw | None:
-    """What the French texts object to in this literal, None when nothing (SPEC c.2)."""
+    """The flaw of this literal by the French texts, None without one (SPEC c.2)."""
     time = parse_time(literal)
     if time is None:
         return "malformed"
@@ -65,18 +66,18 @@ def time_flaw(literal: str) -> TimeFlaw | None:
 
 
 def parse_time(literal: str) -> ClinicalTime | None:
-    """The time a literal means; None when it is not well formed or there is no such time.
+    """The time that a literal means; None for a malformed literal and for a time that never was.
 
-    Lenient: a time of day without offset (read as Europe/Paris), to the hour only, an offset of two
-    or three digits (`+100` is read as +0100) or Z, a date with an offset (which shifts nothing).
-    A time that the clocks of Paris leapt over is read as the moment of the leap.
+    Lenient are a time of day without offset (read as Europe/Paris) or to the hour only, an offset
+    of two or three digits (`+100` is read as +0100) or Z, and a date with an offset, which shifts
+    nothing. A time that the clocks of Paris leapt over is read as the moment of the leap.
     """
     # Before the cache: it must not be filled with long strings.
     return _parse(literal) if len(literal) <= _LENGTH_MAX else None
 
 
 def local_day(time: ClinicalTime) -> date | None:
-    """The calendar day as written, zones left alone; None for a month or a year."""
+    """The calendar day as written, whatever the zone. None for a month or a year."""
     if time.precision in ("year", "month"):
         return None
     digits = time.literal
@@ -84,11 +85,11 @@ def local_day(time: ClinicalTime) -> date | None:
 
 
 def time_exists(literal: str) -> bool:
-    """Whether `parse_time` finds a time, for those who need not know which: much faster."""
+    """True when `parse_time` finds a time. Much faster than to read the time."""
     match = _USUAL.fullmatch(literal)
     if match is None:
         return parse_time(literal) is not None
-    # At both ends of the calendar the offset decides; within it, day and offset do by themselves.
+    # Only at both ends of the calendar can an offset lead out of it.
     if not "0002" <= literal[:4] <= "9998":
         return parse_time(literal) is not None
     day, offset = match.groups()
@@ -96,8 +97,9 @@ def time_exists(literal: str) -> bool:
 
 
 def four_times_exist(first: str, second: str, third: str, fourth: str) -> bool:
-    """True when `time_exists` says so of each, by one look, in half the time of four. False says
-    nothing: ask for each.
+    """True: `time_exists` holds for each of the four. One look takes half the time of four.
+
+    False tells nothing: the caller asks for each.
     """
     match = _FOUR_USUAL.fullmatch(f"{first} {second} {third} {fourth}")
     if match is None:
@@ -117,7 +119,7 @@ def four_times_exist(first: str, second: str, third: str, fourth: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _is_usual_day(digits: str) -> bool:
-    """A day of the calendar so far from its ends that no offset leads beyond them."""
+    """True for a day so far from both ends of the calendar that no offset leads out of it."""
     return "0002" <= digits[:4] <= "9998" and _day_exists(digits)
 
 
@@ -164,7 +166,7 @@ def _parse(literal: str) -> ClinicalTime | None:
 
 
 def _offset(text: str | None) -> tuple[int | None, bool]:
-    """Minutes, and whether it is written +zzzz. Raises ValueError when it is on no clock."""
+    """The minutes, and True when written +zzzz. Raises ValueError for an offset of no clock."""
     if text is None:
         return None, True
     if text == "Z":
@@ -178,22 +180,22 @@ def _offset(text: str | None) -> tuple[int | None, bool]:
 
 
 def _micros(local: datetime) -> int:
-    """Microseconds since 1970 on the clock's own count, exact over the whole calendar."""
+    """Microseconds since 1970 as the clock itself counts, exact over the whole calendar."""
     return (local - _EPOCH) // timedelta(microseconds=1)
 
 
 def _paris(local: datetime) -> int:
-    """Microseconds since 1970 UTC of a reading of the clock in Paris.
+    """Microseconds since 1970 UTC of a time on the clock in Paris.
 
-    The first of two when it was read twice. When it was leapt over, the leap, so that later
-    readings never come before earlier ones.
+    A time that came twice is read as the first. A time leapt over is read as the moment of the
+    leap, and a later time never comes before an earlier one.
     """
     before = _offset_in_paris(local, 0)
     after = _offset_in_paris(local, 1)
     key = _micros(local)
     if after <= before:
         return key - before
-    low, high = key - after, key - before  # the leap lies between; transitions are at seconds
+    low, high = key - after, key - before  # the leap lies between, at a whole second
     while high - low > 1_000_000:
         middle = low + (high - low) // 2
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=middle)

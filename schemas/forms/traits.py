@@ -1,7 +1,7 @@
-"""Strict traits of an identity, and whether two statements of them are of one identity (SPEC a.3).
+"""Strict traits, and whether two sets of them belong to one identity (SPEC a.3).
 
-Traits are compared with traits, never with the matricule (TRAP 4). What is compared is a form made
-for it; what is kept and shown is what was said (TRAP 5).
+Traits are compared with traits, never with the matricule (TRAP 4). Names are compared in a form of
+their own; names kept and shown are those that were sent (TRAP 5).
 """
 
 import re
@@ -13,14 +13,14 @@ from schemas.feed.messages import Traits
 
 _LETTERS: Final = str.maketrans({"Œ": "OE", "Æ": "AE", "Ø": "O", "Ð": "D", "Đ": "D", "Ł": "L"})
 """Letters that no decomposition takes apart."""
-# Spaces of any kind, hyphens and dashes, apostrophes straight and curly, the accents used for them.
+# Spaces of any kind, hyphens and dashes, apostrophes, and accents written for apostrophes.
 _BETWEEN: Final = re.compile(
     r"[\s\-\u00ad\u2010-\u2015\u2212'`\u00b4\u02b9\u02bc\u2018-\u201b\u2032]+"
 )
 
 
 class StrictTraits(NamedTuple):
-    """The strict traits as they were said. `birth_place` None: not said."""
+    """The strict traits as sent. `birth_place`: None when the sender gave none."""
 
     birth_name: str
     birth_given_name: str
@@ -33,11 +33,11 @@ class StrictTraits(NamedTuple):
 _FIELDS: Final = ("birthName", "birthGivenName", "givenNames", "sex", "birthDate", "birthPlace")
 """Of `Traits`, in the order of `StrictTraits`."""
 _NAMES: Final = 3
-"""How many of them, from the first, are names."""
+"""The first three fields are names."""
 
 
 def strict_traits(traits: Traits) -> StrictTraits:
-    """The strict ones among these; names in use are complementary (SPEC a.3)."""
+    """The strict traits among these. Names in use are complementary (SPEC a.3)."""
     return StrictTraits(
         traits["birthName"],
         traits["birthGivenName"],
@@ -50,9 +50,9 @@ def strict_traits(traits: Traits) -> StrictTraits:
 
 @lru_cache(maxsize=65_536)
 def comparable_name(name: str) -> str:
-    """The name in capitals, without accents, hyphens and apostrophes as one space (SPEC a.3).
+    """The name in capitals without accents; hyphens and apostrophes become one space (SPEC a.3).
 
-    A list of given names is one text. For comparing only, never to be kept or shown.
+    A list of given names is one text. The form is for comparison only, never kept or shown.
     """
     letters = unicodedata.normalize("NFKD", name.upper()).upper().translate(_LETTERS)
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
@@ -60,10 +60,10 @@ def comparable_name(name: str) -> str:
 
 
 def differing_trait(one: StrictTraits, other: StrictTraits) -> str | None:
-    """The first strict trait that differs, as its field of `Traits`; None: one identity.
+    """The field of `Traits` of the first strict trait that differs; None: one identity.
 
-    Names are compared as `comparable_name`, sex, date and place of birth as written. A birthplace
-    that one of the two does not say does not differ: nothing is known to have changed.
+    Names are compared by `comparable_name`; sex, date and place of birth as written. A birthplace
+    that one of both lacks does not differ: no change is known.
     """
     if one == other:
         return None
@@ -77,9 +77,9 @@ def differing_trait(one: StrictTraits, other: StrictTraits) -> str | None:
 
 
 def completed(traits: StrictTraits, before: StrictTraits) -> StrictTraits:
-    """These traits, with the birthplace said before where they leave it out.
+    """`traits`, with the birthplace of `before` when they have none.
 
-    So that a birthplace can't change by being left out once.
+    Otherwise a birthplace left out once could change afterwards.
     """
     return (
         traits

@@ -1,8 +1,8 @@
 """uniqueId of a document: one spelling per identifier.
 
-Rules: decision 0010, SPEC c.1. The same identifier comes as `1.2.3` (CDA, XDS) and
-`urn:oid:1.2.3` (FHIR), or as a UUID with or without `urn:uuid:` and in both cases; all
-spellings must give one stream, for ever.
+Rules: decision 0010, SPEC c.1. The same identifier comes as `1.2.3` (CDA, XDS) and as
+`urn:oid:1.2.3` (FHIR), or as a UUID in either case, with or without `urn:uuid:`. All spellings must
+give one stream, for ever.
 """
 
 import re
@@ -20,11 +20,10 @@ _CANONICAL: Final = re.compile(
 
 
 def canonical_unique_id(text: str) -> str:
-    """The one spelling of this identifier; texts that are no identifier come back as they are.
+    """The one spelling of this identifier. A text that is no identifier is returned unchanged.
 
-    `urn:oid:` is stripped; a UUID root, bare or not, becomes `urn:uuid:` in lower case; an
-    extension (`root^extension`) is kept as it is, case included. Applying it again changes
-    nothing on well-formed ids.
+    `urn:oid:` is stripped. A UUID root, bare or not, becomes `urn:uuid:` in lower case. An
+    extension (`root^extension`) keeps its case. A second application changes no well-formed id.
     """
     if text[:1] in "012" and text[8:9] != "-":
         return text
@@ -40,9 +39,10 @@ def canonical_unique_id(text: str) -> str:
 
 
 def unique_id_is_well_formed(text: str) -> bool:
-    """True when the canonical form is an OID of at most 64 characters or a UUID, with an
-    optional visible ASCII extension, and at most 128 characters in all (XDS; whether an
-    extension is accepted is another rule).
+    """True for an OID of 64 characters at most, or a UUID, in canonical form (XDS).
+
+    An extension of visible ASCII may follow; all has 128 characters at most. Another rule tells
+    whether extensions are accepted.
     """
     canonical = canonical_unique_id(text)
     match = _CANONICAL.fullmatch(canonical)

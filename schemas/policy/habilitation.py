@@ -1,19 +1,19 @@
 """The habilitation matrix: which documents a profession may read and feed (SPEC h.1).
 
 The national matrix is published as an annex of an arrêté and not as data: whoever runs the system
-keys its rows in. It is configuration, a file of tab-separated columns
-`valid_from  role  documents  rights`, where
+keys its rows in. The matrix is configuration: a file of tab-separated columns
+`valid_from  role  documents  rights`.
 
-- `valid_from` (YYYY-MM-DD): the first day, in Paris, of the *version* the row belongs to. All rows
-  of a day are one version; it replaces the one before as a whole;
-- `role`: a profession, a code of J65;
+- `valid_from` (YYYY-MM-DD): the first day, in Paris, of the *version* of the row. All rows of one
+  day are one version, which replaces the one before as a whole.
+- `role`: a profession, a code of J65.
 - `documents`: a typeCode, a classCode after `class:`, or `*` for all listed types. The narrower row
-  wins: type, then class, then `*`;
+  wins: type, then class, then `*`.
 - `rights`: `read`, `feed`, `read+feed` or `none`.
 
-What no row gives is refused, also what is of an unlisted type, and everything before the first
-version. A line that begins with `#` is a comment; a file whose first line is the comment
-`# MADE UP` and more is a matrix for tests and demonstrations.
+A right that no row gives is refused, for an unlisted type and before the first version too. A line
+that begins with `#` is a comment. A first line that begins with `# MADE UP` marks a matrix for
+tests and demonstrations.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class HabilitationError(ValueError):
-    """A text that is no matrix. `problems`: a sentence each, with the line; 20 at most."""
+    """A text is no matrix. `problems`: 20 sentences at most, each with its line."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -47,7 +47,7 @@ class HabilitationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a profession may do, as sets of typeCodes."""
+    """The typeCodes that a profession may read, and those that it may feed."""
 
     read: frozenset[str] = _NOTHING
     feed: frozenset[str] = _NOTHING
@@ -58,7 +58,7 @@ NO_RIGHTS: Final = Rights()
 
 @dataclass(frozen=True, slots=True)
 class MatrixVersion:
-    """The matrix from one day on. A role that is not in `rights` has none."""
+    """The matrix from one day on. A role missing in `rights` has no rights."""
 
     valid_from: date
     rights: Mapping[str, Rights]
@@ -66,18 +66,18 @@ class MatrixVersion:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """All versions, oldest first. `made_up`: says so of itself; never for production."""
+    """All versions, oldest first. `made_up`: marked as made up; production refuses the matrix."""
 
     versions: tuple[MatrixVersion, ...]
     made_up: bool = False
 
     def on(self, day: date) -> MatrixVersion | None:
-        """The version that holds on this day; None before the first."""
+        """The version that holds on this day. None before the first."""
         at = bisect_right(self.versions, day, key=lambda version: version.valid_from)
         return self.versions[at - 1] if at else None
 
     def rights(self, role_code: str | None, on_day: date) -> Rights:
-        """What this profession may do on this day: nothing when it is None or not listed."""
+        """The rights of this profession on this day. None and unlisted professions have none."""
         version = self.on(on_day)
         if version is None or role_code is None:
             return NO_RIGHTS
@@ -87,19 +87,20 @@ class Matrix:
 def readable_types(
     matrix: Matrix | None, role_code: str | None, on_day: date
 ) -> frozenset[str] | None:
-    """The typeCodes this profession may read that day; None when no matrix is configured."""
+    """The typeCodes that this profession may read that day; None when no matrix is configured."""
     return None if matrix is None else matrix.rights(role_code, on_day).read
 
 
 def may_feed(matrix: Matrix | None, role_code: str | None, type_code: str, on_day: date) -> bool:
-    """Whether this profession may feed documents of this type that day; everybody may without a
-    matrix (SPEC h.1).
+    """True when this profession may feed documents of this type that day (SPEC h.1).
+
+    Without a matrix everybody may.
     """
     return matrix is None or type_code in matrix.rights(role_code, on_day).feed
 
 
 def read_matrix(path: Path) -> Matrix:
-    """The matrix of a file. Raises HabilitationError, and OSError when it cannot be read."""
+    """The matrix in a file. Raises HabilitationError, and OSError for an unreadable file."""
     with path.open("rb") as stream:
         data = stream.read(BYTES_MAX + 1)
     if len(data) > BYTES_MAX:
@@ -111,7 +112,7 @@ def read_matrix(path: Path) -> Matrix:
 
 
 def parse_matrix(text: str) -> Matrix:
-    """The matrix a text describes; see the module for the form. Raises HabilitationError."""
+    """The matrix in a text of the form that the module tells. Raises HabilitationError."""
     problems: list[str] = []
     versions: dict[date, dict[str, dict[str, str]]] = {}
     seen: dict[tuple[date, str, str], int] = {}
@@ -136,7 +137,7 @@ def parse_matrix(text: str) -> Matrix:
 
 
 def _rows(text: str, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows below the header, with their line numbers."""
+    """The rows below the header, each with the number of its line."""
     header = False
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
@@ -159,7 +160,7 @@ def _rows(text: str, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _checked(number: int, cells: list[str], problems: list[str]) -> date | None:
-    """The day of a row that is right; else None, and what is wrong with it."""
+    """The day of a right row. Else None, and its flaws are added to `problems`."""
     day, role, documents, rights = cells
     flaws = []
     if role not in SUBJECT_ROLES:
@@ -198,7 +199,7 @@ def _version(day: date, roles: Mapping[str, Mapping[str, str]]) -> MatrixVersion
 
 
 def _expanded(rows: Mapping[str, str]) -> Rights:
-    """Every listed type with the rights of the narrowest row that names it."""
+    """The rights on every listed type, from the narrowest row that names the type."""
     everything = rows.get(ALL_DOCUMENTS, "none")
     found = {
         type_code: rows.get(type_code)

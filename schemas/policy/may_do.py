@@ -1,7 +1,7 @@
 """Who may do what to a document: one pure, table-driven function (SPEC d.1, b.4, TRAP 14).
 
-What the tables do not allow is refused. The claims of the caller decide, never the authors written
-inside a new document.
+An act that the tables do not allow is refused. The claims of the caller decide, never the authors
+written in a new document.
 """
 
 from collections.abc import Mapping
@@ -14,18 +14,18 @@ from schemas.feed.messages import Actor, Ins
 
 
 class ActorKind(StrEnum):
-    """In what capacity somebody speaks (`Actor.roleCode`)."""
+    """The capacity in which somebody acts (`Actor.roleCode`)."""
 
     PROFESSIONAL = "professional"
     PATIENT = "patient"
     REPRESENTATIVE = "representative"
     MACHINE = "machine"
     UNKNOWN = "unknown"
-    """Claims to be somebody he is not."""
+    """Claims to be a patient, and is another one."""
 
 
 class Operation(StrEnum):
-    """What can be asked for a document that is already there."""
+    """What somebody can ask for a document that is already there."""
 
     REPLACE = "replace"
     MASK = "mask"
@@ -36,7 +36,7 @@ class Operation(StrEnum):
 
 
 class Authorship(StrEnum):
-    """What somebody is to a document."""
+    """The relation of somebody to a document."""
 
     NEITHER = "neither"
     ORGANISATION = "organisation"
@@ -46,14 +46,14 @@ class Authorship(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the sources leave to the installation. The defaults are theirs.
+    """Choices that the sources leave to the installation. The defaults are those of the sources.
 
-    `organisation_replaces`: replacing and deleting belong to the author or to his organisation,
-    not to the author only (SPEC j.29). `patient_deletes`: the patient may have a document of
-    others taken out of his record; false: only his own (SPEC d.1, j.22). `professionals_mask`: any
-    professional may mask on behalf of the patient; false: the patient, his representatives, the
-    author and his organisation (SPEC c.4, d.1). `secret_access`: professionals may open the record
-    of a minor in a secret connection (SPEC h.3: "only if the function is enabled").
+    `organisation_replaces`: the author and his organisation may replace and delete; false: the
+    author alone (SPEC j.29). `patient_deletes`: the patient may have documents of others taken out
+    of his record; false: his own alone (SPEC d.1, j.22). `professionals_mask`: any professional may
+    mask on behalf of the patient; false: only the patient, his representatives, the author and his
+    organisation (SPEC c.4, d.1). `secret_access`: professionals may open the record of a minor in a
+    secret connection (SPEC h.3: "only if the function is enabled").
     """
 
     organisation_replaces: bool = True
@@ -63,7 +63,7 @@ class Policy:
 
     @property
     def parts_author_from_organisation(self) -> bool:
-        """Whether it matters which of the two somebody is."""
+        """True when the author may do more than his organisation."""
         return not (self.organisation_replaces and self.patient_deletes)
 
 
@@ -84,28 +84,28 @@ BY_CAPACITY: Final[Mapping[ActorKind, frozenset[Operation]]] = {
         }
     ),
     # SPEC d.1: the patient masks and unmasks in MES. He may have a document taken out of his
-    # record; he never sees, so never changes, what is hidden from him.
+    # record. He never sees what is hidden from him, and never changes that.
     ActorKind.PATIENT: frozenset({Operation.MASK, Operation.DELETE}),
-    # SPEC h.3: representatives manage the account of a minor, so they mask; no source gives more.
+    # SPEC h.3: representatives manage the account of a minor: they mask. No source gives more.
     ActorKind.REPRESENTATIVE: frozenset({Operation.MASK}),
     ActorKind.MACHINE: _NOTHING,
     ActorKind.UNKNOWN: _NOTHING,
 }
-"""What a capacity allows to somebody who is neither author nor of the author's organisation."""
+"""Acts allowed to a capacity that is neither the author nor of his organisation."""
 
 BY_AUTHORSHIP: Final[Mapping[ActorKind, frozenset[Operation]]] = {
     # SPEC d.1, b.4, j.29: replace and delete belong to the author or to his organisation.
     ActorKind.PROFESSIONAL: _ALL,
     ActorKind.MACHINE: _ALL,
-    # SPEC j.22: only the patient may replace or delete his own document. What is hidden from
-    # somebody stays out of his own hands (SPEC c.4).
+    # SPEC j.22: only the patient may replace or delete his own document. Nobody hides a document
+    # from himself (SPEC c.4).
     ActorKind.PATIENT: frozenset(
         {Operation.REPLACE, Operation.MASK, Operation.ARCHIVE, Operation.DELETE}
     ),
     ActorKind.REPRESENTATIVE: frozenset({Operation.MASK}),
     ActorKind.UNKNOWN: _NOTHING,
 }
-"""What a capacity allows to the author of the document or to his organisation."""
+"""Acts allowed to a capacity that is the author of the document or of his organisation."""
 
 FORBIDDEN_BY: Final[Mapping[str, Mapping[tuple[ActorKind, Authorship], frozenset[Operation]]]] = {
     "organisation_replaces": {
@@ -121,7 +121,7 @@ FORBIDDEN_BY: Final[Mapping[str, Mapping[tuple[ActorKind, Authorship], frozenset
         (ActorKind.PROFESSIONAL, Authorship.NEITHER): frozenset({Operation.MASK})
     },
 }
-"""What each switch of the policy takes away when it is off."""
+"""Acts that each choice of the policy takes away when it is false."""
 
 
 def may_do(
@@ -130,7 +130,7 @@ def may_do(
     authorship: Authorship,
     policy: Policy = DEFAULT_POLICY,
 ) -> bool:
-    """Whether somebody in this capacity, who is this to a document, may do this to it here."""
+    """True when somebody in this capacity and relation to a document may do this under `policy`."""
     return operation in _allowed(policy)[actor_kind, authorship]
 
 
@@ -160,10 +160,10 @@ MACHINE_ROLE: Final = "AUTOMATE"
 
 
 def actor_kind(actor: Actor, ins: Ins) -> ActorKind:
-    """The capacity an actor claims; UNKNOWN for a patient who is not this one.
+    """The capacity that an actor claims; UNKNOWN for a patient who is another one.
 
-    The patient's identifier is his INS as root^extension (`Actor.id`). Without a role it is a
-    system, which has the rights of the organisation it speaks for and no others.
+    The identifier of a patient is his INS as root^extension (`Actor.id`). An actor without role is
+    a system, which has the rights of its organisation and no others.
     """
     role = actor["roleCode"]
     if not role:

@@ -1,8 +1,8 @@
 """Who may do what to a record: one pure, table-driven function (SPEC a.4, d.1, d.5, h; TRAP 14).
 
-What the table does not allow is refused. No source gives the whole table, so it is built from what
-each act does to the person: whoever forbids needs little, whoever gives access needs the patient,
-or a professional who declares his consent for himself and for nobody else.
+An act that the table does not allow is refused. No source gives the whole table. It is built from
+the effect of each act on the person: to forbid needs little; to give access needs the patient, or a
+professional who declares the patient's consent for himself and for nobody else.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from .may_do import ActorKind
 
 
 class RecordOperation(StrEnum):
-    """What can be asked for a record."""
+    """What somebody can ask for a record."""
 
     OPEN = "open"
     REOPEN = "reopen"
     REOPEN_AFTER_FACT = "reopen_after_fact"
-    """After a closure by death or for an error of identity, which was itself an error."""
+    """After a closure, by death or for an error of identity, that was itself an error."""
     ACTIVATE = "activate"
     CLOSE = "close"
     CLOSE_BY_FACT = "close_by_fact"
-    """By death, or for an error of identity: a fact that somebody establishes."""
+    """By death, or for an error of identity: somebody establishes a fact."""
     OPPOSE = "oppose"
     WITHDRAW_OPPOSITION = "withdraw_opposition"
     IDENTIFY = "identify"
@@ -59,10 +59,10 @@ _BY_THE_PERSON: Final = frozenset(
 )
 
 BY_KIND: Final[Mapping[ActorKind, frozenset[RecordOperation]]] = {
-    # SPEC d.1: declares an authorisation "after the patient's consent" (TD0.3, which concerns who
-    # asks: himself or his organisation). SPEC d.5: records what the patient said about feeding.
-    # Never a block and never the end of an opposition to emergency access: those two protect the
-    # patient from professionals (SPEC h.2, h.3). The space is activated by its owner.
+    # SPEC d.1: a professional declares an authorisation "after the patient's consent", for himself
+    # or his organisation (TD0.3). SPEC d.5: he records the patient's will about feeding. He never
+    # blocks and never ends an opposition to emergency access: these two protect the patient from
+    # professionals (SPEC h.2, h.3). The owner activates the space himself.
     ActorKind.PROFESSIONAL: frozenset(
         {
             RecordOperation.OPEN,
@@ -84,9 +84,9 @@ BY_KIND: Final[Mapping[ActorKind, frozenset[RecordOperation]]] = {
     ActorKind.PATIENT: _BY_THE_PERSON,
     # SPEC h.3: representatives manage the account until majority (`needs_minor`).
     ActorKind.REPRESENTATIVE: _BY_THE_PERSON,
-    # Software of an identity service, of a hub or of the national space: identity (SPEC a.4), the
-    # opening "by default" and the activation (SPEC d.5), deaths from the civil register, and an
-    # opposition that an establishment relays (ZFA-8), since it only forbids. Nothing that gives.
+    # Software of an identity service, of a hub or of the national space: identity (SPEC a.4),
+    # opening "by default" and activation (SPEC d.5), deaths from the civil register, and an
+    # opposition that an establishment relays (ZFA-8), which only forbids. Nothing gives access.
     ActorKind.MACHINE: frozenset(
         {
             RecordOperation.OPEN,
@@ -100,16 +100,17 @@ BY_KIND: Final[Mapping[ActorKind, frozenset[RecordOperation]]] = {
     ),
     ActorKind.UNKNOWN: frozenset(),
 }
-"""What each capacity allows."""
+"""Acts allowed to each capacity."""
 
 
 def may_do_to_record(kind: ActorKind, operation: RecordOperation) -> bool:
-    """Whether somebody in this capacity may do this to a record. A representative moreover needs a
-    person who is known to be a minor (`needs_minor`).
+    """True when somebody in this capacity may do this to a record.
+
+    A representative needs moreover a person known to be a minor (`needs_minor`).
     """
     return operation in BY_KIND[kind]
 
 
 def needs_minor(kind: ActorKind) -> bool:
-    """Whether this capacity ends with the majority of the person (SPEC h.3, TRAP 19)."""
+    """True when this capacity ends with the majority of the person (SPEC h.3, TRAP 19)."""
     return kind is ActorKind.REPRESENTATIVE

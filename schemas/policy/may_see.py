@@ -1,24 +1,24 @@
 """Who may see a document: one pure function for page, API, search, notification, export, count.
 
-The table is SPEC h.2 (with c.4, c.5, d.5 and h.3). What may not be seen is absent from rows and
-counts alike, never "forbidden" (TRAP 17). Where the sources are silent or disagree:
+The table is SPEC h.2 (with c.4, c.5, d.5 and h.3). A document that may not be seen is absent from
+rows and counts alike, never "forbidden" (TRAP 17). The sources are silent or disagree on these:
 
-- A *closed* record (SPEC d.5: no read) shows nothing to anybody but the patient himself, whose
-  right of access to what is kept does not end with the closure. A death closes the record too.
+- A *closed* record (SPEC d.5: no read) shows nothing, except to the patient himself: his right of
+  access to what is kept outlasts the closure. A death closes the record too.
 - Opposition to feeding and a revoked identity forbid feeding (SPEC a.4, d.5), not reading.
 - The attending physician (médecin traitant DMP) reads without a dated authorisation: SPEC h.2 asks
   for one of other professionals only, and d.5 names the two apart.
 - Only the patient sees masked documents by right; the attending physician does when the
   installation says so (`Reader.attending_sees_masked`, default no: SPEC j.23).
-- Authors see their own documents whatever the habilitation matrix gives their profession (SPEC b.4:
-  authorship is a right of access), even without authorisation; not once the patient blocked them.
-- Break-glass (SPEC h.3) takes the place of the authorisation and of nothing else: it needs a motive
-  on record, the matrix holds, masked documents stay masked (h.2 gives them to "other professionals"
-  never), a block wins, and so does an opposition made beforehand.
+- Authors see their own documents without authorisation, whatever the habilitation matrix gives
+  their profession (SPEC b.4: authorship is a right of access), until the patient blocks them.
+- Break-glass (SPEC h.3) replaces the authorisation and nothing else. It needs a recorded motive;
+  the matrix holds; masked documents stay masked (h.2 never gives them to "other professionals"); a
+  block wins, and an opposition made beforehand wins too.
 - The regulation centre needs no authorisation (h.2), sees no archived documents (the table has a
   dash), and may be opposed beforehand as break-glass may (h.3).
-- A secret connection (SPEC h.3) shows a professional what he sees anyway: it hides the access, not
-  documents. It exists for minors only; of anybody else it shows nothing.
+- A secret connection (SPEC h.3) shows a professional the documents that he sees anyway: the access
+  is hidden, not documents. It exists for minors only and shows nothing of others.
 - A representative sees nothing while the birth date is unknown, and nothing from the 18th birthday
   on, by the calendar of Paris at the moment of reading (SPEC h.3, TRAP 19).
 - An authorisation ends at its moment, at reading time, without an event (SPEC d.5).
@@ -37,7 +37,7 @@ from schemas.valuesets import TECHNICAL_TYPES
 
 MAJORITY: Final = 18
 PARIS: Final = ZoneInfo("Europe/Paris")
-"""By whose calendar ages and days are counted."""
+"""The zone in which ages and days are counted."""
 _KOS_TYPES: Final = frozenset({"IMG-KOS"})
 NEVER_LISTED: Final = TECHNICAL_TYPES | _KOS_TYPES
 """Types of documents that serve others: the signature of a submission set, the KOS of a report."""
@@ -47,7 +47,7 @@ WITHOUT_END: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class ReaderKind(Enum):
-    """As what somebody reads; the last three are modes of access of their own (SPEC h.3)."""
+    """The capacity of a reader. The last three are modes of access of their own (SPEC h.3)."""
 
     PATIENT = "patient"
     REPRESENTATIVE = "representative"
@@ -59,14 +59,14 @@ class ReaderKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Somebody who reads. All but `kind` is about professionals.
+    """Somebody who reads. All fields but `kind` concern professionals.
 
-    `ids`: his identifiers and those of the organisation he acts for (`root^extension`).
-    `authorised_until`: the end of the access the patient gave (aware time, excluded); None: none.
-    `blocked`: the patient blocked him or his organisation; wins over everything.
-    `attending`: he is the attending physician; `attending_sees_masked`: the installation lets such
-    a one see masked documents. `readable_types`: typeCodes the habilitation matrix gives his
-    profession; None: no matrix is configured. `motive`: that of a break-glass, as recorded.
+    `ids`: his identifiers and those of his organisation (`root^extension`). `authorised_until`: end
+    of the access that the patient gave (aware time, excluded), None without access. `blocked`: the
+    patient blocked him or his organisation, which wins over everything. `attending`: he is the
+    attending physician. `attending_sees_masked`: the installation lets attending physicians see
+    masked documents. `readable_types`: typeCodes that the habilitation matrix gives his profession,
+    None when no matrix is configured. `motive`: the recorded motive of a break-glass.
     """
 
     kind: ReaderKind
@@ -81,7 +81,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
-    """What of the record decides. `birth_date`: the earliest day it can be; None: unknown.
+    """The facts of a record that decide. `birth_date`: the earliest possible day, None if unknown.
     `break_glass_opposed`, `regulation_opposed`: the person opposed this access beforehand.
     """
 
@@ -93,7 +93,7 @@ class RecordFacts:
 
 @dataclass(frozen=True, slots=True)
 class DocumentFacts:
-    """What of the document decides. `authors`: identifiers of all authors and organisations."""
+    """The facts of a document that decide. `authors`: ids of all authors and organisations."""
 
     type_code: str
     status: DocumentStatus
@@ -134,10 +134,10 @@ _RIGHTS: Final[Mapping[_Standing, _Right]] = MappingProxyType(
 
 
 def may_see(reader: Reader, record: RecordFacts, document: DocumentFacts, now: datetime) -> bool:
-    """True when this reader may know that this document exists, at this moment (aware time).
+    """True when this reader may know at `now` (aware) that this document exists.
 
-    Archived documents that may be seen are shown apart. Replaced and deleted ones, signatures and
-    key object selections are seen by nobody (SPEC h.2, TRAP 25).
+    Archived documents are shown apart. Nobody sees replaced and deleted documents, signatures and
+    key object selections (SPEC h.2, TRAP 25).
     """
     if is_technical(document.type_code):
         return False
@@ -151,8 +151,9 @@ def may_see(reader: Reader, record: RecordFacts, document: DocumentFacts, now: d
 
 
 def is_technical(type_code: str) -> bool:
-    """True for documents that serve others and are never listed nor counted: the signature of a
-    submission set, the KOS of an imaging report (TRAP 25).
+    """True for types that serve other documents and are never listed nor counted (TRAP 25).
+
+    They are the signature of a submission set and the KOS of an imaging report.
     """
     return type_code in NEVER_LISTED
 
@@ -170,10 +171,10 @@ def is_minor(birth_date: date | None, now: datetime) -> bool:
 
 
 def earliest_birth_date(literal: str) -> date | None:
-    """The first day a birth date (HL7 literal, possibly partial) can be; None when unreadable.
+    """The first possible day of a birth date (HL7 literal, maybe partial); None when unreadable.
 
-    A year alone counts from 1 January, so that a representative's access ends too early rather
-    than too late.
+    A year alone counts from 1 January: a representative's access then ends too early rather than
+    too late.
     """
     digits = literal[:8]
     if len(digits) not in (4, 6, 8) or not (digits.isascii() and digits.isdigit()):
@@ -204,7 +205,7 @@ def _standing(
 
 
 def _as_other_professional(reader: Reader, record: RecordFacts, now: datetime) -> _Standing | None:
-    """Of a document he did not write, of a type his profession reads."""
+    """The standing of a professional towards documents of others that his profession may read."""
     if reader.kind is ReaderKind.REGULATION:
         return None if record.regulation_opposed else _Standing.REGULATION
     if reader.kind is ReaderKind.BREAK_GLASS:

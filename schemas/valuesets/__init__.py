@@ -1,8 +1,8 @@
 """Value sets of the CI-SIS and the DMP as frozen look-ups, read once at import.
 
-Each table of this folder says in its first line which official list and revision it comes
-from. Codes that are not in the DMP's list stay in the tables (`in_dmp` no): old documents
-carry them (TRAP 22). Displays found in documents are often wrong: labels come from here.
+The first line of each table of this folder names the official list and revision. Codes outside the
+list of the DMP stay in the tables (`in_dmp` no): old documents carry them (TRAP 22). Displays of
+documents are often wrong: labels come from these tables.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ __all__ = ["CodeList", "FormatCode", "ListedCode"]
 
 NO_OVERRIDE: Final[Mapping[tuple[str, str], str]] = MappingProxyType({})
 UNSTRUCTURED_TEMPLATE: Final = "1.3.6.1.4.1.19376.1.2.20"
-# Template .51 is the international synthesis; for a type 74207-2 sources disagree (SPEC j.19).
+# Template .51 is the international synthesis. For a type 74207-2 sources disagree (SPEC j.19).
 DLU_2024_OVERRIDE: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {("1.2.250.1.213.1.1.1.51", "74207-2"): "urn:asip:ci-sis:dlu:2024"}
 )
@@ -76,7 +76,7 @@ N1_MEDIA_TYPES: Final = frozenset(
     row["code"] for row in rows_of("mime_type") if row["use"] == "n1_body"
 )
 CONTENT_TYPE_CODES: Final = frozenset(CONTENT_TYPES) | {
-    # J61 from SA05 on: hospitals say what kind of activity it was (J59).
+    # J61 from SA05 on: hospitals give the kind of activity (J59).
     code
     for code in FACILITY_CODES_DMP
     if code.startswith("SA") and code >= "SA05"
@@ -85,7 +85,7 @@ REFERENCE_ID_TYPES_DMP: Final = REFERENCE_ID_TYPES.of_dmp()
 EVENT_SYSTEMS: Final = MappingProxyType(
     {row["system"]: (row["name"], row["form"]) for row in rows_of("event_system")}
 )
-"""Systems of event codes: name, and the pattern of a whole code."""
+"""Systems of event codes: the name, and the pattern of a whole code."""
 ENDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "typeCode": TYPES.ends(),
@@ -112,32 +112,30 @@ _FORMAT_OF_N1: Final = MappingProxyType(
 
 
 def class_of(type_code: str) -> str | None:
-    """The classCode of this type (map X16 of the DMP, else X04); None for an unknown or
-    unmapped type.
-    """
+    """The classCode of this type (map X16 of the DMP, else X04). None for a type without map."""
     return CLASS_OF_TYPE.get(type_code)
 
 
 def type_label(type_code: str, at: str | None = None) -> str | None:
-    """The French label a typeCode had at this HL7 literal, the newest for None (TRAP 22).
+    """The French label of a typeCode at this HL7 literal, the newest for None (TRAP 22).
 
-    None when it is in no list.
+    None for an unlisted code.
     """
     return TYPES.label(type_code, at)
 
 
 def class_label(class_code: str, at: str | None = None) -> str | None:
-    """The French label a classCode had at this HL7 literal, the newest for None.
+    """The French label of a classCode at this HL7 literal, the newest for None.
 
-    None when it is in no list.
+    None for an unlisted code.
     """
     return CLASSES.label(class_code, at)
 
 
 def facility_label(facility_code: str, at: str | None = None) -> str | None:
-    """The French label a sector had at this HL7 literal, the newest for None.
+    """The French label of a sector at this HL7 literal, the newest for None.
 
-    None when it is in no list.
+    None for an unlisted code.
     """
     return FACILITIES.label(facility_code, at)
 
@@ -160,13 +158,12 @@ def format_of(
     at: str | None = None,
     overrides: Mapping[tuple[str, str], str] = NO_OVERRIDE,
 ) -> FormatCode | None:
-    """The formatCode of a CDA with these templates, in the order of the file; None when no
-    rule gives one.
+    """The formatCode of a CDA with these templates, in the order of the file. None without rule.
 
-    An N1 takes it from the media type of its body (map A12), any other from its model
-    template (map A11): the last one known, since models stand after the profiles they
-    refine. Of several that were in use one after the other, that of `at` (HL7 literal), the newest
-    for None. `overrides` names a format by (template root, typeCode) where sources disagree.
+    The media type of the body gives the format of an N1 (map A12); the template of the model gives
+    any other (map A11). The last known template counts, since models follow the profiles that they
+    refine. Of formats in use one after the other, that of `at` (HL7 literal) counts, the newest for
+    None. `overrides`: a format by template root and typeCode, where sources disagree.
     """
     if UNSTRUCTURED_TEMPLATE in template_roots:
         return _FORMAT_OF_N1.get(media_type or "")
@@ -184,8 +181,9 @@ def format_of(
 def formats_of(
     template_roots: tuple[str, ...], type_code: str | None, media_type: str | None
 ) -> frozenset[str]:
-    """Every formatCode that a CDA with these templates may have, whatever its date; empty when no
-    rule gives one. Where sources disagree (SPEC j.19), what each of them says.
+    """Every formatCode that a CDA with these templates may have at any date; empty without rule.
+
+    Where sources disagree (SPEC j.19), the formats of all sources are in it.
     """
     if UNSTRUCTURED_TEMPLATE in template_roots:
         entry = _FORMAT_OF_N1.get(media_type or "")

@@ -1,7 +1,7 @@
-"""Codes of a value set with the days on which they are valid, as the tables of this folder say.
+"""Codes of a value set, and the days on which they are valid, by the tables of this folder.
 
-Days are `YYYYMMDD`, the beginning of an HL7 literal, so that a time as written is compared with
-them as text, to the precision it has. Empty: no such day is known.
+Days are `YYYYMMDD`, the beginning of an HL7 literal: a time as written is compared with them as
+text, to its precision. An empty day is unknown.
 """
 
 from collections import defaultdict
@@ -15,8 +15,9 @@ _DAY: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ListedCode:
-    """A code of a value set: its system (OID where one is known), its French label, its first and
-    last day. A code whose label changed has a version for each.
+    """A code of a value set: system (OID if known), French label, first and last day.
+
+    A code whose label changed has one version for each label.
     """
 
     code: str
@@ -27,7 +28,7 @@ class ListedCode:
     end: str = ""
 
     def has_begun(self, at: str) -> bool:
-        """False when this version is known to be younger than `at`, an HL7 literal."""
+        """False when this version is known to begin after `at`, an HL7 literal."""
         day = at[:_DAY]
         return day >= self.start[: len(day)]
 
@@ -39,9 +40,7 @@ class ListedCode:
 
 @dataclass(frozen=True, slots=True)
 class FormatCode(ListedCode):
-    """A formatCode (J60): the CDA templates that give it and, for an N1, the media type of the
-    body.
-    """
+    """A formatCode (J60), the CDA templates that give it; for an N1, the media type of the body."""
 
     templates: frozenset[str] = frozenset()
     n1_media_type: str | None = None
@@ -51,7 +50,7 @@ C = TypeVar("C", bound=ListedCode)
 
 
 class CodeList(Mapping[str, C], Generic[C]):
-    """A value set by code: the newest version of each; `at` gives that of a day. Immutable."""
+    """A value set: the newest version of each code. `at` gives the version of a day. Immutable."""
 
     def __init__(self, rows: Iterable[C]) -> None:
         versions: defaultdict[str, list[C]] = defaultdict(list)
@@ -72,8 +71,9 @@ class CodeList(Mapping[str, C], Generic[C]):
         return len(self._versions)
 
     def at(self, code: str, at: str | None) -> C | None:
-        """The version valid at this HL7 literal, else the nearest older one, else the oldest; the
-        newest for None. None for a code that is in no version of the list.
+        """The version valid at this HL7 literal, the newest for None. None for an unlisted code.
+
+        When none is valid: the nearest older version, else the oldest.
         """
         versions = self._versions.get(code)
         if versions is None:
@@ -83,23 +83,23 @@ class CodeList(Mapping[str, C], Generic[C]):
         return next((row for row in reversed(versions) if row.has_begun(at)), versions[0])
 
     def label(self, code: str, at: str | None = None) -> str | None:
-        """The French label the code had at this HL7 literal; the newest one for None."""
+        """The French label of the code at this HL7 literal, the newest for None."""
         found = self.at(code, at)
         return None if found is None else found.label
 
     def of_dmp(self) -> frozenset[str]:
-        """The codes the DMP takes, those it took once included."""
+        """The codes that the DMP takes, or once took."""
         return frozenset(
             code for code, rows in self._versions.items() if any(row.in_dmp for row in rows)
         )
 
     def ends(self) -> Mapping[str, str]:
-        """The last day of every code that has ended or is going to."""
+        """The last day of every code that has one, past or future."""
         return {code: rows[-1].end for code, rows in self._versions.items() if rows[-1].end}
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
-    """The rows of a table: line 1 is its origin, line 2 the names of the columns."""
+    """The rows of a table. Line 1 is the origin of the table, line 2 the names of its columns."""
     table = files(__package__).joinpath(f"{name}.tsv")
     lines = table.read_text("utf-8").splitlines()
     columns = lines[1].split("\t")

@@ -1,1 +1,1 @@
-"""Every version of every schema, and the gate between them; imports the Avro types of codec."""
+"""Every version of every schema, and the gate between them; imports feed."""

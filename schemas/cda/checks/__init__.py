@@ -1,1 +1,1 @@
-"""What a vendor should know about a document that can be read; imports its reader, and forms."""
+"""Remarks on a document that can be read; imports its reader, forms and value sets."""

@@ -1,7 +1,7 @@
-"""What a vendor should know about a document that can be read: one small check per rule.
+"""The checks of the header of a CDA: one small function per rule.
 
-Every check looks at the header and yields problems; none of them refuses anything, and no detail
-repeats a value of the file. Order of the list = order in the output.
+A check yields remarks. No check refuses anything, and no detail repeats a value of the file. The
+output has the order of `CHECKS`.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Check = Callable[[Element, CdaDocument], Iterator[CdaRemark]]
 
 _HL7_FRANCE: Final = "2.16.840.1.113883.2.8.2.1"
 _CI_SIS: Final = "1.2.250.1.213.1.1.1.1"
-# Compulsory items by SPEC f.1 and what each is called in a sentence.
+# Compulsory items by SPEC f.1, and the name of each in a sentence.
 _COMPULSORY: Final = (
     ("realmCode", "realmCode"),
     ("typeId", "typeId"),
@@ -50,7 +50,7 @@ _COMPULSORY_WITH_INS: Final = (
 
 
 def problems(header: Element, found: CdaDocument) -> tuple[CdaRemark, ...]:
-    """All problems of this document, each once."""
+    """All remarks on this document, each once."""
     return tuple(dict.fromkeys(problem for check in CHECKS for problem in check(header, found)))
 
 
@@ -111,7 +111,7 @@ def _templates(header: Element, found: CdaDocument) -> Iterator[CdaRemark]:
 def _authors(header: Element, found: CdaDocument) -> Iterator[CdaRemark]:
     if any(author.id is None for author in found.authors):
         yield CdaRemark("author_without_id", "An author has no identifier.")
-    # A patient who writes acts for no organisation (SPEC b.3).
+    # A patient who writes has no organisation (SPEC b.3).
     others = [a for a in found.authors if (a.id or "").partition("^")[0] not in INS_OIDS]
     if others and all(author.organisation is None for author in others):
         yield CdaRemark("author_without_organisation", "No author names his organisation.")

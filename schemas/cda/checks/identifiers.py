@@ -1,6 +1,5 @@
-"""Checks of identifiers: form strictly, check digits as a warning, nothing ever parsed to a number.
-
-SPEC b.1 and b.2, TRAP 23: the forms are those of `schemas.forms.health_identifiers`.
+"""Checks of identifiers in the header, by `schemas.forms.health_identifiers` (SPEC b.1, b.2; TRAP
+23).
 """
 
 from collections import defaultdict

@@ -55,7 +55,9 @@ def _readable(literal: str | None) -> str | None:
 
 
 def _earlier_day(one: str | None, other: str | None) -> bool:
-    """Hours are not compared: one signs and begins minutes apart, in either order."""
+    """True when `one` is of an earlier day. Hours are not compared: signature and act are minutes
+    apart, in either order.
+    """
     return one is not None and other is not None and is_earlier_day(one, other)
 
 
