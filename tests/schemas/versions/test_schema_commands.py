@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from schemas.versions import command as schema_commands
 from schemas.versions.catalogue import schema_catalogue
 
-AVRO = Path(schema_commands.__file__).parent / "avro"
+AVRO = Path(schema_commands.__file__).parent.parent / "avro"
 
 
 @pytest.fixture
