@@ -171,8 +171,8 @@ class Settings(BaseSettings):
     )
     registry_required: bool = Field(
         default=False,
-        description="Refuse software and téléconsultation companies that the registry does not"
-        " know also while it has no entry of their kind.",
+        description="Reject deposits of software and téléconsultation companies that the registry"
+        " does not know, even if it has no entry of that kind.",
     )
     rejection_window: int = Field(
         default=2000,

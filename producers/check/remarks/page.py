@@ -17,13 +17,13 @@ from .remarks import REMARKS, RemarkRow
 _HEAD: Final = """\
 # Remarks
 
-What `histoire check` remarks in a CDA beside the rules it breaks. A remark refuses nothing by
-itself; where it names a [rule](rules.md), that rule is asked of the document once it is sent. This
-page is made of `producers/check/remarks/remarks.tsv` by
+What `histoire check` remarks in a CDA beside broken rules. A remark rejects nothing. Where it names
+a [rule](rules.md), that rule is asked of the document once it is sent. This page is made of
+`producers/check/remarks/remarks.tsv` by
 `python -m producers.check.remarks.page > docs/remarks.md`.
 
-**warn**: with `--strict` the file does not pass. **info**: to be looked at. What a remark says in
-English tells what was found; values of the document are not repeated.
+**warn**: with `--strict` the file does not pass. **info**: to be looked at. The English sentence
+tells what was found, without values of the document.
 
 | remark | code | severity | en français |
 | --- | --- | --- | --- |"""

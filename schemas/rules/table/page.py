@@ -31,15 +31,16 @@ FAMILIES: Final = {
 _HEAD: Final = """\
 # Rules
 
-What a message must keep to be taken, and what the answer says when it does not. This page is made
+What a message must keep to, and what its outcome says when it does not. This page is made
 of `schemas/valuesets/rejections.tsv` by `python -m schemas.rules.table.page > docs/rules.md`.
 
-Answers name a rule by its id and its code, which never change, and link here. **reject**: the
-message is rejected and lies in the dead letters. **warn**: it is taken, and the answer says so.
-Where the severity is *changeable*, an installation sets it, since the French texts leave it open:
-`HISTOIRE_RULE_SEVERITIES=RULE=reject,RULE=warn,RULE=off`; `histoire rules` shows what holds in one.
+Outcomes name a rule by its id and its code, which never change, and link here. **reject**: the
+message is rejected and lies in the dead letters. **warn**: the message is accepted, and its outcome
+carries the warning. Where the severity is *changeable*, the French texts leave it open, and an
+installation sets it: `HISTOIRE_RULE_SEVERITIES=RULE=reject,RULE=warn,RULE=off`; `histoire rules`
+shows what holds.
 HL7: code of table 0533 in an ACK. *Order between topics*: no order holds between the topics of the
-feed, and the order in which two of them are read may change this answer ([decision
+feed, and the order in which two of them are read may change this outcome ([decision
 0002](decisions/0002-topics-and-keys.md)); the message may pass later.
 
 Sources lead to [the domain](domain/README.md): SPEC are facts of the French texts, TRAP ways in
@@ -95,7 +96,7 @@ def _section(rule: RejectionRule, places: Mapping[str, str]) -> Iterator[str]:
     later = "yes, without being sent again" if rule.retryable else "no"
     yield f"- **May pass later**: {later}"
     if rule.topic_order:
-        yield "- **Order between topics**: may change this answer"
+        yield "- **Order between topics**: may change this outcome"
     yield f"- **En français**: {escaped(rule.french)}"
     yield f"- **In English**: {escaped(rule.english)}"
     yield f"- **Repair**: {escaped(rule.repair)}"
