@@ -16,7 +16,6 @@ from ingest.facts.events.documents import (
     visibility_changed,
 )
 from ingest.facts.events.event import Event
-from ingest.facts.evolve import FLAG_OF
 from ingest.facts.heads import DocumentHead, authorship_of
 from ingest.facts.message import AboutDocument, DocumentMessage
 from ingest.facts.needs import DOCUMENT, FIRST_EVENT, PERSON, SUCCESSORS, Need, Needs
@@ -30,6 +29,7 @@ from schemas.feed.messages import (
 )
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
 from schemas.policy.may_do import ActorKind, Operation, actor_kind, may_do
+from schemas.policy.visibility import BIT_OF
 from schemas.rules.table.rejections import Rejection
 
 from .deciders import Result, decides
@@ -238,7 +238,7 @@ def _flag_changed(
     patients_mask = flag.name == "MASQUE_PS" and by_patient
     unique_id, provenance, reason = datum["uniqueId"], datum["provenance"], datum["reason"]
     mask, events = InheritedMask(unique_id, on, provenance, reason), list[Event]()
-    is_on = bool(head.flags & FLAG_OF[flag.name])
+    is_on = bool(head.flags & BIT_OF[flag.name])
     if is_on is not on or (patients_mask and mask.changes(head)):
         changed = visibility_changed(
             message.stream,

@@ -39,25 +39,19 @@ from schemas.events import (
 from schemas.feed.messages import DepositDocument
 from schemas.forms.stream_ids import document_stream
 from schemas.policy.may_do import ActorKind, actor_kind
+from schemas.policy.visibility import flags_after, metadata_flags
 
 from .events.event import Event
 from .heads import AuthorHash, DocumentHead, RecordHead, authors_of
 
 _MASQUE_PS: Final = DocumentFlags.MASQUE_PS.value
 _BY_PATIENT: Final = DocumentFlags.MASQUE_PS_BY_PATIENT.value
-_INVISIBLE_PATIENT: Final = DocumentFlags.INVISIBLE_PATIENT.value
-_INVISIBLE_REPRESENTATIVES: Final = DocumentFlags.INVISIBLE_REPRESENTANTS_LEGAUX.value
 _CONTENT: Final = DocumentFlags.CONTENT.value
 _SET_ASIDE: Final = DocumentFlags.ARCHIVED.value
 _APPROVED: Final = DocumentStatus.APPROVED.value
 _ARCHIVED: Final = DocumentStatus.ARCHIVED.value
 _DEPRECATED: Final = DocumentStatus.DEPRECATED.value
 _DELETED: Final = DocumentStatus.DELETED.value
-FLAG_OF: Final[Mapping[str, int]] = {
-    "MASQUE_PS": _MASQUE_PS,
-    "INVISIBLE_PATIENT": _INVISIBLE_PATIENT,
-    "INVISIBLE_REPRESENTANTS_LEGAUX": _INVISIBLE_REPRESENTATIVES,
-}
 
 
 def flags_of_deposit(datum: DepositDocument, has_content: bool) -> int:
@@ -65,18 +59,15 @@ def flags_of_deposit(datum: DepositDocument, has_content: bool) -> int:
 
     A mask in a deposit of the patient himself is his own choice, which passes to successors.
     """
-    document = datum["document"]
-    # Plain integers: arithmetic on enum members costs a microsecond each.
-    bits = _CONTENT if has_content else 0
-    if document["masquePs"]:
-        bits |= _MASQUE_PS
-        if actor_kind(datum["provenance"]["actor"], datum["ins"]) is ActorKind.PATIENT:
-            bits |= _BY_PATIENT
-    if document["invisiblePatient"]:
-        bits |= _INVISIBLE_PATIENT
-    if document["invisibleRepresentantsLegaux"]:
-        bits |= _INVISIBLE_REPRESENTATIVES
+    bits = metadata_flags(datum["document"]) | (_CONTENT if has_content else 0)
+    # Most deposits are not masked: the capacity of the actor is looked at for a mask only.
+    if bits & _MASQUE_PS and _is_patient(datum):
+        bits |= _BY_PATIENT
     return bits
+
+
+def _is_patient(datum: DepositDocument) -> bool:
+    return actor_kind(datum["provenance"]["actor"], datum["ins"]) is ActorKind.PATIENT
 
 
 def first_head(event: Event, author_hash: AuthorHash) -> DocumentHead:
@@ -113,14 +104,8 @@ def _replaced(head: DocumentHead, event: Event) -> DocumentHead:
 
 
 def _visibility(head: DocumentHead, event: Event) -> DocumentHead:
-    datum = cast(DocumentVisibilityChanged, event.datum)
-    flag = FLAG_OF[datum["flag"]]
-    flags = head.flags | flag if datum["on"] else head.flags & ~flag
-    if flag == _MASQUE_PS:
-        flags &= ~_BY_PATIENT
-        if datum["on"] and datum["byPatient"]:
-            flags |= _BY_PATIENT
-    return head._replace(flags=flags)
+    change = cast(DocumentVisibilityChanged, event.datum)
+    return head._replace(flags=flags_after(head.flags, change))
 
 
 def _content(head: DocumentHead, event: Event) -> DocumentHead:

@@ -1,4 +1,8 @@
-"""What the events of a record do to its row on the timeline. Pure."""
+"""What the events of a record do to its row on the timeline. Pure.
+
+The head of the record has more bits (`ingest.facts.evolve`): why it is closed, which the row keeps
+as `closure`, and whether an identity was declared, which no reader is asked about.
+"""
 
 from __future__ import annotations
 

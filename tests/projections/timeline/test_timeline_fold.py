@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
+from typing import cast
 
 import pytest
 from hypothesis import given
 
 from ingest.eventstore.batch import RecordedEvent
+from ingest.facts.evolve import flags_of_deposit
 from projections.events import EventNotApplicable, events_of_records
 from projections.timeline.fold import fold, fold_person
 from projections.timeline.row import TimelineRow
 from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
+from schemas.feed.messages import DepositDocument
 from schemas.forms.stream_ids import document_stream
-from tests.projections.given import Log, traits
+from tests.projections.given import Log, deposit, traits
 from tests.projections.histories import histories
+
+MASK = DocumentFlags.MASQUE_PS
 
 
 def rows(log: Log) -> dict[str, TimelineRow]:
@@ -179,3 +184,17 @@ def _walk(rows: dict[bytes, TimelineRow], row: TimelineRow, *, content: bool) ->
             return set(seen[seen.index(row.stream) :])
         seen.append(row.stream)
     return {row.stream}
+
+
+def test_the_row_leaves_off_whose_mask_a_deposit_brings() -> None:
+    """The head has the bit, for successors; no reader is asked about it. A later change sets it."""
+    log, patient = Log(), {"id": "1.2.250.1.213.1.4.10^180017500000001", "roleCode": "PATIENT"}
+    given = deposit("1.1", masquePs=True)
+    given["provenance"]["actor"] |= patient
+    given["ins"] |= {"matricule": "180017500000001"}
+    of_patient = DocumentFlags.MASQUE_PS_BY_PATIENT
+    assert flags_of_deposit(cast(DepositDocument, given), False) == MASK | of_patient
+    log.submitted("1.1", masquePs=True, provenance=given["provenance"])
+    assert rows(log)["1.1"].flags == MASK
+    log.flag("1.1", "MASQUE_PS", True, by_patient=True)
+    assert rows(log)["1.1"].flags == MASK | of_patient
