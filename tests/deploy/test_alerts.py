@@ -71,7 +71,7 @@ CASES = [
         },
         "11m",
         "12m",
-        "project runs but does not go round",
+        "project runs, but its loop stands still",
         {**GROUP, "process": "project"},
     ),
     Case(
@@ -84,7 +84,7 @@ CASES = [
         },
         "10m",
         "12m",
-        "ingest-1 runs but does not go round",
+        "ingest-1 runs, but its loop stands still",
         {**GROUP, "process": "ingest-1"},
     ),
     Case(
@@ -178,7 +178,7 @@ CASES = [
         "Nothing is published on outcomes",
         {**GROUP, "process": "relay", "topic": "outcomes"},
         "The oldest entry to be published on outcomes has waited for 7m 0s. Producers wait for"
-        " their answers, or people for their notifications; all of it is kept.",
+        " their outcomes, or people for their notifications; nothing is lost.",
     ),
     Case(
         "HistoirePublisherQueueOld",
