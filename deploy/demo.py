@@ -26,7 +26,7 @@ from ingest.eventstore import EventStore
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.postgres.embedded import stop_embedded
 from ingest.runtime.settings import Settings, child_environment, variable
-from producers.simulator.population.patients import Population
+from producers.simulator.population.population import Population
 from projections.commands.reader_option import reader_named, reading_rules
 from projections.timeline.query import timeline_of
 

@@ -11,7 +11,7 @@ from ingest.feed import Acknowledgement, PublishFailure, open_publisher
 from ingest.runtime.settings import Settings
 from producers.simulator.content.messages import Message, MessageMaker
 from producers.simulator.plan.plan import Plan, Run
-from producers.simulator.tables.tables import read_sector
+from producers.simulator.tables.sectors import read_sector
 
 SECTORS = ("lab", "hospital", "gp")
 DOCUMENTS_PER_PATIENT = 15

@@ -1,7 +1,7 @@
-"""Moments of the simulated world: seconds since 1970 UTC in, HL7 literals of a place out.
+"""Moments of the simulation: seconds since 1970 UTC in, HL7 literals of a place out.
 
-The rule of summer time is written out here (EU directive 2000/84: from the last Sunday of March to
-that of October, 01:00 UTC), so that bytes do not depend on the time zone data of a machine.
+The rule of summer time is written here (EU directive 2000/84: from the last Sunday of March to the
+last Sunday of October, 01:00 UTC): bytes do not depend on the time zone data of a machine.
 """
 
 from calendar import timegm
@@ -63,8 +63,10 @@ _FORMS: Final = {
 
 
 def literal(at: int, zone: Offset, precision: str = "second") -> str:
-    """The HL7 literal of a moment as a clock of that place shows it; a day has no offset (SPEC
-    c.2)."""
+    """The HL7 literal of a moment as a clock of that place shows it.
+
+    A literal of the precision day has no offset (SPEC c.2).
+    """
     minutes = zone(at)
     digits = strftime(_FORMS[precision], gmtime(at + 60 * minutes))
     if precision == "day":

@@ -1,7 +1,7 @@
-"""Chance that is the same everywhere: one stream of numbers per purpose, all derived from a seed.
+"""Random numbers that are the same everywhere: a stream per purpose, all derived from a seed.
 
-Only `random()` and `getrandbits` of Python's generator are used: their sequences are promised to
-stay as they are between versions, those of `choice`, `sample` or `shuffle` are not.
+Only `random()` and `getrandbits` of Python's generator are used. Python promises to keep their
+sequences between versions, and does not promise it for `choice`, `sample` or `shuffle`.
 """
 
 from bisect import bisect

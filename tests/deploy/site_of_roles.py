@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import conninfo, sql
 
-from producers.simulator.population.patients import Population
+from producers.simulator.population.population import Population
 
 USERS = {
     "ingestor": ("histoire_ingest", "histoire_feed"),

@@ -6,7 +6,7 @@ from functools import cache
 
 from producers.simulator.plan.plan import Plan, Run
 from producers.simulator.plan.planned import Planned, PlannedDocument
-from producers.simulator.tables.tables import all_sectors, read_sector
+from producers.simulator.tables.sectors import all_sectors, read_sector
 
 SECTORS = ("lab", "hospital", "gp")
 OTHERS = tuple(name for name in all_sectors() if name not in SECTORS)

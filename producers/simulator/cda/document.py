@@ -3,12 +3,12 @@
 from producers.simulator.plan.planned import PlannedDocument
 from producers.simulator.randomness import stream
 
-from .body import BodyWriter
+from .bodies.body import BodyWriter
 from .header import HeaderWriter
 
 
 class CdaWriter:
-    """Writes documents; the same bytes for the same seed and document, in any order of calls."""
+    """Writes documents: the same bytes for the same seed and document, in any order of calls."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed

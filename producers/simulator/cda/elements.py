@@ -1,10 +1,10 @@
-"""Small elements of CDA headers that stand in many places: codes, ids, addresses, organisations."""
+"""Small elements of a CDA: codes, ids, addresses, organisations."""
 
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from producers.simulator.population.patients import Patient
-from producers.simulator.population.practice import Organisation
+from producers.simulator.population.organisation import Organisation
+from producers.simulator.population.patient import Patient
 from schemas import valuesets
 
 UNKNOWN_PLACE: Final = '<addr nullFlavor="NASK"/><telecom nullFlavor="NASK"/>'
@@ -36,14 +36,14 @@ def telecom(organisation: Organisation) -> str:
 
 
 def organisation_id(organisation: Organisation) -> str:
-    """Its number; the root alone where it has none."""
+    """The id element of an organisation; the root alone where it has no number."""
     if not organisation.id:
         return f'<id root="{organisation.root}"/>'
     return identified(organisation.root, organisation.id)
 
 
 def organisation_inside(organisation: Organisation) -> str:
-    """What stands inside an organisation."""
+    """The content of an organisation element: id, name, telecom, address."""
     return (
         f"{organisation_id(organisation)}<name>{escape(organisation.name)}</name>"
         f"{telecom(organisation)}{address(organisation)}"
@@ -51,6 +51,6 @@ def organisation_inside(organisation: Organisation) -> str:
 
 
 def frame_of_care(organisation: Organisation) -> str:
-    """The practice setting (J04)."""
+    """The practice setting of an organisation (J04)."""
     entry = valuesets.PRACTICE_SETTINGS[organisation.practice_setting]
     return coded("standardIndustryClassCode", entry.code, entry.system, entry.label)

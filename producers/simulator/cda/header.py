@@ -6,19 +6,11 @@ patient) are written once and kept.
 
 from collections.abc import Callable
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
-from producers.simulator.moments import literal
-from producers.simulator.plan.planned import PlannedDocument
-from producers.simulator.population.authors import PatientAuthor, Writer
-from producers.simulator.population.patients import Patient
-from producers.simulator.population.practice import Organisation
-from producers.simulator.tables.dicom_codes import MODALITIES, REGIONS
-from producers.simulator.tables.rows import Act, DocumentKind
-from schemas import valuesets
-
-from .elements import coded, identified, organisation_id, organisation_inside
-from .people import (
+from producers.simulator.cda.acts import LAB_STATUS, act_code, act_times, encounter_code
+from producers.simulator.cda.elements import coded, identified, organisation_id, organisation_inside
+from producers.simulator.cda.people import (
     assigned_author,
     assigned_entity,
     associated_entity,
@@ -26,17 +18,13 @@ from .people import (
     record_target,
     who,
 )
-
-_ENCOUNTERS: Final = {
-    "IMP": ("2.16.840.1.113883.5.4", "Hospitalisation (établissement, y compris HAD)"),
-    "EMER": ("2.16.840.1.113883.5.4", "Passage aux urgences (établissement)"),
-    "AMB": ("2.16.840.1.113883.5.4", "Ambulatoire (hors établissement)"),
-    "HH": ("2.16.840.1.113883.5.4", "Soins à domicile (hors établissement)"),
-    "VR": ("2.16.840.1.113883.5.4", "Virtuelle (exemple : RCP en l'absence du patient)"),
-    "EXTERNE": ("1.2.250.1.213.1.1.4.2.291", "Acte et consultation externe (établissement)"),
-    "SEANCE": ("1.2.250.1.213.1.1.4.2.291", "Séance (établissement ou libéral)"),
-}
-"""Types of encounter (J142)."""
+from producers.simulator.moments import literal
+from producers.simulator.plan.planned import PlannedDocument
+from producers.simulator.population.authors import PatientAuthor, Writer
+from producers.simulator.population.organisation import Organisation
+from producers.simulator.population.patient import Patient
+from producers.simulator.tables.rows import DocumentKind
+from schemas import valuesets
 
 _OPENING: Final = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -60,7 +48,7 @@ class HeaderWriter:
         self._kept: dict[tuple[str, ...], str] = {}
 
     def header(self, document: PlannedDocument) -> str:
-        """All of a document up to its body, the root element left open."""
+        """The document up to its body; the root element stays open."""
         return "".join(
             (
                 _OPENING,
@@ -80,7 +68,7 @@ class HeaderWriter:
         )
 
     def entity(self, writer: Writer, *, frame: bool = False) -> str:
-        """An assignedEntity; with `frame`, its organisation names the frame of care."""
+        """An assignedEntity; with `frame`, its organisation names the practice setting (J04)."""
         return self._keep(
             ("entity", str(frame), *who(writer)), lambda: assigned_entity(writer, framed=frame)
         )
@@ -174,11 +162,11 @@ class HeaderWriter:
     def _acts(self, document: PlannedDocument) -> str:
         main, *others = document.acts
         low, high = act_times(document)
-        status = _LAB_STATUS[document.status] if document.kind.status_code else ""
+        status = LAB_STATUS[document.status] if document.kind.status_code else ""
         stop = f'<high value="{high}"/>' if high else ""
         study = f'<id root="{document.study}"/>' if document.study else ""
         return (
-            f"<documentationOf><serviceEvent>{study}{_act_code(main)}"
+            f"<documentationOf><serviceEvent>{study}{act_code(main)}"
             f'{status}<effectiveTime><low value="{low}"/>{stop}</effectiveTime>'
             f'<performer typeCode="PRF">{self.entity(document.author, frame=True)}</performer>'
             "</serviceEvent></documentationOf>"
@@ -195,28 +183,12 @@ class HeaderWriter:
         place = valuesets.FACILITIES[organisation.facility_type]
         return (
             "<componentOf><encompassingEncounter>"
-            f"{_encounter_code(document.kind.encounter)}"
+            f"{encounter_code(document.kind.encounter)}"
             f'<effectiveTime><low value="{low}"/></effectiveTime><location><healthCareFacility>'
             f"{organisation_id(organisation) if organisation.id else ''}"
             f"{coded('code', place.code, place.system, place.label)}"
             "</healthCareFacility></location></encompassingEncounter></componentOf>"
         )
-
-
-_LAB_STATUS: Final = {
-    "partial": '<lab:statusCode code="active"/>',
-    "complete": '<lab:statusCode code="completed"/>',
-}
-
-
-def act_times(document: PlannedDocument) -> tuple[str, str | None]:
-    """Start and stop of the main act as literals; no stop where it would say nothing more."""
-    zone = document.author.organisation.zone
-    low = literal(document.act_start, zone, document.act_precision)
-    if document.act_precision == "day":
-        return low, None
-    high = literal(document.act_stop, zone, document.act_precision)
-    return low, None if high == low else high
 
 
 def _templates(kind: DocumentKind) -> str:
@@ -237,36 +209,10 @@ def _function(code: str | None) -> str:
     return coded("functionCode", entry.code, entry.system, entry.label)
 
 
-def _encounter_code(code: str | None) -> str:
-    return "" if code is None else coded("code", code, *_ENCOUNTERS[code])
-
-
 def _accession(root: str, number: str | None) -> str:
     if number is None:
         return ""
     return f'<accessionNumber xmlns="urn:dicom-org:ps3-20" root="{root}.3" extension="{number}"/>'
-
-
-def _act_code(act: Act) -> str:
-    """The act; in imaging, modality and region are translations of it."""
-    if not act.modality:
-        return coded("code", act.code, act.system, act.display)
-    translations = "".join(
-        f'<translation code="{entry.code}" codeSystem="{entry.system}" '
-        f"displayName={quoteattr(entry.label)}><qualifier>{qualifier}</qualifier></translation>"
-        for entry, qualifier in (
-            (MODALITIES[act.modality], _MODALITY),
-            (REGIONS[act.region], _REGION),
-        )
-    )
-    return (
-        f'<code code="{act.code}" codeSystem="{act.system}" '
-        f"displayName={quoteattr(act.display)}>{translations}</code>"
-    )
-
-
-_MODALITY: Final = coded("name", "121139", "1.2.840.10008.2.16.4", "Modalité d'imagerie")
-_REGION: Final = coded("name", "39111-0", "2.16.840.1.113883.6.1", "localisation anatomique")
 
 
 def _related(document: PlannedDocument) -> str:

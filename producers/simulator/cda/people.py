@@ -3,8 +3,9 @@
 from xml.sax.saxutils import escape
 
 from producers.simulator.population.authors import Machine, PatientAuthor, Writer
-from producers.simulator.population.patients import Patient
-from producers.simulator.population.practice import Organisation, Professional
+from producers.simulator.population.organisation import Organisation
+from producers.simulator.population.patient import Patient
+from producers.simulator.population.professional import Professional
 from schemas import valuesets
 from schemas.forms.health_identifiers import PERSON_ROOT
 
@@ -20,7 +21,7 @@ from .elements import (
 
 
 def who(writer: Writer) -> tuple[str, str]:
-    """What tells a writer from all others."""
+    """The key of a writer: his identifier and that of his organisation."""
     return writer.id, writer.organisation.id
 
 
@@ -43,7 +44,7 @@ def assigned_author(writer: Writer) -> str:
 
 
 def assigned_entity(writer: Writer, *, framed: bool) -> str:
-    """An assignedEntity; `framed`: its organisation names the frame of care."""
+    """An assignedEntity; `framed`: its organisation names the practice setting (J04)."""
     match writer:
         case Professional():
             inside = _professional(writer, framed=framed)

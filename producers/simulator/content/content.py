@@ -1,4 +1,4 @@
-"""The bytes of a document, whatever its kind is made of."""
+"""The bytes of a document: a CDA, or a KOS in DICOM."""
 
 from producers.simulator.cda.document import CdaWriter
 from producers.simulator.plan.planned import PlannedDocument
@@ -9,7 +9,7 @@ _SUFFIXES = {"kos": "dcm"}
 
 
 class ContentWriter:
-    """Writes documents; the same bytes for the same seed and document, in any order of calls."""
+    """Writes documents: the same bytes for the same seed and document, in any order of calls."""
 
     def __init__(self, seed: int) -> None:
         self._cda = CdaWriter(seed)
@@ -22,5 +22,5 @@ class ContentWriter:
 
 
 def suffix_of(document: PlannedDocument) -> str:
-    """How a file of this document is called at its end."""
+    """The suffix of a file of this document."""
     return _SUFFIXES.get(document.kind.body, "xml")

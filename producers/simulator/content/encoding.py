@@ -1,8 +1,8 @@
-"""Encoding for batches of thousands: parts that come again are encoded once.
+"""Encoding of thousands of messages: parts that repeat are encoded once.
 
 The bytes are those of `encode` in `schemas.codec` (a test compares them), by the same schemas.
-What repeats from message to message is one object here - a software, an actor, a person's INS and
-traits, an author - and is recognised by being the same object.
+A part that repeats from message to message is one object here: a software, an actor, the INS and
+the traits of a person, an author. It is recognised by its identity.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ _SMALL: Final = tuple(bytes((number << 1,)) for number in range(64))
 
 
 def encode_repeating(name: str, datum: Mapping[str, Any]) -> bytes:
-    """The message, encoded. Dicts of repeated parts must never be changed, only replaced.
+    """The message, encoded. The dict of a repeated part must never be changed, only replaced.
 
     Raises KeyError, TypeError or AttributeError for a datum of another shape: it is ours.
     """

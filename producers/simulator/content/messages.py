@@ -25,11 +25,11 @@ PATIENT_SPACE: Final[Software] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message ready to be published, with what is to become of it.
+    """A message ready to be published, and its right outcomes.
 
-    `uid`: the document it is about. `then`: after a rejection, the outcome of a later attempt
-    decided by itself.
-    `fault`: what was done to it on purpose.
+    `uid`: the document it is about. `expected`: one of these outcomes is right. `then`: after a
+    rejection, the outcome of the later attempt that ingestion makes by itself. `fault`: what was
+    put into it on purpose.
     """
 
     planned: Planned
@@ -51,10 +51,10 @@ class Message:
 
 
 class MessageMaker:
-    """Makes messages in order; the same bytes for the same seed and plan.
+    """Makes messages in order: the same bytes for the same seed and plan.
 
-    With `content` deposits carry the bytes of real documents; without, hashes and sizes that
-    documents of their kind might have.
+    With `content`, deposits carry the bytes of real documents; without, hashes and sizes such as
+    documents of their kind have.
     """
 
     def __init__(self, seed: int, *, content: bool) -> None:
@@ -70,7 +70,7 @@ class MessageMaker:
         return message_of(planned, self.datum(planned))
 
     def datum(self, planned: Planned) -> dict[str, Any]:
-        """What the message says, as a dict of the shape of its schema."""
+        """The datum of the message, a dict of the shape of its schema."""
         datum: dict[str, Any] = {
             "messageId": planned.message_id,
             "provenance": provenance(planned),
@@ -108,7 +108,7 @@ class MessageMaker:
 
 
 def message_of(planned: Planned, datum: dict[str, Any]) -> Message:
-    """The message that says this; its key is the INS of the datum."""
+    """The message with this datum; its key is the INS of the datum."""
     uid = planned.document.uid if planned.document is not None else None
     origin = datum["provenance"]
     record = OutgoingRecord(
@@ -123,7 +123,7 @@ def message_of(planned: Planned, datum: dict[str, Any]) -> Message:
 
 
 def provenance(planned: Planned) -> Provenance:
-    """By whom, with what and how: the professional, or the patient in his own space."""
+    """The provenance of a message: the professional, or the patient in his own space."""
     at = planned.sent * 1000
     if planned.actor is not None:
         return planned.actor.provenance(planned.channel, at)

@@ -1,7 +1,7 @@
-"""The metadata of a planned document, as a deposit carries it: what its CDA header says too."""
+"""The metadata of a planned document as a deposit carries them, equal to its CDA header."""
 
 from producers.cda.reference_ids import ACCESSION, ORDER, STUDY
-from producers.simulator.cda.header import act_times
+from producers.simulator.cda.acts import act_times
 from producers.simulator.moments import literal
 from producers.simulator.plan.planned import PlannedDocument
 from producers.simulator.population.authors import PatientAuthor, Writer
@@ -60,7 +60,7 @@ def source_patient_id(planned: PlannedDocument) -> str:
 
 
 def _events(planned: PlannedDocument) -> list[Coded]:
-    """What was done; of a KOS, which has no header, modality and region too (SPEC c.1)."""
+    """The acts; of a KOS, which has no header, modality and region as well (SPEC c.1)."""
     found: list[Coded] = [{"code": act.code, "system": act.system} for act in planned.acts]
     if planned.kind.body != "kos":
         return found

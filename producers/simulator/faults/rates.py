@@ -1,5 +1,6 @@
-"""Which faults, how often: `0.01` for all of them together, `duplicate=0.01,corrupt=0.005`, or both
-by commas: a name stands above the share for all.
+"""Which faults, and how often: `0.01` for all together, `duplicate=0.01,corrupt=0.005`, or both.
+
+The share of a named fault replaces its part of the share for all.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ FAULTS: Final[Mapping[str, str]] = {
 
 _OVERSIZE_PART: Final = 0.01
 _BY_NAME: Final = frozenset({"unreferenced_software"})
-"""Faults that only some systems answer as foreseen: a share for all leaves them out."""
+"""Faults that only some systems answer as expected: a share for all leaves them out."""
 
 
 class FaultError(ValueError):
@@ -46,8 +47,8 @@ NO_FAULTS: Final = FaultRates({})
 def parse_faults(text: str | None) -> FaultRates:
     """The rates that a text asks for. Raises FaultError.
 
-    One number is spread evenly over all faults but `oversize`, which gets a hundredth of a part:
-    each of those is 8 MiB and more; and but those asked for by name only.
+    One number is spread evenly over all faults. `oversize` gets a hundredth of a part: each of its
+    messages has 8 MiB and more. Faults that must be named get none.
     """
     if text is None or not text.strip():
         return NO_FAULTS

@@ -1,4 +1,4 @@
-"""How bytes and datums are spoiled on purpose, and the rejections they deserve."""
+"""How bytes and datums are spoiled on purpose, and the right outcome of each."""
 
 from hashlib import sha1, sha256
 from random import Random
@@ -9,13 +9,13 @@ from schemas.forms.identity import matricule_key
 from schemas.versions.catalogue import schema_catalogue
 
 _MESSAGE_ID_END: Final = 26
-"""Marker 2, fingerprint 8, messageId 16: then the length of the software's id."""
+"""Marker 2, fingerprint 8, messageId 16; the length of the software's id comes next."""
 
 Spoiled = tuple[bytes, tuple[str, ...]]
 
 
 def corrupt(value: bytes, rng: Random) -> tuple[bytes, tuple[str, ...], str]:
-    """Bytes no schema can read: the codes one of which they get, and what was done."""
+    """Bytes that no schema can read, the codes of which one is right, and what was done."""
     name = pick(rng, sorted(_WAYS))
     spoiled, codes = _WAYS[name](value, rng)
     return spoiled, codes, name
@@ -81,7 +81,7 @@ _WAYS: Final = {
 
 
 def wrong_check_digits(datum: dict[str, Any], rng: Random) -> tuple[tuple[str, str | None], ...]:
-    """Change the key of the matricule, and so of the record; the outcome it deserves."""
+    """Change the key of the matricule in the datum; the right outcome."""
     matricule = datum["ins"]["matricule"]
     key = 1 + (int(matricule[13:]) + int(rng.random() * 96)) % 97
     datum["ins"] = {**datum["ins"], "matricule": f"{matricule[:13]}{key:02d}"}
@@ -89,7 +89,7 @@ def wrong_check_digits(datum: dict[str, Any], rng: Random) -> tuple[tuple[str, s
 
 
 def another_software(datum: dict[str, Any], rng: Random) -> tuple[tuple[str, str | None], ...]:
-    """Sent by a software that nobody referenced; the outcome it deserves."""
+    """Name a software that nobody referenced; the right outcome."""
     provenance = datum["provenance"]
     name = f"sim-inconnu-{int(rng.random() * 100):02d}"
     datum["provenance"] = {**provenance, "software": {**provenance["software"], "id": name}}
@@ -97,7 +97,7 @@ def another_software(datum: dict[str, Any], rng: Random) -> tuple[tuple[str, str
 
 
 def another_matricule(matricule: str) -> str:
-    """A well-formed matricule of rank 989: of nobody who is simulated."""
+    """A well-formed matricule of rank 989, of nobody who is simulated."""
     body = f"{matricule[:10]}989"
     return body + matricule_key(body)
 

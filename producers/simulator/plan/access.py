@@ -1,6 +1,7 @@
 """Planning of who gets access to a record, who loses it, and who consults it (SPEC d.5, h).
 
-Drawn apart from everything else, once a person, so that the rest of a plan does not depend on it.
+Access is drawn once a person, from a number stream of its own: the rest of a plan does not depend
+on it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from producers.simulator.moments import DAY
-from producers.simulator.population.practice import Professional
+from producers.simulator.population.professional import Professional
 from producers.simulator.randomness import Weighted, between, stream
 
 from .planned import ACCEPTED, Expected, Planned, rejected
@@ -36,7 +37,7 @@ class Maker(Protocol):
 
 
 class AccessPlanner:
-    """What a person and his professional say of access; a function of the seed and of the calls."""
+    """Messages on access by a person and his professional; a function of seed and calls."""
 
     def __init__(self, seed: int, calendar: Calendar, *, settled: bool) -> None:
         self._rng = stream(seed, "access")
@@ -44,7 +45,7 @@ class AccessPlanner:
         self._acts = Weighted(_SETTLED_WEIGHTS if settled else _WEIGHTS)
 
     def acts(self, make: Maker, sent: int) -> Iterator[Planned]:
-        """The messages about one person whose record is open: the first at `sent` or later."""
+        """The messages about one person whose record is open, from `sent` on."""
         act = _ACTS[self._acts.draw(self._rng)]
         if act is None:
             return
@@ -57,7 +58,7 @@ class AccessPlanner:
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """`sent`: the first message; `at`: a later one; `undone`: what was said is taken back then."""
+    """`sent`: the first message; `at`: a later one, which takes the first back if `undone`."""
 
     sent: int
     at: int
@@ -108,7 +109,7 @@ _ACTS: Final = (
     *(_blocked, _break_glass, _emergency_opposed),
 )
 _ANY: Final = ACCEPTED + rejected("record_unknown")
-"""What opens the record may have been spoiled on its way."""
+"""A fault may have been put into the message that opens the record."""
 
 
 def _holder(make: Maker) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def _named(make: Maker) -> dict[str, Any]:
 
 
 def _access(at: int) -> dict[str, Any]:
-    """A look at the list, a minute before it is traced."""
+    """A consultation of the list, a minute before it is traced."""
     return {
         "mode": "NORMAL",
         "motive": None,

@@ -1,4 +1,4 @@
-"""Which document comes next, and what befalls it: choices by the weights of the tables."""
+"""Which document comes next, and its scenario: choices by the weights of the tables."""
 
 from random import Random
 from typing import Final
@@ -27,7 +27,7 @@ class Choices:
         self._chance = self._scale()
 
     def _scale(self) -> float:
-        """What turns the sum of a kind's scenario weights into the chance of any of them."""
+        """The factor from the sum of a kind's scenario weights to the chance of any scenario."""
         total = sum(sector.weight for sector in self._sectors)
         steps = 0.0
         for sector in self._sectors:
@@ -45,7 +45,7 @@ class Choices:
     def scenario(
         self, rng: Random, sector: int, kind: int, minor: bool, left: int
     ) -> Scenario | None:
-        """What befalls a document of this kind; None, nearly always: nothing.
+        """The scenario of a document of this kind; nearly always None.
 
         `left`: how many deposits may still be made.
         """
@@ -61,5 +61,5 @@ class Choices:
 
 
 def deposits(scenario: Scenario | None) -> int:
-    """How many deposits a life like this makes."""
+    """How many deposits a document with this scenario makes."""
     return 1 + sum(step.do == "replace" for step in scenario.steps) if scenario else 1

@@ -7,11 +7,13 @@ from typing import Final, Literal
 
 from producers.simulator.moments import DAY, HOUR
 from producers.simulator.population.authors import Machine, PatientAuthor, Writer
-from producers.simulator.population.patients import Patient
-from producers.simulator.population.practice import Practice, Professional
+from producers.simulator.population.patient import Patient
+from producers.simulator.population.practice import Practice
+from producers.simulator.population.professional import Professional
 from producers.simulator.randomness import between, pick, stream, uuid_oid
+from producers.simulator.tables.cells import load
 from producers.simulator.tables.rows import Act, DocumentKind, Scenario, Sector, Step
-from producers.simulator.tables.tables import load, read_sector
+from producers.simulator.tables.sectors import read_sector
 
 from .planned import PlannedDocument
 
@@ -24,7 +26,7 @@ _PRECISIONS: Final = ("second",) * 17 + ("minute",) * 2 + ("day",)
 
 @dataclass(frozen=True, slots=True)
 class FirstVersion:
-    """A first version before its scenario is known. `sector`: the number of its sector."""
+    """A first version whose scenario is not drawn yet. `sector`: the number of its sector."""
 
     document: PlannedDocument
     sector: int
@@ -32,9 +34,9 @@ class FirstVersion:
 
 
 class DocumentPlanner:
-    """Makes documents one after the other; a function of the seed and of the calls.
+    """Makes documents one after the other; a function of seed and calls.
 
-    `start`: no act is earlier. `numbers`: those of the documents, shared by all planners of a run.
+    `start`: no act is earlier. `numbers`: of the documents, shared by all planners of a run.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class DocumentPlanner:
         return FirstVersion(document, sector, channel)
 
     def declarer(self, document: PlannedDocument) -> Professional:
-        """Who declares the identity of the patient: the author, or a GP where that is nobody."""
+        """Who declares the patient's identity: the author, or a GP if the author is no person."""
         if isinstance(document.author, Professional):
             return document.author
         found = self._general_practitioners()
@@ -110,9 +112,9 @@ class DocumentPlanner:
         *,
         followed: bool = False,
     ) -> tuple[PlannedDocument, ...]:
-        """The first version under the INS the person has then, as its scenario begins.
+        """The first version with its scenario, under the INS that the person has then.
 
-        With `followed` the document that follows it comes second.
+        With `followed`, the document that follows it comes second.
         """
         document = first.document
         if patient is not document.patient or scenario is not None:
@@ -136,7 +138,7 @@ class DocumentPlanner:
         )
 
     def replacement(self, old: PlannedDocument, step: Step, sent: int) -> PlannedDocument:
-        """The next version: same act, new identifier, the flags the new message says."""
+        """The next version: the same act, a new identifier, the flags of the new message."""
         created = max(sent - 60 - int(self._rng.random() * 600), old.signed + 1)
         version = old.version + 1
         return replace(
@@ -155,7 +157,7 @@ class DocumentPlanner:
     def _times(
         self, kind: DocumentKind, sent: int
     ) -> tuple[Literal["DIRECT", "HISTORICAL"], int, int, int]:
-        """Channel, start and stop of the act, creation: so that arrival is unlike act order."""
+        """Channel, start and stop of the act, creation; arrival is not in order of acts."""
         rng = self._rng
         chance = rng.random()
         historical = chance < _HISTORICAL

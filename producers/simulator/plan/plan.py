@@ -1,6 +1,6 @@
 """The plan of a run: which message is sent when, as a stream in order of sending.
 
-A pure function of seed, sectors, numbers of patients and documents, and the times of sending.
+It is a pure function of seed, sectors, numbers of patients and documents, and times of sending.
 Memory holds only what is still to come of documents already begun.
 """
 
@@ -10,15 +10,15 @@ from itertools import count
 from typing import Final
 
 from producers.simulator.moments import moment
-from producers.simulator.population.patients import Population
+from producers.simulator.population.population import Population
 from producers.simulator.randomness import zipf
 from producers.simulator.tables.rows import Sector
 
-from .agenda import Agenda
 from .choices import LIFE_CYCLE_SHARE
-from .lane import Lane, World
 from .planned import Planned
 from .records import RecordPlanner
+from .schedule import Schedule
+from .sector_plan import SectorPlan, SharedPlan
 from .sending_times import Calendar, Evenly
 
 __all__ = ["LIFE_CYCLE_SHARE", "PERIOD", "ZIPF_EXPONENT", "Plan", "Run"]
@@ -30,9 +30,9 @@ PERIOD: Final = (moment(2022, 7, 1), moment(2025, 7, 1))
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is to be simulated. `documents` counts deposits, replacing ones included.
+    """What is to be simulated. `documents` counts deposits, replacements included.
 
-    Acts are of the period, and messages are sent in it, unless another calendar tells when.
+    Acts are of the period, and messages are sent in it, unless `calendar` says otherwise.
     `settled`: nearly all records were opened before.
     """
 
@@ -66,35 +66,35 @@ class Plan:
     def __init__(self, run: Run) -> None:
         calendar = run.sending
         self.population = run.population()
-        self._agenda = Agenda(calendar.end)
-        world = World(
+        self._schedule = Schedule(calendar.end)
+        shared = SharedPlan(
             seed=run.seed,
             population=self.population,
             patients=zipf(run.patients, ZIPF_EXPONENT),
             records=RecordPlanner(run.seed, self.population, calendar, settled=run.settled),
             calendar=calendar,
-            agenda=self._agenda,
+            schedule=self._schedule,
             numbers=count(1),
             acts_from=run.period[0],
         )
-        self._lanes = [Lane(world, sectors, share) for sectors, share in _shares(run)]
+        self._sector_plans = [SectorPlan(shared, sectors, share) for sectors, share in _shares(run)]
 
     def __iter__(self) -> Iterator[Planned]:
         """All messages in order of sending."""
-        for lane in self._lanes:
-            lane.begin_next()
-        yield from self._agenda.messages()
+        for sector_plan in self._sector_plans:
+            sector_plan.begin_next()
+        yield from self._schedule.messages()
 
 
 def _shares(run: Run) -> list[tuple[tuple[Sector, ...], int]]:
     """The sectors planned together, and how many documents they make, by weight."""
-    lanes: dict[tuple[str, ...], list[Sector]] = {}
+    together: dict[tuple[str, ...], list[Sector]] = {}
     for sector in run.sectors:
-        lanes.setdefault(sector.purpose, []).append(sector)
-    weights = [sum(sector.weight for sector in sectors) for sectors in lanes.values()]
+        together.setdefault(sector.purpose, []).append(sector)
+    weights = [sum(sector.weight for sector in sectors) for sectors in together.values()]
     total = sum(weights)
     found, weight, given = [], 0.0, 0
-    for sectors, own in zip(lanes.values(), weights, strict=True):
+    for sectors, own in zip(together.values(), weights, strict=True):
         weight += own
         until = round(run.documents * weight / total)
         found.append((tuple(sectors), until - given))

@@ -1,15 +1,15 @@
-"""What a simulated producer is going to send: deposits, operations on them, messages on records."""
+"""Planned messages: deposits, operations on documents, messages on records."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from producers.simulator.population.authors import Machine, Writer
-from producers.simulator.population.patients import Patient
-from producers.simulator.population.practice import Professional
+from producers.simulator.population.patient import Patient
+from producers.simulator.population.professional import Professional
 from producers.simulator.tables.rows import Act, DocumentKind
 
 Expected = tuple[tuple[str, str | None], ...]
-"""Outcomes that are right for a message: (status, code of the rejection), one of them comes."""
+"""The right outcomes of a message, one of which comes: (status, code of the rejection)."""
 
 ACCEPTED: Final[Expected] = (("ACCEPTED", None),)
 UNCHANGED: Final[Expected] = (("UNCHANGED", None),)
@@ -56,7 +56,7 @@ class PlannedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One message: `what` is the document deposited, or the fields of another message.
+    """One message: a deposit of `document`, or another message with these `fields`.
 
     `sent` orders the messages. `actor` None: the patient himself. `followed`: other messages on
     this document come later.

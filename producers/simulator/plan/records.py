@@ -1,6 +1,6 @@
-"""Planning of the messages on records: opening, activation, identity, and what forbids.
+"""Planning of the messages on records: opening, activation, identity, restrictions.
 
-The fate of a person is drawn once, at his first document, since later messages depend on it.
+The fate of a person is drawn once, at his first document: later messages depend on it.
 """
 
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ from random import Random
 from typing import Any, Final
 
 from producers.simulator.moments import DAY
-from producers.simulator.population.patients import Patient, Population
-from producers.simulator.population.practice import Professional
+from producers.simulator.population.patient import Patient
+from producers.simulator.population.population import Population
+from producers.simulator.population.professional import Professional
 from producers.simulator.randomness import Weighted, between, stream, uuid_bytes
 
 from .access import AccessPlanner
@@ -29,9 +30,9 @@ _UNDONE: Final = 0.5
 
 
 class RecordPlanner:
-    """What the `patients` topic carries; a function of the seed and of the calls.
+    """Plans the messages of the topic `patients`; a function of seed and calls.
 
-    `settled`: most records were opened long ago, and little befalls them.
+    `settled`: most records were opened long ago, and few change.
     """
 
     def __init__(
@@ -47,11 +48,11 @@ class RecordPlanner:
         self._linked_at: dict[int, int] = {}
 
     def restrictions(self, patient: Patient) -> tuple[str, ...]:
-        """The codes a message of this person may be refused with, now or later."""
+        """The codes that may reject a message of this person, now or later."""
         return _RESTRICTIONS.get(self._fate_of.get(patient.number, ""), ())
 
     def known_as(self, patient: Patient, at: int) -> Patient:
-        """The person under the INS he has then: a NIA becomes a NIR with another number."""
+        """The person under the INS that he has then: a NIA becomes a NIR with another number."""
         changed = self._linked_at.get(patient.number)
         if changed is None or at < changed:
             return patient
@@ -68,7 +69,7 @@ class RecordPlanner:
         if fate == "implicit":
             return
         make = _Maker(self._ids, patient, sender)
-        # A document may have been read before, from the other topic: then nothing changes.
+        # Ingestion may have read a document before, from the other topic: then nothing changes.
         yield make("OpenRecord", sent, {"reason": None}, ACCEPTED + UNCHANGED)
         yield make("DeclareIdentity", sent, _declared(patient, sent), ACCEPTED + UNCHANGED)
         if self._rng.random() < _ACTIVATED:

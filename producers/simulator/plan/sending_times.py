@@ -6,11 +6,11 @@ from itertools import accumulate
 from typing import Any, Final, Protocol
 
 from producers.simulator.moments import DAY, HOUR, moment
-from producers.simulator.tables.tables import load
+from producers.simulator.tables.cells import load
 
 _HOURS: Final = 24
 _HALFWAY: Final = 2 * DAY
-"""In a simulated day, what comes so long after something comes halfway to midnight."""
+"""In a simulated day, a message that comes so long after another comes halfway to midnight."""
 _PARIS_SUMMER: Final = 2 * HOUR
 _WORKING_DAY: Final = moment(2025, 7, 1) - _PARIS_SUMMER
 
@@ -25,7 +25,7 @@ class Calendar(Protocol):
 
     @property
     def end(self) -> int:
-        """The last one: whatever would come later comes then."""
+        """The last moment: whatever would come later comes then."""
         ...
 
     def at(self, position: float, of: int) -> int:
@@ -39,7 +39,7 @@ class Calendar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Evenly:
-    """Evenly over a period; what follows a document comes as late as it does."""
+    """Evenly over a period; what follows a document comes after its real time."""
 
     start: int
     end: int
@@ -56,11 +56,10 @@ class Evenly:
 class NationalDay:
     """A working day of 24 hours, Paris time, in the national shape.
 
-    300 million documents a year are 9.5 a second on the mean; the peak hour is the one to design
-    for, 320 a second (decision 0039): so this is a day of the mean with that hour in it, and its
-    total
-    is more than a 365th of the year. What follows a document days later in practice comes later
-    the same day, in the same order.
+    300 million documents a year are 9.5 a second on the mean; the design is for the peak hour, 320
+    a second (decision 0039). The day has the mean rate and one such hour: its total is more than a
+    365th of the year. What follows a document days later in practice comes later the same day, in
+    the same order.
     """
 
     def __init__(self) -> None:
@@ -82,7 +81,7 @@ class NationalDay:
         return self.start + hour * HOUR + int((wanted - self._sums[hour]) / self.per_second[hour])
 
     def after(self, at: int, seconds: int) -> int:
-        """The later, the more seconds; never beyond the end."""
+        """Later for more seconds; never beyond the end."""
         done = self._sent_before(at)
         left = self._sums[-1] - done
         wanted = done + left * seconds / (seconds + _HALFWAY)

@@ -1,6 +1,6 @@
-"""Authors of documents: professionals, the patient in his own space, and machines that feed.
+"""Authors of documents: professionals, the patient in his own space, machines that feed.
 
-What all of them have: `id`, `identifier` (root^extension), `name`, `specialty`, `organisation`,
+All of them have `id`, `identifier` (root^extension), `name`, `specialty`, `organisation`,
 `author(function)`.
 """
 
@@ -12,8 +12,9 @@ from schemas.feed.messages import Actor, Author, Provenance
 from schemas.forms.health_identifiers import PERSON_ROOT
 from schemas.policy.may_do import MACHINE_ROLE
 
-from .patients import Patient
-from .practice import Organisation, Professional
+from .organisation import Organisation
+from .patient import Patient
+from .professional import Professional
 
 EXP_PATIENT: Final = "EXP_PATIENT"
 
@@ -45,11 +46,11 @@ class PatientAuthor:
 
     @property
     def specialty(self) -> str:
-        """What stands where a professional has his specialty."""
+        """The value in place of the specialty of a professional."""
         return EXP_PATIENT
 
     def author(self, function: str | None) -> Author:
-        """As author of a document: the same object each time."""
+        """The author of a document: the same object each time."""
         return self._author
 
     @cached_property
@@ -88,11 +89,11 @@ class Machine:
         return self.organisation.name
 
     def author(self, function: str | None) -> Author:
-        """As author of a document: the same object each time."""
+        """The author of a document: the same object each time."""
         return self._author
 
     def provenance(self, channel: Literal["DIRECT", "HISTORICAL"], at_ms: int) -> Provenance:
-        """As the one who answers for a message."""
+        """The provenance of a message that it answers for."""
         return {
             "software": self.organisation.software,
             "actor": self._actor,

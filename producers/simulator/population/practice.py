@@ -1,124 +1,23 @@
-"""Organisations and professionals of a sector: who writes, signs and sends.
+"""The organisations and professionals of a sector.
 
-Numbers are well formed, with right Luhn keys, and nobody's: RPPS begin with 9, FINESS with the
-department 99, SIRET with 99.
+Their numbers are well formed, with right Luhn keys, and nobody's: RPPS begin with 9, FINESS with
+the department 99, SIRET with 99.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
 from random import Random
-from typing import Final, Literal
+from typing import Final
 
-from producers.simulator.moments import Offset, zone_of
+from producers.simulator.moments import zone_of
+from producers.simulator.population.organisation import Organisation
+from producers.simulator.population.people import people
+from producers.simulator.population.professional import Professional
 from producers.simulator.randomness import pick, stream, uuid_oid
 from producers.simulator.tables.rows import Sector, SoftwareRow
-from producers.simulator.tables.tables import SIRET
-from schemas.feed.messages import Actor, Author, Provenance, Software
-from schemas.forms.health_identifiers import ORGANISATION_ROOT, PATIENT_SPACE_ROOT, PERSON_ROOT
+from producers.simulator.tables.sectors import SIRET
+from schemas.feed.messages import Software
+from schemas.forms.health_identifiers import ORGANISATION_ROOT, PATIENT_SPACE_ROOT
 
-from .patients import people
-
-_DOCTOR: Final = "G15_10"
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-
-
-@dataclass(frozen=True, slots=True)
-class Organisation:
-    """An organisation (geographic entity) with its software; `patient_root`: root of its IPP.
-
-    `id` is empty for the one that has no number: the patients' space.
-    """
-
-    number: int
-    root: str
-    id: str
-    name: str
-    zone: Offset
-    house: int
-    street: str
-    postcode: str
-    city: str
-    phone: str
-    patient_root: str
-    software: Software
-    facility_type: str
-    practice_setting: str
-
-    @property
-    def identifier(self) -> str:
-        """Struct_IdNat as root^extension; a root alone where there is no number."""
-        return f"{self.root}^{self.id}" if self.id else self.root
-
-
-@dataclass(frozen=True)
-class Professional:
-    """A professional of an organisation."""
-
-    number: int
-    id: str
-    family: str
-    given: str
-    civility: str
-    specialty: str
-    organisation: Organisation
-    actor_role: str
-
-    @cached_property
-    def identifier(self) -> str:
-        """PS_IdNat as root^extension."""
-        return f"{PERSON_ROOT}^{self.id}"
-
-    @cached_property
-    def name(self) -> str:
-        """Family and given name."""
-        return f"{self.family} {self.given}"
-
-    @property
-    def is_doctor(self) -> bool:
-        """A physician, who is addressed as such."""
-        return self.specialty.startswith(_DOCTOR)
-
-    def author(self, function: str | None) -> Author:
-        """As author of a document, in this function: the same object each time."""
-        found = self._authors.get(function)
-        if found is None:
-            found = self._authors[function] = {
-                "id": self.identifier,
-                "name": self.name,
-                "functionCode": function,
-                "specialtyCode": self.specialty,
-                "organisationId": self.organisation.identifier,
-                "organisationName": self.organisation.name,
-                "isDevice": False,
-            }
-        return found
-
-    def provenance(self, channel: Literal["DIRECT", "HISTORICAL"], at_ms: int) -> Provenance:
-        """As the one who answers for a message."""
-        return {
-            "software": self.organisation.software,
-            "actor": self._actor,
-            "authenticationMode": "INDIRECTE",
-            "purposeOfUse": "normal",
-            "channel": channel,
-            "occurredAt": at_ms,
-        }
-
-    @cached_property
-    def _authors(self) -> dict[str | None, Author]:
-        return {}
-
-    @cached_property
-    def _actor(self) -> Actor:
-        organisation = self.organisation
-        return {
-            "id": self.identifier,
-            "name": self.name,
-            "roleCode": self.actor_role,
-            "organisationId": organisation.identifier,
-            "organisationName": organisation.name,
-            "sectorCode": organisation.facility_type,
-        }
 
 
 def luhn_key(digits: str) -> str:

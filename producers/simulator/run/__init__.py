@@ -1,3 +1,1 @@
-"""A run: planned messages encoded, paced, sent and kept in a ledger; imports every room of the
-simulator.
-"""
+"""A run: its messages are paced, sent and kept in a ledger; imports every room beside it."""

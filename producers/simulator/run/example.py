@@ -1,4 +1,4 @@
-"""A test person worth looking at after a run: one with several documents of it."""
+"""A test person to look at after a run: one with several documents of the run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from producers.simulator.content.messages import Message
 from schemas.forms.identity import ins_key
 
 ENOUGH: Final = 3
-"""With so many documents a person is an example, and nobody is counted any more."""
+"""A person with so many documents is the example; counting ends then."""
 _COUNTED_MAX: Final = 100_000
 
 
 class Example:
-    """Looks at deposits that are sent as planned. `ins`: `OID|MATRICULE`, None before the first.
+    """Counts deposits that are sent as planned. `ins`: `OID|MATRICULE`, None before the first.
 
     The simulator makes test persons only, under the test OID.
     """

@@ -37,7 +37,7 @@ _TOKEN_DIGITS: Final = 16
 
 
 class Entered(Protocol):
-    """What a message tells the ledger."""
+    """What the ledger needs of a message."""
 
     @property
     def schema(self) -> str:
@@ -101,8 +101,8 @@ class Ledger:
             }
         )
 
-    def answer(self, seq: int, message: Entered, done: Acknowledgement | PublishFailure) -> None:
-        """Write what the feed said of it."""
+    def reply(self, seq: int, message: Entered, done: Acknowledgement | PublishFailure) -> None:
+        """Write what the feed replied."""
         line: dict[str, Any] = {"seq": seq, "id": _uuid(message)}
         if isinstance(done, Acknowledgement):
             place = {

@@ -1,6 +1,6 @@
-"""When messages are handed over: at full speed, at a steady rate, or as a simulated day has them.
+"""When messages are handed over: at full speed, at a steady rate, or at the times of a day.
 
-A batch is made ready before the first of its messages is due, and is due as a whole.
+A portion is made ready before the first of its messages is due, and is due as a whole.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,17 +17,17 @@ _PACES_PER_SECOND: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Messages handed over together, so many seconds after the beginning; 0: at once."""
+class Portion:
+    """Messages handed over together, `due` seconds after the beginning; 0: at once."""
 
     due: float
     messages: list[Message]
 
 
 class Pace(Protocol):
-    """Cuts a stream into what is made ready together: batches with the moments they are due."""
+    """Cuts a stream into lists of portions that are made ready together."""
 
-    def ready(self, messages: Iterable[Message]) -> Iterator[list[Batch]]:
+    def ready(self, messages: Iterable[Message]) -> Iterator[list[Portion]]:
         """All messages, in their order."""
         ...
 
@@ -35,12 +35,12 @@ class Pace(Protocol):
 class FullSpeed:
     """Thousands of messages are made ready, then handed over as fast as they are taken."""
 
-    def ready(self, messages: Iterable[Message]) -> Iterator[list[Batch]]:
+    def ready(self, messages: Iterable[Message]) -> Iterator[list[Portion]]:
         """Chunks bounded by count and by bytes."""
         source = iter(messages)
         while chunk := _bounded(source, READY_RECORDS):
             yield [
-                Batch(0.0, chunk[start : start + BATCH]) for start in range(0, len(chunk), BATCH)
+                Portion(0.0, chunk[start : start + BATCH]) for start in range(0, len(chunk), BATCH)
             ]
 
 
@@ -50,12 +50,12 @@ class Steady:
 
     per_second: float
 
-    def ready(self, messages: Iterable[Message]) -> Iterator[list[Batch]]:
+    def ready(self, messages: Iterable[Message]) -> Iterator[list[Portion]]:
         """A tenth of a second each."""
         source, sent = iter(messages), 0
         size = max(1, min(BATCH, int(self.per_second / _PACES_PER_SECOND)))
         while chunk := _bounded(source, size):
-            yield [Batch(sent / self.per_second, chunk)]
+            yield [Portion(sent / self.per_second, chunk)]
             sent += len(chunk)
 
 
@@ -66,12 +66,12 @@ class AsPlanned:
     start: int
     speed: float
 
-    def ready(self, messages: Iterable[Message]) -> Iterator[list[Batch]]:
-        """A tenth of a second each; what one second of the day holds is spread over it."""
+    def ready(self, messages: Iterable[Message]) -> Iterator[list[Portion]]:
+        """A tenth of a second each; the messages of one second of the day are spread over it."""
         for slot, group in groupby(self._timed(messages), key=self._slot):
             rest = (message for _, message in group)
             while chunk := list(islice(rest, BATCH)):
-                yield [Batch(slot / _PACES_PER_SECOND, chunk)]
+                yield [Portion(slot / _PACES_PER_SECOND, chunk)]
 
     def _slot(self, timed: tuple[float, Message]) -> int:
         return int(timed[0] * _PACES_PER_SECOND)
@@ -79,7 +79,7 @@ class AsPlanned:
     def _timed(self, messages: Iterable[Message]) -> Iterator[tuple[float, Message]]:
         latest = self.start
         for sent, group in groupby(messages, key=lambda message: message.planned.sent):
-            # Faults put messages later than planned: they are due when they come.
+            # A fault may delay a message: then it is due when it comes.
             latest = max(latest, sent)
             together = list(group)
             for place, message in enumerate(together):
@@ -87,7 +87,7 @@ class AsPlanned:
 
 
 def pace_of(per_second: float) -> Pace:
-    """The pace of a rate; 0: at full speed."""
+    """The pace of a rate in messages a second; 0: at full speed."""
     return Steady(per_second) if per_second > 0 else FullSpeed()
 
 

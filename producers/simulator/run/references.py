@@ -1,4 +1,4 @@
-"""What the registry must say for a simulated practice: its software and companies, referenced."""
+"""What the registry must know for a simulated practice: its software and companies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from producers.registry.messages import registry_feed_record, registry_message
 from producers.simulator.content.messages import PATIENT_SPACE
 from producers.simulator.plan.plan import Run
 from producers.simulator.plan.planned import ACCEPTED, Expected
-from producers.simulator.population.practice import Organisation, Practice
+from producers.simulator.population.organisation import Organisation
+from producers.simulator.population.practice import Practice
 from producers.simulator.randomness import stream, uuid_bytes
 from schemas.feed.messages import Provenance, Software
 from schemas.forms.health_identifiers import ORGANISATION_ROOT
@@ -44,7 +45,7 @@ _PROVENANCE: Final[Provenance] = {
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A message of the topic `registry` ready to be published, and what is to become of it."""
+    """A message of the topic `registry` ready to be published, and its right outcomes."""
 
     schema: str
     message_id: bytes
@@ -65,17 +66,17 @@ def references(run: Run) -> Iterator[Reference]:
     for software, organisation in _feeding(run):
         if software["id"] not in met:
             met.add(software["id"])
-            yield _made("ReferenceSoftware", uuid_bytes(ids), software["id"], _said_of(software))
+            yield _made("ReferenceSoftware", uuid_bytes(ids), software["id"], _fields_of(software))
         if organisation is None or organisation.facility_type != TELECONSULTATION:
             continue
-        said = {
+        fields = {
             "company": organisation.name,
             "certificateNumber": f"SIM-{organisation.id}",
             "certifiedFrom": FIRST_DAY,
             "certifiedUntil": LAST_DAY,
         }
         entry = organisation.identifier
-        yield _made("CertifyTeleconsultationCompany", uuid_bytes(ids), entry, said)
+        yield _made("CertifyTeleconsultationCompany", uuid_bytes(ids), entry, fields)
 
 
 def _feeding(run: Run) -> Iterator[tuple[Software, Organisation | None]]:
@@ -85,7 +86,7 @@ def _feeding(run: Run) -> Iterator[tuple[Software, Organisation | None]]:
             yield organisation.software, organisation
 
 
-def _said_of(software: Software) -> dict[str, Any]:
+def _fields_of(software: Software) -> dict[str, Any]:
     return {
         "publisher": "Éditeur (simulé)",
         "product": software["name"],
@@ -97,6 +98,6 @@ def _said_of(software: Software) -> dict[str, Any]:
     }
 
 
-def _made(schema: str, message_id: bytes, entry: str, said: dict[str, Any]) -> Reference:
-    datum = registry_message(UUID(bytes=message_id), _PROVENANCE, entry, said)
+def _made(schema: str, message_id: bytes, entry: str, fields: dict[str, Any]) -> Reference:
+    datum = registry_message(UUID(bytes=message_id), _PROVENANCE, entry, fields)
     return Reference(schema, message_id, registry_feed_record(schema, datum), ACCEPTED)

@@ -6,7 +6,7 @@ Value sets JDV_ModaliteAcquisition_CISIS and JDV_RegionAnatomique_CISIS, and DIC
 from collections.abc import Mapping
 from typing import Any, Final
 
-from producers.simulator.tables.tables import load
+from producers.simulator.tables.cells import load
 from schemas.valuesets import ListedCode
 
 _DICOM: Final = "1.2.840.10008.2.16.4"

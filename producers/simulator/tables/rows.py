@@ -16,7 +16,7 @@ class TableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happens to a document later, so many hours after the step before."""
+    """What happens to a document, so many hours after the step before."""
 
     do: Do
     after_hours: tuple[float, float]

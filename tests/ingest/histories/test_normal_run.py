@@ -10,8 +10,8 @@ from ingest.read.arrivals import Arrival, read_partition, source_of
 from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
-from producers.simulator.run.simulation import messages_of
-from producers.simulator.tables.tables import all_sectors, read_sector
+from producers.simulator.run.run_messages import messages_of
+from producers.simulator.tables.sectors import all_sectors, read_sector
 from tests.ingest.feed_messages import CONTEXT, PARTITIONS
 from tests.ingest.ingest_site import CLUSTER, Site
 

@@ -16,9 +16,10 @@ from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Plan, Run
 from producers.simulator.plan.sending_times import NationalDay
-from producers.simulator.run.pacing import AsPlanned, Batch, FullSpeed, Pace, Steady
-from producers.simulator.run.simulation import Sender, messages_of
-from producers.simulator.tables.tables import all_sectors, read_sector
+from producers.simulator.run.pacing import AsPlanned, FullSpeed, Pace, Portion, Steady
+from producers.simulator.run.run_messages import messages_of
+from producers.simulator.run.sender import Sender
+from producers.simulator.tables.sectors import all_sectors, read_sector
 
 DAY = NationalDay()
 HOUR = 3600
@@ -153,7 +154,7 @@ def test_each_message_is_handed_over_at_its_moment(speed: float) -> None:
         assert due - 0.1 - 1e-6 <= at <= due + 1 / speed + 1e-6
 
 
-def batches(pace: Pace, source: list[Message]) -> list[Batch]:
+def batches(pace: Pace, source: list[Message]) -> list[Portion]:
     return list(chain.from_iterable(pace.ready(source)))
 
 

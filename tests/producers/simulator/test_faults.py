@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import FAULTS, FaultError, parse_faults
-from producers.simulator.run.simulation import messages_of
+from producers.simulator.run.run_messages import messages_of
 from schemas.codec.messages import CONTENT_BYTES_MAX, MESSAGE_BYTES_MAX, Decoded, decode
 from schemas.forms.identity import is_well_formed, key_is_valid
 from schemas.rules.table.rejections import REJECTIONS, Rejection

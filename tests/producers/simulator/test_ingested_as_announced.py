@@ -25,8 +25,8 @@ from ingest.runtime.settings import Settings
 from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
-from producers.simulator.run.simulation import messages_of
-from producers.simulator.tables.tables import all_sectors, read_sector
+from producers.simulator.run.run_messages import messages_of
+from producers.simulator.tables.sectors import all_sectors, read_sector
 from schemas.codec.messages import CONTENT_BYTES_MAX, decode_event
 from schemas.feed.messages import FEED_TOPICS
 from schemas.forms.identity import accepted_oids

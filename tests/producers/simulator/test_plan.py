@@ -18,17 +18,13 @@ from producers.simulator.content.messages import MessageMaker
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.moments import literal, moment, zone_of
 from producers.simulator.plan.plan import LIFE_CYCLE_SHARE, PERIOD, Plan, Run
-from producers.simulator.population.patients import Population
+from producers.simulator.population.population import Population
 from producers.simulator.population.practice import Practice, luhn_key
-from producers.simulator.run.simulation import messages_of
+from producers.simulator.run.run_messages import messages_of
+from producers.simulator.tables.cells import load
 from producers.simulator.tables.rows import TableError
-from producers.simulator.tables.tables import (
-    load,
-    parse_sector,
-    read_scenarios,
-    read_sector,
-    sector_names,
-)
+from producers.simulator.tables.scenarios import read_scenarios
+from producers.simulator.tables.sectors import parse_sector, read_sector, sector_names
 from schemas.codec.messages import encode
 from schemas.forms.identity import INS_NIR_TEST, key_is_valid
 from tests.producers.samples_of_plan import documents_of, planned, run_of

@@ -14,7 +14,7 @@ from ingest.read.site import Context
 from producers.simulator.content.messages import Message
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
-from producers.simulator.run.simulation import messages_of
+from producers.simulator.run.run_messages import messages_of
 from schemas.codec.messages import CONTENT_BYTES_MAX
 from schemas.feed.messages import FEED_TOPICS
 from schemas.forms.identity import accepted_oids

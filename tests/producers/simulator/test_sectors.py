@@ -13,9 +13,9 @@ from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Plan, Run
 from producers.simulator.plan.planned import Planned, PlannedDocument
 from producers.simulator.population.authors import Machine, PatientAuthor
-from producers.simulator.population.practice import Professional
-from producers.simulator.run.simulation import messages_of
-from producers.simulator.tables.tables import all_sectors, read_sector
+from producers.simulator.population.professional import Professional
+from producers.simulator.run.run_messages import messages_of
+from producers.simulator.tables.sectors import all_sectors, read_sector
 from schemas.codec.messages import encode
 from schemas.policy.may_do import ActorKind, actor_kind
 from tests.producers.samples_of_plan import (

@@ -38,8 +38,10 @@ from producers.simulator.cda.document import CdaWriter
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.run.ledger import Ledger
 from producers.simulator.run.pacing import FullSpeed
-from producers.simulator.run.simulation import Sender, messages_of, write_documents
-from producers.simulator.tables.tables import all_sectors
+from producers.simulator.run.run_messages import messages_of
+from producers.simulator.run.sender import Sender
+from producers.simulator.run.write_documents import write_documents
+from producers.simulator.tables.sectors import all_sectors
 from schemas.codec.messages import Decoded, decode
 from tests.producers.samples_of_plan import documents_of, planned, run_of
 

@@ -8,8 +8,8 @@ import pytest
 
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.plan.plan import Run
-from producers.simulator.population.patients import Population
-from producers.simulator.run.simulation import messages_of
+from producers.simulator.population.population import Population
+from producers.simulator.run.run_messages import messages_of
 from schemas.codec.messages import Decoded, decode
 from schemas.forms.identity import INS_NIR_TEST, is_well_formed, key_is_valid
 from schemas.rules.identity import traits_right

@@ -7,7 +7,7 @@ from itertools import islice
 
 from producers.simulator.content.messages import MessageMaker
 from producers.simulator.plan.plan import Plan, Run
-from producers.simulator.tables.tables import all_sectors, read_sector
+from producers.simulator.tables.sectors import all_sectors, read_sector
 from schemas.codec.messages import decode
 from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF, content_findings
 from schemas.rules.table.rejections import Rejection

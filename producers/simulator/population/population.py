@@ -1,22 +1,17 @@
-"""Test persons: well-formed INS under the test OID only, with traits and a home.
+"""All test persons of a run, each a function of the seed and a number.
 
-Bodies of rank 990 to 999 are unlikely to be anyone's (SPEC a.6); births in Corsica, overseas and
-abroad are among them. Every person is a function of the seed and a number.
+Bodies of rank 990 to 999 are unlikely to be anyone's (SPEC a.6). Births in Corsica, overseas and
+abroad are among them.
 """
 
-import json
-from dataclasses import dataclass
-from functools import cached_property
-from importlib.resources import files
 from math import gcd
 from random import Random
 from typing import Any, Final
 
-from producers.simulator.moments import moment
+from producers.simulator.population.patient import Patient
+from producers.simulator.population.people import people
 from producers.simulator.randomness import pick, stream
-from schemas.feed.messages import Actor, Ins, Traits
-from schemas.forms.identity import INS_NIR_TEST, ins_key, matricule_key
-from schemas.policy.may_do import PATIENT_ROLE
+from schemas.forms.identity import matricule_key
 
 _YEARS: Final = range(1931, 2022)
 _MONTHS: Final = 12
@@ -24,86 +19,8 @@ _RANKS: Final = 10
 _DAYS_OF_ALL_MONTHS: Final = 28
 
 
-@dataclass(frozen=True)
-class Patient:
-    """One test person. Names in capitals without accents, as INSi gives them (SPEC a.3)."""
-
-    number: int
-    matricule: str
-    birth_name: str
-    given_list: str
-    used_name: str
-    used_given: str
-    sex: str
-    birth_date: str
-    birth_place: str
-    birth_city: str
-    house: int
-    street: str
-    postcode: str
-    city: str
-    phone: str
-    local_number: str
-
-    @property
-    def oid(self) -> str:
-        """The test OID: nobody real is ever made."""
-        return INS_NIR_TEST
-
-    @property
-    def birth_given(self) -> str:
-        """The first given name of birth."""
-        return self.given_list.split(" ")[0]
-
-    @cached_property
-    def key(self) -> bytes:
-        """The key of the person's messages."""
-        return ins_key(self.oid, self.matricule).encode()
-
-    @cached_property
-    def ins(self) -> Ins:
-        """The INS of messages; simulated identities are qualified."""
-        return {"oid": self.oid, "matricule": self.matricule, "status": "QUALIFIEE"}
-
-    @cached_property
-    def actor(self) -> Actor:
-        """The person as the one who answers for a message, in his own space."""
-        return {
-            "id": f"{self.oid}^{self.matricule}",
-            "name": None,
-            "roleCode": PATIENT_ROLE,
-            "organisationId": None,
-            "organisationName": None,
-            "sectorCode": None,
-        }
-
-    @cached_property
-    def traits(self) -> Traits:
-        """The strict traits, and the names in use."""
-        return {
-            "birthName": self.birth_name,
-            "birthGivenName": self.birth_given,
-            "givenNames": self.given_list,
-            "sex": self.sex,
-            "birthDate": self.birth_date,
-            "birthPlace": self.birth_place,
-            "usedName": self.used_name,
-            "usedGivenName": self.used_given,
-        }
-
-    @property
-    def born(self) -> int:
-        """Seconds since 1970 of the day of birth."""
-        day = self.birth_date
-        return moment(int(day[:4]), int(day[4:6]), int(day[6:]))
-
-    def age_at(self, at: int) -> int:
-        """Whole years at a moment."""
-        return int((at - self.born) / (365.25 * 86400))
-
-
 class Population:
-    """`count` different persons, made when asked for; `spare(n)` are others of the same seed.
+    """`count` different persons, made when they are asked for; `spare(n)`: others of the seed.
 
     Raises ValueError for more persons than there are different numbers.
     """
@@ -125,14 +42,14 @@ class Population:
         self._made: dict[int, Patient] = {}
 
     def __getitem__(self, number: int) -> Patient:
-        """Person `number` (0..count-1; beyond them the spare ones)."""
+        """Person `number`: 0..count-1, and beyond them the spare persons."""
         patient = self._made.get(number)
         if patient is None:
             patient = self._made[number] = self._make(number)
         return patient
 
     def spare(self, number: int) -> Patient:
-        """A person of the same seed who is none of the `count`: a second INS of somebody."""
+        """A person of the same seed who is none of the `count`: the second INS of somebody."""
         return self[self.count + number % self.count]
 
     def _make(self, number: int) -> Patient:
@@ -181,11 +98,3 @@ class Population:
             "phone": f"063998{int(rng.random() * 10000):04d}",
             "local_number": f"{rng.getrandbits(40):013d}",
         }
-
-
-def people() -> dict[str, Any]:
-    """The tables of names, places and streets."""
-    loaded: dict[str, Any] = json.loads(
-        files("producers.simulator.tables").joinpath("people.json").read_text("utf-8")
-    )
-    return loaded

@@ -1,7 +1,7 @@
 """Faults put into a stream of messages on purpose, each with the outcome that is right for it.
 
-A message gets one fault at most. What destroys a message is done only to deposits nothing follows,
-so that the outcome of every other message stays known.
+A message gets one fault at most. A fault that destroys a message is put only into a deposit that
+nothing follows: the right outcome of every other message stays known.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,22 +11,26 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from ingest.feed.types import OutgoingRecord
 from producers.simulator.content.messages import Message, MessageMaker, message_of
+from producers.simulator.faults import spoiled
+from producers.simulator.faults.changed import (
+    needed_document,
+    other_key,
+    sent_again,
+    too_early,
+    with_record,
+)
+from producers.simulator.faults.rates import FaultRates
 from producers.simulator.plan.choices import LIFE_CYCLE_SHARE
-from producers.simulator.plan.planned import ACCEPTED, DUPLICATE, UNCHANGED, Expected, rejected
+from producers.simulator.plan.planned import ACCEPTED, Expected, rejected
 from producers.simulator.randomness import Weighted, stream, uuid_bytes
 from schemas.codec.messages import CONTENT_BYTES_MAX
 
-from . import spoiled
-from .rates import FaultRates
-
 REFUSED: Final[Expected] = (("REFUSED", "too_large"),)
-"""Not a status of ours: the publisher refuses the record, nothing reaches the feed."""
-
+"""No status of an outcome: the publisher refuses the feed record, and nothing is on the feed."""
 _DELAY: Final = 50
 _ROOM: Final = 1024 * 1024
-"""What settings leave for all that is not content: beyond it the publisher refuses."""
+"""Bytes that settings leave for all that is not content; the publisher refuses more."""
 _DESTRUCTIVE: Final = frozenset(
     {
         "corrupt",
@@ -41,7 +45,7 @@ _DESTRUCTIVE: Final = frozenset(
 
 
 class FaultInjector:
-    """Puts faults into a stream; the same ones for the same seed and stream."""
+    """Puts faults into a stream; the same faults for the same seed and stream."""
 
     def __init__(self, seed: int, rates: FaultRates, maker: MessageMaker) -> None:
         self._rng = stream(seed, "faults")
@@ -66,10 +70,10 @@ class FaultInjector:
         yield from self._held.values()
 
     def _one(self, place: int, message: Message) -> Iterator[Message]:
-        target = _target(message)
-        held = self._held.pop(target, None) if target is not None else None
+        needed = needed_document(message)
+        held = self._held.pop(needed, None) if needed is not None else None
         if held is not None:
-            yield _too_early(message)
+            yield too_early(message)
             yield held
         elif self._is_held(message):
             return
@@ -77,7 +81,7 @@ class FaultInjector:
             yield from self._faulty(place, message)
 
     def _is_held(self, message: Message) -> bool:
-        """Whether a first version waits until something that follows it was sent."""
+        """Whether a first version waits until a message that follows it was sent."""
         planned = message.planned
         first = planned.document is not None and planned.document.replaces is None
         if not (planned.followed and first and planned.schema == "DepositDocument"):
@@ -100,7 +104,7 @@ class FaultInjector:
             return
         yield message
         if fault == "duplicate":
-            self._later(place, _again(message))
+            self._later(place, sent_again(message))
         elif fault == "conflict" and is_deposit and planned.expected == ACCEPTED:
             self._later(place, self._conflicting(message))
 
@@ -116,17 +120,17 @@ class FaultInjector:
         if fault == "unreferenced_software":
             return self._with_datum(message, fault, spoiled.another_software)
         if fault == "wrong_key":
-            return _with_record(message, fault, rejected("key_mismatch"), key=_other_key(message))
+            return with_record(message, fault, rejected("key_mismatch"), key=other_key(message))
         if fault == "empty":
-            return _with_record(message, fault, rejected("value_empty"), value=b"")
+            return with_record(message, fault, rejected("value_empty"), value=b"")
         if fault == "unknown_schema":
             value = spoiled.unknown_fingerprint(message.record.value, self._rng)
-            return _with_record(message, fault, rejected("schema_unknown"), value=value)
+            return with_record(message, fault, rejected("schema_unknown"), value=value)
         value, codes, name = spoiled.corrupt(message.record.value, self._rng)
-        return _with_record(message, f"corrupt:{name}", rejected(*codes), value=value)
+        return with_record(message, f"corrupt:{name}", rejected(*codes), value=value)
 
     def _too_large(self, message: Message) -> Message:
-        """Over the limit of ingestion, or of the publisher too."""
+        """Over the limit of ingestion, or also over that of the publisher."""
         refused = next(self._oversize) % 2 == 1
         size = CONTENT_BYTES_MAX + 1 + (_ROOM if refused else 0)
 
@@ -139,7 +143,7 @@ class FaultInjector:
         return self._with_datum(message, fault, enlarged)
 
     def _conflicting(self, message: Message) -> Message:
-        """A new message, other content, the same uniqueId."""
+        """A new message with other content under the same uniqueId."""
         planned = replace(message.planned, message_id=uuid_bytes(self._rng), followed=False)
 
         def other(datum: dict[str, Any], rng: Random) -> Expected:
@@ -156,52 +160,3 @@ class FaultInjector:
         expected = change(datum, self._rng)
         made = message_of(planned, datum)
         return replace(made, expected=expected, fault=fault)
-
-
-def _target(message: Message) -> str | None:
-    """The document a message needs: that of an operation, the one a deposit replaces."""
-    document = message.planned.document
-    if document is None:
-        return None
-    return document.replaces if message.planned.schema == "DepositDocument" else document.uid
-
-
-def _too_early(message: Message) -> Message:
-    """Sent before what it is about: a replacement waits linked, an operation as a dead letter.
-
-    When both are in one batch of ingestion, the operation is decided again before it is answered.
-    """
-    if message.planned.schema == "DepositDocument":
-        return replace(message, fault="reorder")
-    expected = rejected("target_unknown") + ACCEPTED
-    return replace(message, fault="reorder", expected=expected, then=ACCEPTED)
-
-
-def _again(message: Message) -> Message:
-    """The same message again. Where its first outcome is open, so is this one."""
-    sure = message.expected == ACCEPTED
-    expected = DUPLICATE if sure else tuple({*message.expected, *DUPLICATE, *UNCHANGED})
-    return replace(message, fault="duplicate", expected=tuple(sorted(expected, key=str)))
-
-
-def _other_key(message: Message) -> bytes:
-    oid, _, matricule = message.record.key.partition(b"|")
-    return oid + b"|" + spoiled.another_matricule(matricule.decode()).encode()
-
-
-def _with_record(
-    message: Message,
-    fault: str,
-    expected: Expected,
-    *,
-    key: bytes | None = None,
-    value: bytes | None = None,
-) -> Message:
-    old = message.record
-    record = OutgoingRecord(
-        topic=old.topic,
-        key=old.key if key is None else key,
-        value=old.value if value is None else value,
-        headers=old.headers,
-    )
-    return replace(message, record=record, fault=fault, expected=expected)

@@ -1,0 +1,1 @@
+"""Bodies of CDA documents, a module for each kind; imports plan and elements."""
