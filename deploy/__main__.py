@@ -1,9 +1,9 @@
-"""The command `histoire`, also as `python -m deploy`: Ctrl-C ends it from the first import on."""
+"""The command `histoire`, also `python -m deploy`: Ctrl-C ends it from the first import on."""
 
 import sys
 
 _INTERRUPTED = 130
-"""`ingest.runtime.console.Exit.INTERRUPTED`, which is not imported yet."""
+"""`Exit.INTERRUPTED` of ingest.runtime.console, which is not imported yet."""
 
 
 def main() -> None:

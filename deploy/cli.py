@@ -1,4 +1,4 @@
-"""The one command `histoire`: composes the commands of every package, ends every fault cleanly."""
+"""The one command `histoire`: composes the commands of every package, ends every error cleanly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import sys
 from typing import Annotated
 
-import psycopg
 import typer
 
 import deploy.commands
@@ -16,16 +15,13 @@ import producers.commands
 import producers.registry.command
 import projections.commands.project
 import schemas.commands
-from deploy.broker import BrokerError, MissingProgramError
+from deploy.error_sentences import describe
 from deploy.version import program_version
-from ingest.feed.types import FeedError, FeedMismatch
-from ingest.runtime.console import CommandError, Exit, err
+from ingest.runtime.console import Exit, err
 from ingest.runtime.logs import configure_logs
 from ingest.runtime.postgres.database import store_dsn
-from ingest.runtime.postgres.embedded import EmbeddedPostgresError
 from ingest.runtime.settings import Settings, SettingsError
 from projections import migrate_projections, timeline_audit
-from projections.builds import NotMigrated
 
 EPILOG = (
     "Settings come from HISTOIRE_* variables: see `histoire config`. "
@@ -53,8 +49,8 @@ def _configure_logs() -> None:
         level=settings.log_level if chosen else "warning",
         form=settings.log_format,
     )
-    if not chosen:  # what the Kafka client says of a broker that is away, the command says itself
-        for handler in logging.getLogger().handlers:  # not the logger: the reason is read from it
+    if not chosen:  # the command itself says that a broker is away; the client need not
+        for handler in logging.getLogger().handlers:  # the logger stays: its reason is read
             handler.addFilter(_not_of_kafka)
 
 
@@ -118,7 +114,7 @@ app = make_app()
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Exit code of `histoire ARGUMENTS`; a fault is one sentence on stderr, never a traceback."""
+    """Exit code of `histoire ARGUMENTS`; an error is one sentence on stderr, never a traceback."""
     try:
         app(args=arguments, prog_name="histoire")
     except SystemExit as end:
@@ -137,61 +133,6 @@ def run(arguments: list[str] | None = None) -> int:
         err(sentence, repair)
         return code
     return Exit.OK
-
-
-def describe(error: Exception) -> tuple[str, str | None, Exit]:
-    """What a person is told of a fault: sentence, repair, exit code. Messages we did not write
-    ourselves are not repeated, since they may carry data."""
-    match error:
-        case CommandError():
-            return error.sentence, error.repair, error.code
-        case MissingProgramError():
-            return str(error), error.repair, Exit.MISSING
-        case NotMigrated():
-            return str(error), None, Exit.USAGE
-        case BrokerError():
-            return str(error), error.repair, Exit.UNAVAILABLE
-        case EmbeddedPostgresError():
-            return str(error), None, Exit.UNAVAILABLE
-        case FeedMismatch():
-            return str(error), None, Exit.HALTED
-        case FeedError():
-            return str(error), None, Exit.UNAVAILABLE
-        case psycopg.errors.InsufficientPrivilege():
-            # "permission denied for table x": the server's own words name objects, never rows.
-            return (
-                f"PostgreSQL refuses this user a right: {error.diag.message_primary}",
-                "Make it a member of this command's role: see `histoire migrate --print-roles`.",
-                Exit.USAGE,
-            )
-        case psycopg.OperationalError():
-            return _database_away(error)
-        case OSError(filename=str(name), strerror=str(reason)):
-            return f"{name}: {reason}", None, Exit.FAILED
-        case _:
-            return _internal(error)
-
-
-def _database_away(error: psycopg.OperationalError) -> tuple[str, str | None, Exit]:
-    state = error.sqlstate
-    reason = f"SQLSTATE {state}" if state else str(error).strip().splitlines()[0]
-    return (
-        f"PostgreSQL is away or refuses us: {reason}",
-        "Check HISTOIRE_DATABASE_DSN, or try again later.",
-        Exit.UNAVAILABLE,
-    )
-
-
-def _internal(error: Exception) -> tuple[str, str | None, Exit]:
-    place = "unknown place"
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno} {code.co_name}"
-        trace = trace.tb_next
-    kind = type(error).__name__
-    state = f" SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) else ""
-    return f"a fault of ours: {kind}{state} in {place}", "Please report it.", Exit.INTERNAL
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ import typer
 from deploy.broker.commands import register_broker
 from deploy.configuration import register_config
 from deploy.database import register_database
-from deploy.run import register_run
-from deploy.status import register_status
+from deploy.group.command import register_run
+from deploy.status.command import register_status
 
 
 def register(app: typer.Typer) -> None:

@@ -62,7 +62,7 @@ def register_config(app: typer.Typer) -> None:
 
 
 def table_of(shown: Iterable[EffectiveSetting]) -> Table:
-    """For people. At 80 columns too every name of a variable stands whole on one line."""
+    """A table for people. Every variable stands whole on one line, also at 80 columns."""
     table = Table(box=None, pad_edge=False)
     table.add_column("variable", no_wrap=True)  # a name that is cut or folded cannot be copied
     for title in ("value", "from", "what it is"):

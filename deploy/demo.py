@@ -1,8 +1,7 @@
 """`make demo`: the whole path on this machine, each step by the command a person would type.
 
-Everything lives in a home of its own, made anew each time and left in place afterwards, so that one
-can look around in it. The exit code is 0 only when every step did what it should and the audit
-balances.
+Everything lives in a home of its own, which is made anew each time and stays for a person to look
+around. The exit code is 0 only when every step did what it should and the audit balances.
 """
 
 import json
@@ -43,7 +42,7 @@ FAULTS: Final = "0.02,unreferenced_software=0.003"
 SAMPLES: Final = 12
 SENDER: Final = ("--publisher", "Histoire", "--product", "Histoire", "--until", "2035-12-31")
 SCREEN: Final = 15
-"""Documents of the history shown, at most."""
+"""A history that is shown has at most so many documents."""
 
 console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
@@ -109,8 +108,9 @@ def title(text: str) -> None:
 
 
 def feed(demo: Demo) -> None:
-    """2,000 documents with their bytes, 18,000 metadata only, both with faults, of software that
-    the registry knows; and a few of software that it does not.
+    """2,000 documents with their bytes and 18,000 with metadata only, both with faults.
+
+    The registry knows their software, but for a few messages.
     """
     title("The registry: which software may feed")
     demo.run("simulate", "--sector", SECTORS, "--reference")

@@ -1,7 +1,7 @@
 """`python -m deploy.packaging_guard`: no stranger's package stands in for one of ours.
 
-Our top-level names are generic, and installers overwrite without a word. The image runs this guard
-when it is built: every name must be found in this tree, and no other distribution may claim it.
+Our top-level names are generic, and installers overwrite files silently. The build of the image
+runs this guard: every name must be found in this tree, and no other distribution may claim it.
 """
 
 import importlib.metadata

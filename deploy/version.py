@@ -8,8 +8,10 @@ UNKNOWN = "unknown"
 
 
 def program_version() -> str:
-    """That of the installed distribution; in an image, where the packages are only copied, that of
-    the pyproject.toml beside them."""
+    """The version of the installed distribution, else of the pyproject.toml beside the packages.
+
+    An image has the packages as copies only.
+    """
     try:
         return importlib.metadata.version("histoire")
     except importlib.metadata.PackageNotFoundError:
@@ -17,7 +19,7 @@ def program_version() -> str:
 
 
 def version_of_tree(root: Path) -> str:
-    """What `root/pyproject.toml` says; `unknown` where there is none."""
+    """The version in `root/pyproject.toml`; `unknown` where there is none."""
     try:
         project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     except (OSError, tomllib.TOMLDecodeError, KeyError):

@@ -3,22 +3,16 @@
 It imports runtime and the feed.
 """
 
-from .cluster import (
-    BrokerHandle,
-    BrokerStatus,
-    NodeStatus,
-    broker_status,
-    start_broker,
-    stop_broker,
-)
+from .cluster import BrokerHandle, start_broker, stop_broker
 from .errors import BrokerError, MissingProgramError
-from .layout import Limits
+from .layout import BrokerLimits
+from .status import BrokerStatus, NodeStatus, broker_status
 
 __all__ = [
     "BrokerError",
     "BrokerHandle",
+    "BrokerLimits",
     "BrokerStatus",
-    "Limits",
     "MissingProgramError",
     "NodeStatus",
     "broker_status",

@@ -33,7 +33,7 @@ def java() -> str:
 
 
 def libraries(folder: Path) -> Path:
-    """`folder` holds the pinned jars afterwards; Maven is called only when it does not yet.
+    """`folder` holds the pinned jars afterwards; Maven is called only when it lacks them.
 
     Raises MissingProgramError without Maven, BrokerError when Maven can't fetch them.
     """
@@ -69,8 +69,8 @@ def _fetch(maven: str, pom: Path, folder: Path) -> None:
     except subprocess.TimeoutExpired:
         raise BrokerError(f"Maven did not end within {MAVEN_SECONDS} s") from None
     if done.returncode != 0:
-        faults = re.findall(r"^\[ERROR\] (.+)", done.stdout + done.stderr, re.MULTILINE)
-        reason = faults[0] if faults else "no reason given"
+        errors = re.findall(r"^\[ERROR\] (.+)", done.stdout + done.stderr, re.MULTILINE)
+        reason = errors[0] if errors else "no reason given"
         raise BrokerError(
             f"Maven could not fetch Kafka's libraries: {reason}",
             "Check the network, or the mirror in Maven's settings.xml.",

@@ -1,4 +1,7 @@
-"""Certificates of a local authority: for a broker or a server on this machine's own addresses."""
+"""Certificates of a local authority, for a server on the addresses of this machine.
+
+Why not trustme: decision 0044.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 AUTHORITY_DAYS: Final = 3650
 SERVER_DAYS: Final = 397
 RENEW_DAYS: Final = 30
-"""A certificate with less to live is made anew at the next start."""
+"""A certificate that lapses sooner is made anew at the next start."""
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 Key = ec.EllipticCurvePrivateKey
 
 
 def ensure_authority(key_file: Path, certificate_file: Path, now: datetime) -> None:
-    """An authority of our own exists; one that exists is kept. Its key is readable by us alone."""
+    """An authority exists; one that exists is kept. Only we can read its key. `now`: aware."""
     if key_file.exists() and certificate_file.exists():
         return
     key = ec.generate_private_key(ec.SECP256R1())
@@ -54,7 +57,7 @@ def ensure_server(
 ) -> None:
     """`file` holds a private key (PKCS 8), its certificate for `hosts`, and the authority's.
 
-    One that this authority signed and that lives for another 30 days is kept.
+    A certificate that this authority signed and that lives for another 30 days is kept.
     """
     signer = x509.load_pem_x509_certificate(authority.read_bytes())
     if file.exists() and _still_good(file.read_bytes(), signer, now):
@@ -77,7 +80,7 @@ def ensure_server(
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """`path` has exactly `data`, and nobody but us could ever read it."""
+    """`path` has exactly `data`, and nobody but us can read it at any moment."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -11,9 +11,10 @@ from ingest.runtime.console import Exit, note, out, print_json, progress
 from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 
-from .acl_command import acl
-from .cluster import DEFAULT_PORT, BrokerStatus, broker_status, start_broker, stop_broker
-from .layout import Limits
+from .cluster import DEFAULT_PORT, start_broker, stop_broker
+from .layout import BrokerLimits
+from .rights.command import acl
+from .status import BrokerStatus, broker_status
 
 
 def register_broker(app: typer.Typer) -> None:
@@ -53,7 +54,7 @@ def start(
     is printed; of a secured one, for its administrator: others are made by `histoire broker acl`.
     """
     settings = Settings.load()
-    limits = Limits(settings.max_message_bytes, settings.feed_retention_hours)
+    limits = BrokerLimits(settings.max_message_bytes, settings.feed_retention_hours)
     with progress("starting Kafka"):
         handle = start_broker(settings.home, port, nodes=nodes, limits=limits, secure=secure)
     if as_json:

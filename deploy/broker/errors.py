@@ -1,4 +1,4 @@
-"""Why the broker can't be had."""
+"""Why there is no broker."""
 
 from __future__ import annotations
 

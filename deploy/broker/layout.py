@@ -1,4 +1,4 @@
-"""What a cluster of local nodes is: ids, ports, folders; kept in `cluster.json` for its life."""
+"""A cluster of local nodes: ids, ports, folders; `cluster.json` keeps them for its life."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import orjson
 from .errors import BrokerError
 
 BATCH_OVERHEAD_BYTES = 64 * 1024
-"""A broker's limit counts the compressed batch: header, and lz4 on bytes that do not shrink."""
+"""The limit of a broker counts the compressed batch: its header, and lz4 on dense bytes."""
 PLAIN = "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 SECURED = "CLIENT:SASL_SSL,CONTROLLER:SSL"
 
@@ -42,7 +42,7 @@ class Node:
 
     @property
     def log(self) -> Path:
-        """What the node has to say."""
+        """The log of the node."""
         return self.folder / "broker.log"
 
     @property
@@ -66,7 +66,7 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Limits:
+class BrokerLimits:
     """Largest message of the feed in bytes, and how long the broker keeps records by default."""
 
     max_message_bytes: int = 9 * 1024 * 1024
@@ -92,8 +92,8 @@ def read_cluster(folder: Path) -> Cluster | None:
 def make_cluster(folder: Path, port: int, nodes: int, *, secure: bool = False) -> Cluster:
     """The cluster of `folder`, made when there is none; its first node listens on `port` (0: any).
 
-    The ports of an existing cluster change when `port` asks for it; its number of nodes can't, and
-    one that is secured stays so, also when `secure` is not asked for.
+    The ports of an existing cluster change when `port` asks for it; the number of nodes can't. A
+    secured cluster stays secured, also without `secure`.
     """
     before = read_cluster(folder)
     if before is not None and len(before.nodes) != nodes:
@@ -123,8 +123,8 @@ def make_cluster(folder: Path, port: int, nodes: int, *, secure: bool = False) -
     return cluster
 
 
-def node_properties(cluster: Cluster, node: Node, limits: Limits) -> str:
-    """Text of the node's configuration: three nodes and more keep three copies, else one."""
+def node_properties(cluster: Cluster, node: Node, limits: BrokerLimits) -> str:
+    """The configuration of a node. Three nodes and more keep three copies, fewer keep one."""
     copies = min(3, len(cluster.nodes))
     voters = ",".join(f"{peer.node_id}@127.0.0.1:{peer.controller_port}" for peer in cluster.nodes)
     template = files(__package__).joinpath("node.properties").read_text()

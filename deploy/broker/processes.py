@@ -1,4 +1,4 @@
-"""One node as a process of its own: started apart from us, found again by its pid file."""
+"""One node as a process that outlives us; its pid file finds it again."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ STOP_SECONDS = 30.0
 def format_data(
     java: str, lib: Path, node: Node, cluster_id: str, first_user: Path | None = None
 ) -> None:
-    """The node's data folder carries the id of the cluster; one that has it stays as it is.
+    """The data folder of the node carries the id of the cluster; one that has it stays as it is.
 
-    `first_user`: a file of further arguments, which must not be seen among those of the process.
+    `first_user`: a file of further arguments; others see the arguments of a process.
     """
     if (node.data / "meta.properties").exists():
         return
@@ -40,7 +40,7 @@ def format_data(
 
 
 def launch(java: str, lib: Path, node: Node) -> int:
-    """The node's process id; it lives on when we end. Whether it answers is not known yet."""
+    """The process id of the started node, which lives on when we end. It may not answer yet."""
     with as_file(files(__package__).joinpath("log4j2.xml")) as logging:
         logging_copy = node.folder / "log4j2.xml"
         logging_copy.write_bytes(logging.read_bytes())
@@ -66,7 +66,7 @@ def launch(java: str, lib: Path, node: Node) -> int:
 
 
 def node_pid(node: Node) -> int | None:
-    """The process id of the running node; None when it does not run, whatever its pid file says."""
+    """The process id of the running node; None when it does not run."""
     try:
         pid = int(node.pid_file.read_text())
         # The number may belong to another program by now. A zombie has no command line.
@@ -77,9 +77,9 @@ def node_pid(node: Node) -> int | None:
 
 
 def end(nodes: Sequence[Node]) -> bool:
-    """No node runs afterwards: all asked at once, killed after 30 s. False when none did run."""
+    """No node runs afterwards: all are asked at once, and killed after 30 s. False: none ran."""
     found = [node for node in nodes if node_pid(node) is not None]
-    # One after the other, the last of three would wait for a majority that is gone.
+    # Asked one after the other, the last of three would wait for a majority that is gone.
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 10.0)):
         for node in found:
             _signal(node, number)
@@ -99,11 +99,11 @@ def _signal(node: Node, number: int) -> None:
 
 
 def last_words(node: Node) -> str:
-    """The last error in the node's log, for a person who wonders why it does not start."""
+    """The last error in the logs of the node, for a person whose Kafka does not start."""
     for path in (node.log, node.folder / "console.log"):
         if path.exists():
             lines = path.read_text(errors="replace").splitlines()
-            faults = [ln for ln in lines if " ERROR " in ln or " FATAL " in ln or "Exception" in ln]
-            if faults or (lines and path.name == "console.log"):
-                return (faults or lines)[-1][:300]
+            errors = [ln for ln in lines if " ERROR " in ln or " FATAL " in ln or "Exception" in ln]
+            if errors or (lines and path.name == "console.log"):
+                return (errors or lines)[-1][:300]
     return f"nothing in {node.log}"

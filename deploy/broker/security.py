@@ -47,7 +47,7 @@ class Security:
         return self.folder / "server.pem"
 
     def password_file(self, user: str) -> Path:
-        """Where the password of a user lies that was made here."""
+        """The file with the password of a user that was made here."""
         return self.folder / "passwords" / user
 
     def client_options(self) -> dict[str, str]:
@@ -98,7 +98,7 @@ class Security:
 
     @contextmanager
     def first_user(self) -> Iterator[Path]:
-        """A file of arguments that makes the administrator when data folders are formatted."""
+        """A file of arguments that makes the administrator while data folders are formatted."""
         arguments = self.folder / "format-arguments"
         password = self.password_file(ADMIN).read_text().strip()
         scram = f"{MECHANISM}=[name={ADMIN},password={password}]"
@@ -119,7 +119,7 @@ def ensure_security(
 ) -> Security:
     """Authority, certificate and administrator's password exist below `folder`/security.
 
-    A certificate that is about to lapse is made anew, all else is kept.
+    A certificate that is about to lapse is made anew; everything else is kept.
     """
     security = Security(private_folder(folder / "security"))
     ensure_authority(security.folder / "ca.key", security.authority, now)
@@ -138,7 +138,7 @@ def ensure_security(
 def new_password(
     security: Security, user: str, *, entropy: Callable[[int], bytes] = os.urandom
 ) -> str:
-    """A random password, also in the user's file, where the one before is gone."""
+    """A random password. It replaces the one in the file of the user."""
     password = base64.urlsafe_b64encode(entropy(PASSWORD_BYTES)).decode()
     file = security.password_file(user)
     private_folder(file.parent)

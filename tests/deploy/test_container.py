@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from deploy.broker.layout import BATCH_OVERHEAD_BYTES
+from deploy.group.supervisor import GRACE_SECONDS
 from deploy.packaging_guard import NAMES
-from deploy.supervisor import GRACE_SECONDS
 from ingest.runtime.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from deploy.group_metrics import ChildrenCollector
+from deploy.group.metrics import ChildrenCollector
 from ingest.runtime.metrics import Metrics, serve
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.supervisor import DELAY_FIRST_SECONDS, Child, Supervisor
+from deploy.group.supervisor import DELAY_FIRST_SECONDS, Child, Supervisor
 from ingest.runtime.console import Exit
 from ingest.runtime.lifecycle import StopSignal
 from ingest.runtime.postgres.embedded import stop_embedded

@@ -10,8 +10,8 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
-from deploy.run import PORT_LAST, children_of
-from deploy.status import ending
+from deploy.group.command import PORT_LAST, children_of
+from deploy.status.endings import ending
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.metrics import Metrics, MetricsEndpoint, serve
 from ingest.runtime.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.supervisor import FOR_A_PERSON, GRACE_SECONDS
+from deploy.group.supervisor import FOR_A_PERSON, GRACE_SECONDS
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
 SERVICES = ("histoire", "histoire-migrate", "histoire-audit")

@@ -15,7 +15,7 @@ import pytest
 
 from deploy.broker import (
     BrokerError,
-    Limits,
+    BrokerLimits,
     MissingProgramError,
     artefacts,
     broker_status,
@@ -148,7 +148,7 @@ def test_copies_follow_the_number_of_nodes_and_limits_the_largest_message(tmp_pa
         folder = tmp_path / str(nodes)
         folder.mkdir()
         cluster = make_cluster(folder, 0, nodes)
-        text = node_properties(cluster, cluster.nodes[0], Limits(max_message_bytes=1_000_000))
+        text = node_properties(cluster, cluster.nodes[0], BrokerLimits(max_message_bytes=1_000_000))
         return dict(line.split("=", 1) for line in text.splitlines() if line[:1].isalpha())
 
     one, three = properties(1), properties(3)

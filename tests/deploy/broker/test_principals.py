@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from deploy.broker.certificates import RENEW_DAYS, SERVER_DAYS, ensure_authority, ensure_server
-from deploy.broker.principals import (
+from deploy.broker.rights.table import (
     KINDS,
     PROCESSES,
     Right,
-    TableError,
+    RightsTableError,
     read_table,
     rights_of,
     users_of,
@@ -75,7 +75,7 @@ def test_processes_have_what_they_need_and_only_ingestion_reads_the_feed() -> No
     ],
 )
 def test_a_wrong_table_is_refused_with_its_place(table: str, said: str) -> None:
-    with pytest.raises(TableError, match=said):
+    with pytest.raises(RightsTableError, match=said):
         read_table(table.encode())
 
 

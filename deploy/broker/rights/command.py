@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from deploy.broker.layout import read_cluster
+from deploy.broker.rights.table import (
+    PROCESSES,
+    ListedSoftware,
+    Right,
+    RightsTableError,
+    read_table,
+    rights_of,
+    users_of,
+)
+from deploy.broker.security import ADMIN, Security, new_password, security_of
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.folders import private_folder
 from ingest.runtime.options import Json
 from ingest.runtime.settings import Settings
 
-from .layout import read_cluster
-from .principals import PROCESSES, Right, Software, TableError, read_table, rights_of, users_of
-from .security import ADMIN, Security, new_password, security_of
-
 if TYPE_CHECKING:
-    from .rights import Applied
+    from deploy.broker.rights.apply import Applied
 
 
 def acl(
@@ -49,9 +56,8 @@ def acl(
     software = _read(table)
     rights = rights_of(software, settings)
     # Imported here: a quarter of a second that every command would pay.
+    from deploy.broker.rights.apply import apply_rights, command_lines
     from ingest.feed.kafka.connection import admin_client
-
-    from .rights import apply_rights, command_lines
 
     if only_print:
         for line in command_lines(rights, settings.kafka_bootstrap or "HOST:PORT"):
@@ -74,14 +80,14 @@ def acl(
         _print(software, rights, applied, security, revoke_unlisted)
 
 
-def _read(table: Path | None) -> list[Software]:
+def _read(table: Path | None) -> list[ListedSoftware]:
     if table is None:
         return []
     try:
         return read_table(table.read_bytes())
     except OSError as error:
         raise CommandError(f"{table}: {error.strerror}", None, Exit.USAGE) from None
-    except TableError as error:
+    except RightsTableError as error:
         example = '[software]\n"labo-nord" = ["laboratory"]'
         raise CommandError(f"{table}: {error}", f"For example:\n{example}", Exit.USAGE) from None
 
@@ -113,7 +119,7 @@ def _described(rights: list[Right], applied: Applied, security: Security) -> dic
 
 
 def _print(
-    software: list[Software],
+    software: list[ListedSoftware],
     rights: list[Right],
     applied: Applied,
     security: Security,

@@ -1,10 +1,9 @@
 """`histoire run`: ingestion, relay and projections as one supervised group of processes.
 
-Each child is a command of `histoire` of its own, so that what runs here can be run by hand. A child
-that crashes is started again, ever more slowly; one that stopped because a person must decide
-(rejection limit, halt, wrong settings) stays down, and the others go on: a halted feed must not
-take
-the timelines away. Children end with the supervisor, also when that is killed.
+Each child is a command of `histoire`: it can also be run by hand. A child that crashes is started
+again, ever more slowly. A child that stopped because a person must decide (rejection limit, halt,
+wrong settings) stays down, and the others go on: a halted feed must not take the timelines away.
+Children end with the supervisor, also when it is killed.
 """
 
 import ctypes
@@ -19,7 +18,7 @@ from ingest.runtime.console import Exit, note
 from ingest.runtime.lifecycle import StopSignal
 
 FOR_A_PERSON = frozenset({Exit.USAGE, Exit.STOPPED, Exit.HALTED, Exit.MISSING})
-"""Exit codes after which starting again would do harm or nothing."""
+"""Exit codes after which starting again would harm, or change nothing."""
 GRACE_SECONDS = 30.0
 """How long a child may take to end its batch after SIGTERM before it is killed."""
 STEADY_SECONDS = 60.0
@@ -32,7 +31,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def _end_with_parent() -> None:
-    # Runs in the child before exec. Without it a killed supervisor leaves a group nobody watches.
+    # Runs in the child before exec. Without it a killed supervisor leaves an unwatched group.
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -62,7 +61,7 @@ class Child:
         self.state, self.started = "running", now
 
     def look(self, now: float) -> None:
-        """Take note of its end, decide whether and when it is started again."""
+        """An ended process is noticed, and when it is started again is decided."""
         if self.process is None or self.state != "running":
             return
         code = self.process.poll()

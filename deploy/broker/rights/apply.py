@@ -1,4 +1,4 @@
-"""Rights and users at a broker made equal to a table, over the admin interface of Kafka."""
+"""Makes rights and users at a broker equal to a table, over the admin interface of Kafka."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from kafka.admin import (
 )
 from kafka.errors import NoError, SecurityDisabledError
 
-from .errors import BrokerError
-from .principals import Right
+from deploy.broker.errors import BrokerError
+from deploy.broker.rights.table import Right
 
 ITERATIONS: Final = 8192
 _OPERATIONS: Final = {
@@ -36,8 +36,9 @@ _RESOURCES: Final = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was changed at the broker. `unlisted`: users with rights that the table does not name;
-    they were removed if that was asked for.
+    """What was changed at the broker.
+
+    `unlisted`: users with rights that the table does not name; they were removed if asked for.
     """
 
     granted: list[Right] = field(default_factory=list)
@@ -72,7 +73,7 @@ def apply_rights(
         if (rule.principal in listed and rule not in rules)
         or (revoke_unlisted and rule.principal in unlisted)
     ]
-    # Taken away first: an interrupted run must not leave more rights than either table gives.
+    # Rights are taken away first: an interrupted run leaves no more rights than either table.
     _revoke(admin, extra)
     missing = [right for right in wanted if _rule(right) not in there]
     _grant(admin, missing)

@@ -7,6 +7,9 @@ import psycopg
 import typer
 from prometheus_client import CollectorRegistry
 
+from deploy.group.metrics import ChildrenCollector
+from deploy.group.supervisor import Child, Supervisor
+from deploy.version import program_version
 from ingest.commands.errors import as_command_errors
 from ingest.eventstore import EventStore
 from ingest.runtime.console import CommandError, Exit, note
@@ -17,10 +20,6 @@ from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings, child_environment
 from projections import PROJECTIONS
 from projections.builds import live_build
-
-from .group_metrics import ChildrenCollector
-from .supervisor import Child, Supervisor
-from .version import program_version
 
 PORT_LAST = 65_535
 
@@ -89,7 +88,7 @@ def register_run(app: typer.Typer) -> None:
 
 
 def run_group(settings: Settings, ingestors: int) -> int:
-    """Runs until stopped; the worst exit code of the children."""
+    """The group runs until it is stopped; returns the worst exit code of its processes."""
     configure_logs(
         process="supervisor",
         instance=settings.instance,
@@ -115,7 +114,7 @@ def run_group(settings: Settings, ingestors: int) -> int:
 
 
 class _Report:
-    """Logs and counts what becomes of the children."""
+    """Logs and counts what happens to the processes."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

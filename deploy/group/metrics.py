@@ -12,15 +12,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector, CollectorRegistry
 
 SCRAPE_SECONDS: Final = 2.0
-"""A child that is too busy to answer is left out of this scrape, and `..._answering` shows it."""
+"""A child too busy to answer is missing in this scrape; `histoire_process_answering` shows it."""
 SUPERVISOR: Final = "supervisor"
 SUPERVISOR_ONLY: Final = ("histoire_process_", "histoire_build")
-"""What the supervisor says of the group; of the rest it has only what every process has."""
+"""Prefixes of the metrics that only the supervisor has."""
 ANSWERING: Final = "histoire_process_answering"
 
 
 class ChildrenCollector(Collector):
-    """Asks every child's endpoint when it is asked itself; keeps nothing."""
+    """Asks the endpoint of every child whenever it is asked itself; keeps nothing."""
 
     def __init__(
         self, ports: Mapping[str, int], supervisor: CollectorRegistry, registry: CollectorRegistry
@@ -31,14 +31,14 @@ class ChildrenCollector(Collector):
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing beforehand: what there is depends on the children."""
+        """Nothing: which metrics there are depends on the children."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
         """The families of all processes, merged by name, each sample labelled with its process.
 
-        `histoire_process_answering` is 0 for a child that did not answer: one that is frozen keeps
-        its place in the table of processes, and its metrics would only be missing.
+        `histoire_process_answering` is 0 for a child that did not answer. A frozen child still is
+        a process: without this metric, its own would only be missing.
         """
         answering = GaugeMetricFamily(
             ANSWERING, "1 when the process answered this scrape.", labels=("process",)
@@ -54,8 +54,10 @@ class ChildrenCollector(Collector):
 
 
 def samples_of(port: int, *names: str) -> list[list[tuple[dict[str, str], float]]]:
-    """Labels and values of each of these metrics on an endpoint of this machine, asked once; all
-    empty when none answers."""
+    """Labels and values of each of these metrics on an endpoint of this machine, asked once.
+
+    All are empty when no endpoint answers.
+    """
     # The group itself waits for its children: one that is frozen must not make it seem absent.
     found = families(port, 2 * SCRAPE_SECONDS)
     samples = [sample for family in found for sample in family.samples]
@@ -83,13 +85,13 @@ def _merge(merged: dict[str, Metric], found: Iterable[Metric], process: str) -> 
             family.name, Metric(family.name, family.documentation, family.type)
         )
         for sample in family.samples:
-            # What the supervisor says of a child has that child's label already.
+            # A metric of the supervisor about a child already has the label of the child.
             labels = {"process": process, **sample.labels}
             target.add_sample(sample.name, labels, sample.value)
 
 
 def _of_supervisor(registry: CollectorRegistry) -> Iterator[Metric]:
-    # By way of the text, as the children's: else an Info would have another name than theirs.
+    # Through the text, as for children: an Info would have another name otherwise.
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
         if family.name.startswith(SUPERVISOR_ONLY) or not family.name.startswith("histoire_"):
             yield family

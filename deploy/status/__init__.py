@@ -1,0 +1,1 @@
+"""`histoire status`: how the system is at one moment; imports everything."""
