@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test faults check bench clean
+.PHONY: install demo test coverage watch faults check bench clean
 install: $(STAMP)
 
 # uv where it is there (seconds), pip otherwise (a minute): the same locked, hash-checked versions.
@@ -36,6 +36,14 @@ CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(SEEDED) $(if $(ONLY),$(CHOSEN))
+
+# The same, and which lines and branches of ingest and schemas they run (processes they start do not count).
+coverage: $(STAMP)
+	$(BIN)/python -m pytest $(SEEDED) $(if $(ONLY),$(CHOSEN)) --cov --cov-report=term
+
+# Runs the tests of a room whenever a file of the room, or of its tests, is saved.
+watch: $(STAMP)
+	$(BIN)/python -m tests.watch
 
 # Every crash point, fault and planted bug, on both feeds (25 minutes): tables at the end.
 faults: $(STAMP)
