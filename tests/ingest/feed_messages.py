@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from typing import Any, Final
 
@@ -12,15 +11,18 @@ from schemas.codec.messages import encode
 from schemas.feed.messages import FEED_TOPICS, TOPIC_OF
 from schemas.forms.feed_keys import feed_key
 from schemas.forms.identity import accepted_oids
+from tests.samples import deposit as sample
 
-OID = "1.2.250.1.213.1.4.10"
-ANNA = "279035121518989"
+OID: Final = sample.OID
+ANNA: Final = sample.ANNA
+ROOT: Final = sample.ROOT
+ins = sample.ins
+bytes_of = sample.bytes_of
 BRUNO = "124018852493334"
 CLARA = "185052A00412356"
-ROOT = "1.2.250.1.999.1"
-DR_A = "1.2.250.1.71.4.2.1^801234567897"
+DR_A: Final = sample.DOCTOR
 DR_B = "1.2.250.1.71.4.2.1^899999999994"
-LAB = "1.2.250.1.71.4.2.2^1750100125"
+LAB: Final = sample.LABORATORY
 HOSPITAL = "1.2.250.1.71.4.2.2^1330781360"
 SOFTWARE = "1.2.250.1.999.7.1"
 PARTITIONS = 4
@@ -28,21 +30,10 @@ TOPICS = dict.fromkeys(FEED_TOPICS, PARTITIONS)
 CONTEXT = Context(accepted_oids("test"), TOPICS, 8 * 1024 * 1024)
 
 
-def ins(matricule: str = ANNA, status: str = "QUALIFIEE") -> dict[str, Any]:
-    return {"oid": OID, "matricule": matricule, "status": status}
-
-
 def actor(
     who: str = DR_A, role: str | None = "10", organisation: str | None = LAB
 ) -> dict[str, Any]:
-    return {
-        "id": who,
-        "name": "DURANT Romuald",
-        "roleCode": role,
-        "organisationId": organisation,
-        "organisationName": "Laboratoire",
-        "sectorCode": "SA25",
-    }
+    return sample.actor(who, roleCode=role, organisationId=organisation)
 
 
 def patient(matricule: str = ANNA) -> dict[str, Any]:
@@ -55,14 +46,8 @@ def stranger() -> dict[str, Any]:
 
 
 def provenance(by: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {
-        "software": {"id": SOFTWARE, "name": "LGC", "version": "1.0", "approval": None},
-        "actor": by or actor(),
-        "authenticationMode": "DIRECTE",
-        "purposeOfUse": "normal",
-        "channel": "DIRECT",
-        "occurredAt": 1_704_400_000_000,
-    }
+    software = {"id": SOFTWARE, "name": "LGC", "version": "1.0", "approval": None}
+    return sample.provenance(software=software, actor=by or actor())
 
 
 def unique_id(number: int) -> str:
@@ -70,52 +55,20 @@ def unique_id(number: int) -> str:
 
 
 def document(number: int, **changes: Any) -> dict[str, Any]:
-    content = f"document {number}".encode()
-    base = {
+    plain = {
         "uniqueId": unique_id(number),
-        "replaces": None,
         "setId": None,
         "versionNumber": None,
-        "typeCode": "11502-2",
-        "classCode": "10",
-        "formatCode": "urn:ihe:lab:xd-lab:2008",
-        "mimeType": "text/xml",
-        "hash": hashlib.sha1(content, usedforsecurity=False).digest(),
-        "sha256": hashlib.sha256(content).digest(),
-        "size": len(content),
-        "languageCode": "fr-FR",
-        "title": "Compte rendu d'examens biologiques",
-        "comments": None,
         "sourcePatientId": None,
         "sourcePatientInfo": None,
-        "authors": [
-            {
-                "id": DR_A,
-                "name": "DURANT Romuald",
-                "functionCode": None,
-                "specialtyCode": None,
-                "organisationId": LAB,
-                "organisationName": "Laboratoire",
-                "isDevice": False,
-            }
-        ],
-        "legalAuthenticatorId": DR_A,
+        "authors": [sample.author(specialtyCode=None)],
         "legalAuthenticatorName": None,
         "legalAuthenticationTime": None,
-        "custodianId": LAB,
-        "creationTime": "20240104160527+0100",
-        "serviceStartTime": "20240104150000+0100",
         "serviceStopTime": None,
-        "healthcareFacilityTypeCode": "SA25",
-        "practiceSettingCode": "AMBULATOIRE",
-        "confidentialityCode": "N",
-        "masquePs": False,
-        "invisiblePatient": False,
-        "invisibleRepresentantsLegaux": False,
         "eventCodeList": [],
-        "referenceIdList": [],
+        **bytes_of(f"document {number}".encode()),
     }
-    return {**base, **changes}
+    return sample.document(**{**plain, **changes})
 
 
 def dicom(tail: bytes = b"") -> bytes:
@@ -123,31 +76,7 @@ def dicom(tail: bytes = b"") -> bytes:
     return bytes(128) + b"DICM" + tail
 
 
-def bytes_of(content: bytes) -> dict[str, Any]:
-    """The fields of a document that has these bytes."""
-    return {
-        "hash": hashlib.sha1(content, usedforsecurity=False).digest(),
-        "sha256": hashlib.sha256(content).digest(),
-        "size": len(content),
-    }
-
-
-KOS: Final[dict[str, Any]] = {
-    "typeCode": "IMG-KOS",
-    "classCode": "31",
-    "formatCode": "1.2.840.10008.5.1.4.1.1.88.59",
-    "mimeType": "application/dicom",
-    "referenceIdList": [
-        {"value": f"{number}", "authority": ROOT, "typeCode": kind}
-        for number, kind in enumerate(
-            (
-                "urn:ihe:iti:xds:2013:accession",
-                "urn:ihe:iti:xds:2013:order",
-                "urn:ihe:iti:xds:2016:studyInstanceUID",
-            )
-        )
-    ],
-}
+KOS: Final[dict[str, Any]] = sample.kos()
 """The fields of a document that is no CDA."""
 
 
@@ -164,15 +93,15 @@ def deposit(
     if content is not None:
         kind = KOS if "mimeType" not in changes else {}
         changes = {**bytes_of(content), **kind, **changes}
-    return "DepositDocument", {
-        "messageId": message_id or uuid.uuid4().bytes,
-        "provenance": provenance(by),
-        "ins": ins(matricule),
-        "visibilityOnly": visibility_only,
-        "submissionSet": None,
-        "document": document(number, **changes),
-        "content": content,
-    }
+    return "DepositDocument", sample.deposit(
+        messageId=message_id or uuid.uuid4().bytes,
+        provenance=provenance(by),
+        ins=ins(matricule),
+        visibilityOnly=visibility_only,
+        submissionSet=None,
+        document=document(number, **changes),
+        content=content,
+    )
 
 
 def operation(
@@ -204,16 +133,7 @@ def mask(
     return operation("ChangeVisibility", number, by=by or patient(), masquePs=on, **fields)
 
 
-TRAITS = {
-    "birthName": "PAT-TROIS",
-    "birthGivenName": "DOMINIQUE",
-    "givenNames": "DOMINIQUE MARIE-LOUISE",
-    "sex": "F",
-    "birthDate": "19790328",
-    "birthPlace": "51215",
-    "usedName": None,
-    "usedGivenName": None,
-}
+TRAITS: Final = sample.traits()
 
 
 def record_message(

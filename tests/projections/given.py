@@ -10,109 +10,78 @@ from ingest.eventstore.batch import RecordedEvent
 from schemas import events as names
 from schemas.codec.messages import encode
 from schemas.forms.stream_ids import document_stream
+from tests.samples import deposit as sample
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+DOC_PAUL = "1.2.250.1.71.4.2.1^899700000001"
+PRACTICE = "1.2.250.1.71.4.2.2^1750000001"
+
+
 def provenance(channel: str = "DIRECT") -> dict[str, Any]:
-    return {
-        "software": {"id": "1.2.3.4", "name": "LGC", "version": "1", "approval": None},
-        "actor": {
-            "id": "1.2.250.1.71.4.2.1^899700000001",
-            "name": "DOC PAUL",
-            "roleCode": "10",
-            "organisationId": "1.2.250.1.71.4.2.2^1750000001",
-            "organisationName": "CABINET",
-            "sectorCode": "SA07",
-        },
-        "authenticationMode": "DIRECTE",
-        "purposeOfUse": "normal",
-        "channel": channel,
-        "occurredAt": 1_767_225_600_000,
-    }
+    by = sample.actor(
+        DOC_PAUL,
+        name="DOC PAUL",
+        organisationId=PRACTICE,
+        organisationName="CABINET",
+        sectorCode="SA07",
+    )
+    software = {"id": "1.2.3.4", "name": "LGC", "version": "1", "approval": None}
+    at = milliseconds(START)
+    return sample.provenance(software=software, actor=by, channel=channel, occurredAt=at)
 
 
 def ins(number: int) -> dict[str, Any]:
-    return {
-        "oid": "1.2.250.1.213.1.4.10",
-        "matricule": f"1800175{number % 10**8:08d}",
-        "status": "QUALIFIEE",
-    }
+    return sample.ins(f"1800175{number % 10**8:08d}")
 
 
-def author(who: str = "1.2.250.1.71.4.2.1^899700000001", org: str | None = None) -> dict[str, Any]:
-    return {
-        "id": who,
-        "name": "DOC PAUL",
-        "functionCode": None,
-        "specialtyCode": "G15_10/SM26",
-        "organisationId": org or "1.2.250.1.71.4.2.2^1750000001",
-        "organisationName": "CABINET",
-        "isDevice": False,
-    }
+def author(who: str = DOC_PAUL, org: str | None = None) -> dict[str, Any]:
+    return sample.author(
+        who,
+        name="DOC PAUL",
+        specialtyCode="G15_10/SM26",
+        organisationId=org or PRACTICE,
+        organisationName="CABINET",
+    )
 
 
 def deposit(uid: str, record: int = 1, **changes: Any) -> dict[str, Any]:
     """A deposit; keyword arguments replace fields of `document`, or of the message by name."""
-    document: dict[str, Any] = {
+    ours: dict[str, Any] = {
+        "messageId": document_stream(uid),
+        "provenance": provenance(),
+        "ins": ins(record),
+        "submissionSet": None,
         "uniqueId": uid,
-        "replaces": None,
         "setId": None,
-        "versionNumber": 1,
-        "typeCode": "11502-2",
         "classCode": "31",
-        "formatCode": "urn:ihe:lab:xd-lab:2008",
-        "mimeType": "text/xml",
-        "hash": bytes(20),
         "sha256": document_stream(uid) * 2,
         "size": 12_345,
-        "languageCode": "fr-FR",
         "title": "CR d'examens biologiques",
-        "comments": None,
         "sourcePatientId": None,
         "sourcePatientInfo": None,
         "authors": [author()],
-        "legalAuthenticatorId": "1.2.250.1.71.4.2.1^899700000001",
+        "legalAuthenticatorId": DOC_PAUL,
         "legalAuthenticatorName": "DOC PAUL",
         "legalAuthenticationTime": "20251231120000+0100",
         "custodianId": None,
         "creationTime": "20251231110000+0100",
         "serviceStartTime": "20251230083000+0100",
         "serviceStopTime": None,
-        "healthcareFacilityTypeCode": "SA25",
-        "practiceSettingCode": "AMBULATOIRE",
-        "confidentialityCode": "N",
-        "masquePs": False,
-        "invisiblePatient": False,
-        "invisibleRepresentantsLegaux": False,
         "eventCodeList": [{"code": "LOINC", "system": "2.16.840.1.113883.6.1"}],
-        "referenceIdList": [],
     }
-    message: dict[str, Any] = {
-        "messageId": document_stream(uid),
-        "provenance": provenance(),
-        "ins": ins(record),
-        "visibilityOnly": False,
-        "submissionSet": None,
-        "document": document,
-        "content": None,
-    }
-    for name, value in changes.items():
-        (document if name in document else message)[name] = value
-    return message
+    return sample.deposit(**{**ours, **changes})
 
 
 def traits(birth_date: str = "19800101") -> dict[str, Any]:
-    return {
-        "birthName": "TESTE",
-        "birthGivenName": "ANNE",
-        "givenNames": "ANNE MARIE",
-        "sex": "F",
-        "birthDate": birth_date,
-        "birthPlace": None,
-        "usedName": None,
-        "usedGivenName": None,
-    }
+    return sample.traits(
+        birthName="TESTE",
+        birthGivenName="ANNE",
+        givenNames="ANNE MARIE",
+        birthDate=birth_date,
+        birthPlace=None,
+    )
 
 
 def milliseconds(moment: datetime) -> int:

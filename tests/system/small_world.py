@@ -6,6 +6,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from tests.samples.deposit import actor, author, provenance, traits
+from tests.samples.deposit import deposit as sample
 from tests.system.evidence import (
     Answered,
     Counted,
@@ -38,25 +40,15 @@ def digest(text: str) -> str:
 
 
 def deposit(number: int, uid: str, act: str, **document: Any) -> dict[str, Any]:
-    author = {"id": "1.2.250.1.71.4.2.1^899700000000", "organisationId": None}
     fields = {
         "uniqueId": uid,
-        "replaces": None,
-        "typeCode": "11502-2",
         "serviceStartTime": act,
-        "sourcePatientInfo": {"birthDate": "19790312"},
-        "authors": [author],
-        "masquePs": False,
-        "invisiblePatient": False,
-        "invisibleRepresentantsLegaux": False,
+        "sourcePatientInfo": traits(birthDate="19790312"),
+        "authors": [author(organisationId=None)],
         **document,
     }
-    return {
-        **_head(number),
-        "visibilityOnly": False,
-        "document": fields,
-        "content_sha256": digest(f"content of {uid}"),
-    }
+    said = sample(**_head(number), **fields)
+    return {**said, "content_sha256": digest(f"content of {uid}")}
 
 
 def visibility(number: int, uid: str, **flags: bool) -> dict[str, Any]:
@@ -65,10 +57,9 @@ def visibility(number: int, uid: str, **flags: bool) -> dict[str, Any]:
 
 
 def _head(number: int) -> dict[str, Any]:
-    actor = {"id": "1.2.250.1.71.4.2.1^899700000000", "roleCode": "10", "organisationId": None}
     return {
         "messageId": UUID(message_id(number)).bytes,
-        "provenance": {"actor": actor},
+        "provenance": provenance(actor=actor(organisationId=None)),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from ingest.eventstore import AppendBatch, EventStore, HeadChange, NewEvent, SourceAdvance
@@ -14,23 +14,10 @@ from ingest.eventstore.batch import NewDeadLetter
 from ingest.eventstore.keys.master_key import read_master_key
 from schemas.codec.messages import encode
 from schemas.forms.stream_ids import document_stream
+from tests.samples.deposit import deposit, provenance
 
 SOURCE = "cluster/documents/0"
-PROVENANCE: dict[str, Any] = {
-    "software": {"id": "1.2.3.4", "name": "LGC", "version": "1", "approval": None},
-    "actor": {
-        "id": "1.2.250.1.71.4.2.1^899700000001",
-        "name": None,
-        "roleCode": "10",
-        "organisationId": None,
-        "organisationName": None,
-        "sectorCode": "SA07",
-    },
-    "authenticationMode": "DIRECTE",
-    "purposeOfUse": "normal",
-    "channel": "DIRECT",
-    "occurredAt": 1_767_225_600_000,
-}
+PROVENANCE: Final = provenance()
 
 
 @dataclass(frozen=True)
@@ -54,48 +41,16 @@ def archived(uid: str, reason: str | None = None) -> bytes:
 
 
 def submitted(uid: str, digest: bytes) -> bytes:
-    document: dict[str, Any] = {
-        "uniqueId": uid,
-        "replaces": None,
-        "setId": None,
-        "versionNumber": 1,
-        "typeCode": "11502-2",
-        "classCode": "31",
-        "formatCode": "urn:ihe:lab:xd-lab:2008",
-        "mimeType": "text/xml",
-        "hash": bytes(20),
-        "sha256": digest,
-        "size": 12_345,
-        "languageCode": "fr-FR",
-        "title": "CR d'examens biologiques",
-        "comments": None,
-        "sourcePatientId": None,
-        "sourcePatientInfo": None,
-        "authors": [],
-        "legalAuthenticatorId": "1.2.250.1.71.4.2.1^899700000001",
-        "legalAuthenticatorName": None,
-        "legalAuthenticationTime": None,
-        "custodianId": None,
-        "creationTime": "20251231110000+0100",
-        "serviceStartTime": "20251230083000+0100",
-        "serviceStopTime": None,
-        "healthcareFacilityTypeCode": "SA25",
-        "practiceSettingCode": "AMBULATOIRE",
-        "confidentialityCode": "N",
-        "masquePs": False,
-        "invisiblePatient": False,
-        "invisibleRepresentantsLegaux": False,
-        "eventCodeList": [],
-        "referenceIdList": [],
-    }
-    ins = {
-        "oid": "1.2.250.1.213.1.4.10",
-        "matricule": "180017500000012",
-        "status": "QUALIFIEE",
-    }
-    message = {"messageId": uuid4().bytes, "provenance": PROVENANCE, "ins": ins}
-    rest = {"visibilityOnly": False, "submissionSet": None, "document": document, "content": None}
-    return encode("DepositDocument", message | rest)
+    said = deposit(
+        messageId=uuid4().bytes,
+        provenance=PROVENANCE,
+        submissionSet=None,
+        uniqueId=uid,
+        sha256=digest,
+        size=12_345,
+        sourcePatientInfo=None,
+    )
+    return encode("DepositDocument", said)
 
 
 def content_added(uid: str, data: bytes) -> bytes:

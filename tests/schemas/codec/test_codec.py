@@ -21,6 +21,7 @@ from schemas.codec.messages import (
 )
 from schemas.rules.table.rejections import Rejection
 from schemas.versions.catalogue import schema_catalogue
+from tests.samples import deposit as sample
 from tests.schemas.versions.avro_strategies import damaged, datums
 
 NAMES = sorted({schema.name for schema in schema_catalogue().all()})
@@ -33,45 +34,8 @@ def datums_of(name: str) -> st.SearchStrategy[Any]:
 
 def deposit(content: bytes | None = None, **document: Any) -> dict[str, Any]:
     """A small valid deposit with these fields of the document."""
-    author = {
-        "id": "1.2.250.1.71.4.2.1^899700000001",
-        "name": None,
-        "functionCode": None,
-        "specialtyCode": None,
-        "organisationId": None,
-        "organisationName": None,
-        "isDevice": False,
-    }
-    empty = dict.fromkeys(f.name for f in _document().fields)
-    return {
-        "messageId": bytes(16),
-        "provenance": {
-            "software": {"id": "1.2.3", "name": "LGC", "version": "1", "approval": None},
-            "actor": dict.fromkeys(
-                ("name", "roleCode", "organisationId", "organisationName", "sectorCode")
-            )
-            | {"id": "1.2.3^4"},
-            "authenticationMode": "DIRECTE",
-            "purposeOfUse": "normal",
-            "channel": "DIRECT",
-            "occurredAt": 1_700_000_000_000,
-        },
-        "ins": {"oid": "1.2.250.1.213.1.4.10", "matricule": "0" * 15, "status": "QUALIFIEE"},
-        "visibilityOnly": False,
-        "submissionSet": None,
-        "document": empty
-        | {f.name: "x" for f in _document().fields if getattr(f.type, "kind", None) == "string"}
-        | {"hash": bytes(20), "sha256": bytes(32), "size": 1, "confidentialityCode": "N"}
-        | dict.fromkeys(("masquePs", "invisiblePatient", "invisibleRepresentantsLegaux"), False)
-        | {"authors": [author], "eventCodeList": [], "referenceIdList": []}
-        | document,
-        "content": content,
-    }
-
-
-def _document() -> Any:
-    tree = schema_catalogue().tree(schema_catalogue().newest("DepositDocument"))
-    return next(f.type for f in tree.fields if f.name == "document")
+    small: dict[str, Any] = {"submissionSet": None, "sourcePatientInfo": None, "eventCodeList": []}
+    return sample.deposit(**{**small, **document, "content": content})
 
 
 def code_of(found: Decoded | Rejection) -> str | None:
@@ -187,7 +151,7 @@ def test_sizes_are_bounded_at_their_limits() -> None:
             {"sourcePatientInfo": {"birthName": "SECRET"}},
             "document.sourcePatientInfo.birthGivenName",
         ),
-        ({"unknown": 1}, "document"),
+        ({"document": sample.document(unknown=1)}, "document"),
     ],
 )
 def test_wrong_datums_name_the_field_never_the_value(change: dict[str, Any], field: str) -> None:

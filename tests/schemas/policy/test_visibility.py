@@ -8,7 +8,7 @@ import pytest
 from schemas.events import DocumentFlags, DocumentVisibilityChanged
 from schemas.feed.messages import Document
 from schemas.policy.visibility import BIT_OF, flags_after, metadata_flags
-from tests.schemas.rules.deposited import deposit
+from tests.samples.deposit import deposit
 
 MASK = DocumentFlags.MASQUE_PS
 MASK_OF_PATIENT = DocumentFlags.MASQUE_PS | DocumentFlags.MASQUE_PS_BY_PATIENT

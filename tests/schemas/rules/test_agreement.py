@@ -12,7 +12,8 @@ from schemas.cda import CdaDocument, read_cda
 from schemas.cda.identification import Identification, read_identification
 from schemas.rules.of_messages import content_right
 from schemas.rules.table.rejections import REJECTIONS
-from tests.schemas.rules.deposited import ANNA, DOCTOR, author, cda, findings, refusal, with_bytes
+from tests.samples.deposit import ANNA, DOCTOR, author
+from tests.schemas.rules.deposited import cda, findings, refusal, with_bytes
 
 N1: dict[str, Any] = {
     "template": "1.3.6.1.4.1.19376.1.2.20",

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from schemas import valuesets
 from schemas.rules.of_messages import RULES_OF, SOFT_RULES_OF
-from tests.schemas.rules.deposited import deposit, refusal, remarks
+from tests.samples.deposit import deposit
+from tests.schemas.rules.deposited import refusal, remarks
 
 
 def test_the_deposit_of_these_tests_breaks_no_rule() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from schemas.rules.document.plausibility import SOFT_RULES_OF_TIMES
 from schemas.rules.table.rejections import REJECTIONS
-from tests.schemas.rules.deposited import deposit, refusal, remarks, traits
+from tests.samples.deposit import deposit, traits
+from tests.schemas.rules.deposited import refusal, remarks
 
 SENT = datetime(2024, 1, 4, 20, 26, tzinfo=UTC)
 
@@ -59,8 +60,8 @@ def test_what_cannot_be_warns(changes: dict[str, Any], code: str) -> None:
         {"creationTime": "20240105230000+1100", "legalAuthenticationTime": None},
         {"creationTime": "202401041605+0100"},
         {"sourcePatientInfo": None},
-        {"sourcePatientInfo": traits("2024")},  # born in the year of the document
-        {"sourcePatientInfo": traits("20240104")},
+        {"sourcePatientInfo": traits(birthDate="2024")},  # born in the year of the document
+        {"sourcePatientInfo": traits(birthDate="20240104")},
     ],
 )
 def test_what_can_be_passes(changes: dict[str, Any]) -> None:
@@ -68,7 +69,7 @@ def test_what_can_be_passes(changes: dict[str, Any]) -> None:
 
 
 def test_a_document_and_an_act_before_birth_are_told_apart() -> None:
-    born_later = traits("20240301")
+    born_later = traits(birthDate="20240301")
     assert codes(sourcePatientInfo=born_later) == ["act_before_birth", "document_before_birth"]
     # A historical act with a document made today says nothing about the document.
     told = codes(serviceStartTime="19780101", serviceStopTime=None)

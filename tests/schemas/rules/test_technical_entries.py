@@ -6,20 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.schemas.rules.deposited import (
-    KOS,
-    SIGNATURE,
-    deposit,
-    findings,
-    refusal,
-    remarks,
-    with_bytes,
-)
+from tests.samples.deposit import SIGNATURE, deposit, kos
+from tests.schemas.rules.deposited import findings, refusal, remarks, with_bytes
 
 XMLDSIG = (
     b'<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo/></ds:Signature>'
 )
 DICOM = bytes(128) + b"DICM\x02\x00"
+
+KOS = kos("1", "2", "1.2.4")
 
 
 @pytest.mark.parametrize("format_code", [SIGNATURE["formatCode"], "urn:ihe:iti:dsg:detached:2014"])

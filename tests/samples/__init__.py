@@ -1,0 +1,1 @@
+"""Golden samples, and builders that change what a test is about."""
