@@ -35,7 +35,7 @@ SEEDED := $(if $(SEED),--seed $(SEED))
 CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)")
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(SEEDED) $(if $(ONLY),$(CHOSEN))
+	$(BIN)/python -m pytest -n 4 --dist loadgroup --durations=20 $(SEEDED) $(if $(ONLY),$(CHOSEN))
 
 # The same, and which lines and branches of ingest and schemas they run (processes they start do not count).
 coverage: $(STAMP)

@@ -14,10 +14,18 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
+from deploy.broker import start_broker
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
 from tests.missing import JAVA, missing
+from tests.shared_kafka import broker_home, kafka_libraries
 
-pytest_plugins = ("pytester", "tests.plugins.seeds", "tests.plugins.needs", "tests.plugins.reruns")
+pytest_plugins = (
+    "pytester",
+    "tests.plugins.seeds",
+    "tests.plugins.needs",
+    "tests.plugins.reruns",
+    "tests.plugins.side_by_side",
+)
 
 _numbers = itertools.count(1)
 
@@ -91,15 +99,8 @@ def broker(pytestconfig: pytest.Config) -> Iterator[str]:
         return
     if not all(map(shutil.which, JAVA)):
         missing("kafka", "none configured, no Docker engine answers, no Java with Maven")
-    from deploy.broker import start_broker, stop_broker
-
-    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
-    try:
-        lib = pytestconfig.cache.mkdir("kafka") / "lib"
-        yield start_broker(home, port=0, lib=lib).bootstrap
-    finally:
-        stop_broker(home)
-        shutil.rmtree(home, ignore_errors=True)
+    home, lib = broker_home(pytestconfig), kafka_libraries(pytestconfig)
+    yield start_broker(home, port=0, lib=lib).bootstrap
 
 
 def _docker_answers() -> bool:

@@ -20,6 +20,7 @@ from psycopg import conninfo
 from deploy.broker import BrokerHandle, start_broker, stop_broker
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
 from tests.missing import need_java
+from tests.shared_kafka import kafka_libraries
 from tests.system.fault_trial import Trial
 from tests.system.feed_reading import EmbeddedFeed, KafkaFeed
 from tests.system.processes import installed, wait_until
@@ -121,7 +122,7 @@ def brokers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     need_java()
     # Captured log records would keep the errors of lost connections, and their sockets, alive.
     monkeypatch.setattr(logging.getLogger("kafka"), "propagate", False)
-    lib = request.config.cache.mkdir("kafka") / "lib"
+    lib = kafka_libraries(request.config)
     with own_broker(lib, getattr(request, "param", 1)) as broker:
         yield broker
 

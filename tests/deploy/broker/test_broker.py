@@ -23,6 +23,7 @@ from deploy.broker import (
     stop_broker,
 )
 from deploy.broker.layout import make_cluster, node_properties, read_cluster
+from tests.shared_kafka import kafka_libraries
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def lib(pytestconfig: pytest.Config) -> Path:
-    return Path(pytestconfig.cache.mkdir("kafka")) / "lib"
+    return kafka_libraries(pytestconfig)
 
 
 def exchange(bootstrap: str, topic: str, values: list[bytes]) -> list[bytes]:

@@ -33,6 +33,7 @@ from ingest.feed import (
 )
 from ingest.runtime.console import Exit
 from ingest.runtime.settings import Settings, variable
+from tests.shared_kafka import kafka_libraries
 
 pytestmark = [
     pytest.mark.kafka,
@@ -128,7 +129,7 @@ class Secured:
 @pytest.fixture(scope="module")
 def secured(pytestconfig: pytest.Config) -> Iterator[Secured]:
     home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
-    lib = pytestconfig.cache.mkdir("kafka") / "lib"
+    lib = kafka_libraries(pytestconfig)
     try:
         handle = start_broker(home, port=0, lib=lib, secure=True)
         cluster = read_cluster(home / "broker")

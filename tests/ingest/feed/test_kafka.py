@@ -42,6 +42,7 @@ from tests.ingest.feed.feed_under_test import (
     wait_for,
 )
 from tests.missing import need_java
+from tests.shared_kafka import kafka_libraries
 
 pytestmark = pytest.mark.kafka
 
@@ -65,7 +66,7 @@ def own_broker(
     # Captured log records would keep the errors of lost connections, and their sockets, alive.
     monkeypatch.setattr(logging.getLogger("kafka"), "propagate", False)
     try:
-        yield start_broker(home, port=0, lib=pytestconfig.cache.mkdir("kafka") / "lib")
+        yield start_broker(home, port=0, lib=kafka_libraries(pytestconfig))
     finally:
         stop_broker(home)
         shutil.rmtree(home, ignore_errors=True)

@@ -23,6 +23,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 import schemas
 from ingest.feed.partitioning import partition_of
+from ingest.runtime.folders import exclusive
 from schemas.codec.messages import Decoded, decode, encode
 from schemas.versions.catalogue import schema_catalogue
 from tests.missing import need_java
@@ -63,7 +64,13 @@ def java(pytestconfig: pytest.Config) -> Java:
     need_java()
     source, pom = SOURCES / "Interop.java", SOURCES / "pom.xml"
     digest = hashlib.sha256(source.read_bytes() + pom.read_bytes()).hexdigest()[:16]
-    home = pytestconfig.cache.mkdir("java") / digest
+    folder = pytestconfig.cache.mkdir("java")
+    with exclusive(folder.with_name("java.lock")):
+        return Java(_built(folder / digest, source, pom))
+
+
+def _built(home: Path, source: Path, pom: Path) -> str:
+    """The class path of what is built there."""
     classpath = f"{home}/classes:{home}/lib/*"
     if not (home / "complete").exists():
         shutil.rmtree(home.parent, ignore_errors=True)
@@ -72,7 +79,7 @@ def java(pytestconfig: pytest.Config) -> Java:
         compile_ = ["javac", "-encoding", "UTF-8", "-cp", f"{home}/lib/*"]
         _build([*compile_, "-d", f"{home}/classes", str(source)])
         (home / "complete").touch()
-    return Java(classpath)
+    return classpath
 
 
 def _build(command: list[str]) -> None:
