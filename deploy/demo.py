@@ -172,7 +172,7 @@ def _interesting(demo: Demo) -> str:
     ):
         for number in range(PATIENTS):
             ins = population[number].key.decode()
-            for found in store.identities.lookup([store.secrets.token(ins)]).values():
+            for found in store.identities.lookup([store.secrets.ins_hash(ins)]).values():
                 seen = [timeline_of(conn, found.record, reader, now).current for reader in readers]
                 uids = [{entry.row.unique_id for entry in entries} for entries in seen]
                 if len(uids[0]) <= SCREEN and uids[0] - uids[1] and uids[1] - uids[0]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import psycopg
 
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 
 Cursor = psycopg.Cursor[Any]
 

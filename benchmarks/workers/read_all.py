@@ -21,8 +21,8 @@ def main() -> None:
         begin, position, count = meter.mark(), 0, 0
         while page := store.reading.read_after(position, PAGE):
             for event in page:
-                if event.state is not None:
-                    decode_event(SCHEMA_OF[event.name], event.state)
+                if event.encoded is not None:
+                    decode_event(SCHEMA_OF[event.name], event.encoded)
             count += len(page)
             position = page[-1].position
         end = meter.mark()

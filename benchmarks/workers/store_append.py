@@ -26,7 +26,7 @@ def main() -> None:
     plain = event_batches(states, told["seed"], told["events"], told["batch"], told["people"])
     with EventStore.open(Settings.load()) as store:
         tokens = [
-            store.secrets.token(f"1.2.250.1.213.1.4.10|{n:015d}") for n in range(told["people"])
+            store.secrets.ins_hash(f"1.2.250.1.213.1.4.10|{n:015d}") for n in range(told["people"])
         ]
         refs = store.identities.resolve(tokens)
         records = [refs[token].record for token in tokens]

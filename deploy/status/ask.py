@@ -8,7 +8,7 @@ from deploy.status.endings import ending
 from deploy.status.state import ProjectionStatus, Status, TopicStatus
 from ingest.eventstore import EventStore
 from ingest.feed import FeedError, TopicFacts, topic_facts
-from ingest.read.positions import PartitionOffsets, offsets_of
+from ingest.read.offsets import PartitionOffsets, offsets_of
 from ingest.runtime.postgres.database import connect, store_dsn
 from ingest.runtime.settings import Settings
 from projections import PROJECTIONS

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ingest.eventstore.batch import PendingLink
+from ingest.eventstore.append_batch import PendingLink
 from ingest.facts.needs import DOCUMENT, ENTRY, RECORD, NotRead
 from ingest.facts.view import View
 from ingest.read.arrivals import Arrival

@@ -9,8 +9,6 @@ from typing import Final
 
 from ingest.eventstore import EventStore
 from ingest.facts.registry import NO_ENTRY, RegistryEntry, evolve_entry
-from schemas.codec.messages import decode_event
-from schemas.events import SCHEMA_OF
 
 KEPT_MAX: Final = 100_000
 Entries = dict[bytes, RegistryEntry]
@@ -40,7 +38,7 @@ class EntryReader:
         """Folded up to these versions: what came since is found by the check under the lock."""
         folded = dict.fromkeys(streams, NO_ENTRY)
         for event in self._store.reading.read_streams(folded):
-            if event.version <= versions[event.stream] and event.state is not None:
-                datum = decode_event(SCHEMA_OF[event.name], event.state)
-                folded[event.stream] = evolve_entry(folded[event.stream], event.name, datum)
+            if event.version <= versions[event.stream] and not event.erased:
+                entry = folded[event.stream]
+                folded[event.stream] = evolve_entry(entry, event.name, event.datum)
         return folded

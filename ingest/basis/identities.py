@@ -62,8 +62,8 @@ class DeclaredReader:
 
     def _read(self, versions: Mapping[int, int]) -> None:
         folded = dict.fromkeys(versions, _NOTHING[1])
-        for event, datum in self._store.reading.said(versions, (IDENTITY_DECLARED,)):
+        for event in self._store.reading.named(versions, (IDENTITY_DECLARED,)):
             if event.version <= versions[event.record]:
-                declaration = cast(IdentityDeclared, datum)
+                declaration = cast(IdentityDeclared, event.datum)
                 folded[event.record] = declared_after(folded[event.record], declaration)
         self._remembered.update((r, (version, folded[r])) for r, version in versions.items())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import Head, RecordedEvent
+from ingest.eventstore.append_batch import Head, RecordedEvent
 from ingest.facts.access import FACT_EVENTS, AccessEvent
 from ingest.facts.heads import NO_RECORD, DocumentHead, FirstEvent, RecordHead
 from ingest.facts.needs import (
@@ -33,7 +33,6 @@ from ingest.facts.needs import (
 from ingest.facts.view import LATER_VERSIONS_MAX
 from ingest.read.arrivals import Arrival, read_dead_letters
 from ingest.read.site import Context
-from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_REPLACED, DOCUMENT_SUBMITTED
 from schemas.feed.messages import DepositDocument
 from schemas.forms.stream_ids import document_stream, record_stream
@@ -133,7 +132,7 @@ class Loader:
 
     def _identities(self, inses: set[str]) -> None:
         refs = self._view.refs
-        tokens = {ins: self._store.secrets.token(ins) for ins in inses if ins not in refs}
+        tokens = {ins: self._store.secrets.ins_hash(ins) for ins in inses if ins not in refs}
         if tokens:
             found = self._store.identities.resolve(tokens.values())
             refs.update((ins, found[token]) for ins, token in tokens.items())
@@ -200,8 +199,8 @@ class Loader:
     def _direct_successors(self, streams: Iterable[bytes]) -> set[bytes]:
         successors: dict[bytes, dict[bytes, None]] = {stream: {} for stream in streams}
         for event in self._store.reading.read_streams(successors):
-            if event.name == DOCUMENT_REPLACED and event.state is not None:
-                by = decode_event("DocumentReplaced", event.state)["replacedBy"]
+            if event.name == DOCUMENT_REPLACED and not event.erased:
+                by = event.datum["replacedBy"]
                 successors[event.stream][document_stream(by)] = None
         self._view.successors.update((s, tuple(found)) for s, found in successors.items())
         return {by for found in successors.values() for by in found}
@@ -227,8 +226,8 @@ class Loader:
             return
         found: dict[int, tuple[bytes, ...]] = dict.fromkeys(wanted, ())
         named = set[bytes]()
-        for event, datum in self._store.reading.said(wanted, (DOCUMENT_SUBMITTED,)):
-            replaces = cast(DepositDocument, datum)["document"]["replaces"]
+        for event in self._store.reading.named(wanted, (DOCUMENT_SUBMITTED,)):
+            replaces = cast(DepositDocument, event.datum)["document"]["replaces"]
             if replaces is not None:
                 found[event.record] = (*found[event.record], event.stream)
                 named |= {event.stream, document_stream(replaces)}
@@ -261,8 +260,8 @@ class Loader:
         if not wanted:
             return
         found: dict[int, list[AccessEvent]] = {record: [] for record in wanted}
-        for event, datum in self._store.reading.said(wanted, FACT_EVENTS):
-            found[event.record].append(AccessEvent(event.position, event.name, datum))
+        for event in self._store.reading.named(wanted, FACT_EVENTS):
+            found[event.record].append(AccessEvent(event.position, event.name, event.datum))
         access.update((record, tuple(events)) for record, events in found.items())
 
     # The registry
@@ -279,5 +278,5 @@ class Loader:
 
 def first_event(event: RecordedEvent) -> FirstEvent:
     """What the first event of a document tells; without its datum when its key is destroyed."""
-    datum = None if event.state is None else decode_event("DepositDocument", event.state)
+    datum = None if event.erased else event.datum
     return FirstEvent(event.record, cast("DepositDocument | None", datum), event.position)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ingest.basis.basis import Basis
 from ingest.decide.decide import apply_decision, decide
 from ingest.decide.document import TARGET_UNKNOWN
-from ingest.eventstore.batch import (
+from ingest.eventstore.append_batch import (
     AppendBatch,
     AppliedMessage,
     HeadChange,
@@ -163,7 +163,7 @@ class Assembly:
         parked = self._parked.pop(stream, ())
         for letter in self._waiting.pop(stream, ()):
             if letter.dead_letter is not None:
-                self.batch.seen_letters.add(letter.dead_letter)
+                self.batch.seen_dead_letters.add(letter.dead_letter)
             self._decide_again(letter, cause)
         for arrival in parked:
             if arrival.status == UNDECIDED:

@@ -7,7 +7,7 @@ The one home of this loop, for what comes from the feed and for dead letters dec
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ingest.eventstore.batch import AppendBatch, Fenced, LostRace, StoreError, UnknownCommit
+from ingest.eventstore.append_batch import AppendBatch, Fenced, LostRace, StoreError, UnknownCommit
 
 RACES_MAX: Final = 20
 """Lost races after which a batch halts: something other than a race is wrong."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ingest.eventstore.batch import (
+from ingest.eventstore.append_batch import (
     AppendBatch,
-    DecidedLetter,
+    DeadLetterDecision,
     NewDeadLetter,
     NewOutcomes,
 )
@@ -29,7 +29,7 @@ def add_outcomes(
     """`batch` holds an outcome of each arrival and of each dead letter decided again, and the next
     attempt of the latter.
     """
-    batch.decided_letters = dead_letter_decisions(dead_letters)
+    batch.dead_letter_decisions = dead_letter_decisions(dead_letters)
     batch.outcomes = outcome_rows((*arrivals, *dead_letters), decided_at_ms, rules_page)
 
 
@@ -146,10 +146,10 @@ def key_text(key: bytes | None) -> str:
         return ""
 
 
-def dead_letter_decisions(dead_letters: Iterable[Arrival]) -> list[DecidedLetter]:
+def dead_letter_decisions(dead_letters: Iterable[Arrival]) -> list[DeadLetterDecision]:
     """The next attempt of each dead letter; arrivals from the feed are left out."""
     return [
-        DecidedLetter(a.dead_letter, a.attempt, a.status, a.code, a.path)
+        DeadLetterDecision(a.dead_letter, a.attempt, a.status, a.code, a.path)
         for a in dead_letters
         if a.dead_letter is not None
     ]

@@ -11,11 +11,11 @@ from typing import Final
 from ingest.basis.basis import Basis
 from ingest.basis.prefetch import BasisReader
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import AppendBatch, Fenced, SourceAdvance
-from ingest.eventstore.log.letters import Letter
+from ingest.eventstore.append_batch import AppendBatch, Fenced, SourceAdvance
+from ingest.eventstore.log.dead_letters import DeadLetter
 from ingest.facts.needs import Need
 from ingest.read.arrivals import Arrival, read_dead_letters
-from ingest.read.patience import Patience, at_once
+from ingest.read.service_wait import ServiceWait, without_waiting
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import Clock, StopSignal
 from schemas.versions.catalogue import schema_catalogue
@@ -30,7 +30,7 @@ BATCH: Final = 500
 
 def waiting(
     store: EventStore, *, code: str | None = None, status: str | None = "waiting"
-) -> Iterator[Letter]:
+) -> Iterator[DeadLetter]:
     """All such dead letters, in the order of receipt, page by page."""
     after = 0
     while page := store.dead_letters.page(status=status, code=code, after=after):
@@ -51,7 +51,7 @@ def of_schemas_known_now(store: EventStore) -> list[int]:
 class Retry:
     """Decides dead letters again, also beside running ingestion: it moves no position of the feed.
 
-    `patience`: waits for services that are away; `stop`: ends it after the batch under way.
+    `wait`: waits for services that are away; `stop`: ends it after the batch under way.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Retry:
         store: EventStore,
         context: Context,
         clock: Clock,
-        patience: Patience = at_once,
+        wait: ServiceWait = without_waiting,
         stop: StopSignal | None = None,
     ) -> None:
         self.store: Final = store
         self.context: Final = context
         self.clock: Final = clock
-        self.patience: Final = patience
+        self.wait: Final = wait
         self.reader: Final = BasisReader(store, context)
         self._stop: Final = stop
 
@@ -94,14 +94,14 @@ class _RetryWork:
     def decide(self) -> AppendBatch | None:
         """The batch of those that still wait; None: none does."""
         retry = self._retry
-        waiting = retry.patience(lambda: retry.store.dead_letters.waiting(self._numbers))
+        waiting = retry.wait(lambda: retry.store.dead_letters.waiting(self._numbers))
         arrivals = read_dead_letters(waiting, retry.context)
         self.decided = []
         if not arrivals:
             return None
 
         def read(also: Set[Need]) -> Basis:
-            return retry.patience(lambda: retry.reader.read(arrivals, also))
+            return retry.wait(lambda: retry.reader.read(arrivals, also))
 
         assembly = decide_batch(read, (), arrivals).assembly
         self.decided = assembly.dead_letters
@@ -112,7 +112,7 @@ class _RetryWork:
 
     def append(self, batch: AppendBatch) -> None:
         """The batch is committed. Raises LostRace, UnknownCommit."""
-        self._retry.patience(lambda: self._retry.store.append(batch))
+        self._retry.wait(lambda: self._retry.store.append(batch))
 
     def fenced(self, error: Fenced) -> None:
         """No position moves, hence nothing can be fenced. Raises the error."""

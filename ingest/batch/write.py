@@ -13,17 +13,17 @@ from typing import Final
 from ingest.basis.basis import Basis
 from ingest.basis.prefetch import BasisReader
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import (
+from ingest.eventstore.append_batch import (
     AppendBatch,
     Fenced,
     SourceAdvance,
-    SourcePosition,
+    SourceOffsets,
 )
 from ingest.facts.needs import Need
 from ingest.facts.view import RecordRef
 from ingest.feed import Partition, PolledPartition
 from ingest.read.arrivals import Arrival, cut_at_hole, partition_of_source
-from ingest.read.patience import Patience
+from ingest.read.service_wait import ServiceWait
 from ingest.read.site import Context
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock
@@ -77,13 +77,13 @@ class BatchWriter:
         store: EventStore,
         context: Context,
         clock: Clock,
-        patience: Patience,
+        wait: ServiceWait,
         reader: BasisReader | None = None,
     ) -> None:
         """`reader`: reads what decisions need; of the same store and context."""
         self.store: Final = store
         self.clock: Final = clock
-        self.patience: Final = patience
+        self.wait: Final = wait
         self.reader: Final = reader or BasisReader(store, context)
         self.rules_page: Final = context.rules_page
 
@@ -103,7 +103,7 @@ class BatchWriter:
 
     def stored_offsets(self, cluster_id: str) -> dict[Partition, int]:
         """The next offset of every source of this cluster, as the store has it."""
-        positions: dict[str, SourcePosition] = self.patience(self.store.sources.all)
+        positions: dict[str, SourceOffsets] = self.wait(self.store.sources.all)
         return {
             partition_of_source(source): position.next_offset
             for source, position in positions.items()
@@ -118,8 +118,8 @@ class BatchWriter:
         if not unknown:
             return refs
         # Looked up, never created: only messages that can be read are given a record number.
-        tokens = {self.store.secrets.token(ins): ins for ins in unknown}
-        found = self.patience(lambda: self.store.identities.lookup(tokens))
+        tokens = {self.store.secrets.ins_hash(ins): ins for ins in unknown}
+        found = self.wait(lambda: self.store.identities.lookup(tokens))
         return {**refs, **{tokens[token]: ref for token, ref in found.items()}}
 
 
@@ -148,7 +148,7 @@ class _FeedWork:
         def read(also: Set[Need]) -> Basis:
             nonlocal reading
             begun = now()
-            basis = writer.patience(lambda: writer.reader.read(arrivals, also))
+            basis = writer.wait(lambda: writer.reader.read(arrivals, also))
             reading += now() - begun
             return basis
 
@@ -169,7 +169,7 @@ class _FeedWork:
         """The batch is committed. Raises LostRace, Fenced, UnknownCommit."""
         writer, started = self._writer, self._writer.clock.monotonic()
         try:
-            appended = writer.patience(lambda: writer.store.append(batch))
+            appended = writer.wait(lambda: writer.store.append(batch))
         finally:
             self._seconds["append"] = writer.clock.monotonic() - started
         self._last_position = appended.last_position
@@ -185,7 +185,7 @@ class _FeedWork:
         A source that stands elsewhere has another owner now and is dropped.
         """
         writer, parts = self._writer, self._parts
-        stored: dict[str, SourcePosition] = writer.patience(writer.store.sources.all)
+        stored: dict[str, SourceOffsets] = writer.wait(writer.store.sources.all)
         offsets = {source: stored[source].next_offset for source in parts}
         moved = {s for s, part in parts.items() if offsets[s] == part.next_offset}
         stayed = {s for s, part in parts.items() if offsets[s] == part.from_offset}

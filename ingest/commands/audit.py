@@ -15,10 +15,10 @@ import typer
 from rich.table import Table
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.tables.positions import AcceptedGap
+from ingest.eventstore.tables.sources import AcceptedGap
 from ingest.feed import topic_facts
 from ingest.read.arrivals import partition_of_source
-from ingest.read.positions import OffsetNotAcceptable, PartitionOffsets, accept_offset, offsets_of
+from ingest.read.offsets import OffsetNotAcceptable, PartitionOffsets, accept_offset, offsets_of
 from ingest.runtime.console import CommandError, Exit, note, out, print_json, progress
 from ingest.runtime.options import JsonLines
 from ingest.runtime.settings import Settings

@@ -12,8 +12,8 @@ from rich.text import Text
 from ingest.batch.retry import Retry, waiting
 from ingest.consume.startup import context_of, feed_facts
 from ingest.eventstore import EventStore
-from ingest.eventstore.log.letters import Letter
-from ingest.read.patience import patience
+from ingest.eventstore.log.dead_letters import DeadLetter
+from ingest.read.service_wait import wait_for_services
 from ingest.runtime.console import CommandError, Exit, err, out, print_json, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.options import Json, JsonLines, Limit, Since, since_given
@@ -152,14 +152,14 @@ def _retry(store: EventStore, chosen: list[int]) -> Counter[str]:
     context = context_of(settings, feed_facts(settings, store))
     counts = Counter[str]()
     with StopSignal().installed() as stop, progress("retry", len(chosen)) as bar:
-        again = Retry(store, context, SystemClock(), patience(stop), stop)
+        again = Retry(store, context, SystemClock(), wait_for_services(stop), stop)
         for done in again(chosen):
             counts.update(arrival.status for arrival in done)
             bar.advance(len(done))
     return counts
 
 
-def described(letter: Letter, rules_page: str = RULES_PAGE) -> dict[str, Any]:
+def described(letter: DeadLetter, rules_page: str = RULES_PAGE) -> dict[str, Any]:
     """What may be shown of a dead letter: where it came from, why it was rejected, what to do.
 
     `rules_page`: where the rules are explained.
@@ -191,7 +191,7 @@ def described(letter: Letter, rules_page: str = RULES_PAGE) -> dict[str, Any]:
     }
 
 
-def table_of(letters: list[Letter]) -> Table:
+def table_of(letters: list[DeadLetter]) -> Table:
     """The dead letters as a table. Nothing is cut at 80 columns: what a person looks up stands on
     one line, the rest folds. (`show` and `--json` tell the attempt.)
     """

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from ingest.consume.rejection_limit import TooManyRejections
 from ingest.eventstore import StoreError
-from ingest.eventstore.log.letters import LetterNotFound
+from ingest.eventstore.log.dead_letters import DeadLetterNotFound
 from ingest.eventstore.tables.migrations import MigrationError
 from ingest.runtime.console import CommandError, Exit
 from ingest.upkeep.documents import DocumentUnavailable
@@ -25,7 +25,7 @@ def as_command_errors() -> Iterator[None]:
             " `histoire ingest --accept-rejections N`",
             Exit.STOPPED,
         ) from None
-    except (LetterNotFound, DocumentUnavailable) as error:
+    except (DeadLetterNotFound, DocumentUnavailable) as error:
         raise CommandError(str(error), None, Exit.NOT_FOUND) from None
     except MigrationError as error:
         raise CommandError(str(error), None, Exit.USAGE) from None

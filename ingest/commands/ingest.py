@@ -24,8 +24,8 @@ from ingest.feed import (
     topic_facts,
 )
 from ingest.read.confluent import ConfluentHeaders, schema_server_fetch
-from ingest.read.patience import Patience, patience
-from ingest.read.positions import StoredOffsets
+from ingest.read.offsets import StoredOffsets
+from ingest.read.service_wait import ServiceWait, wait_for_services
 from ingest.read.site import Context
 from ingest.runtime.console import Bar, note, out, progress
 from ingest.runtime.lifecycle import StopSignal, SystemClock
@@ -170,19 +170,19 @@ def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accept
     """Ingest until stopped, or until idle."""
     clock = SystemClock()
     with StopSignal().installed() as stop, EventStore.open(settings) as store:
-        patient = patience(stop, metrics)
+        wait = wait_for_services(stop, metrics)
         context = context_of(settings, feed_facts(settings, store))
-        _retry_schemas(store, context, patient, stop)
+        _retry_schemas(store, context, wait, stop)
         poller = open_poller(
             settings,
             FEED_TOPICS,
             group=settings.consumer_group,
-            resume=StoredOffsets(store, patient),
+            resume=StoredOffsets(store, wait),
             client_id=f"{settings.instance}-ingest",
         )
         consumer = Consumer(
             poller,
-            BatchWriter(store, context, clock, patient),
+            BatchWriter(store, context, clock, wait),
             context,
             Limits(
                 settings.batch_max_records,
@@ -192,7 +192,7 @@ def run_ingest(settings: Settings, metrics: Metrics, *, until_idle: bool, accept
             RejectionLimit(settings.rejection_window, settings.rejection_share, accepted),
             clock,
             IngestionMetrics(metrics, store, clock),
-            _translation(settings, patient),
+            _translation(settings, wait),
         )
         get_logger().info("ingestion_started", cluster_id=poller.cluster_id)
         try:
@@ -219,24 +219,24 @@ class _Tally:
 
 
 def _translation(
-    settings: Settings, patient: Patience
+    settings: Settings, wait: ServiceWait
 ) -> Callable[[FeedRecord], FeedRecord] | None:
     if settings.schema_registry_url is None:
         return None
     headers = ConfluentHeaders(schema_server_fetch(settings.schema_registry_url))
-    return lambda record: patient(lambda: headers.translate(record))
+    return lambda record: wait(lambda: headers.translate(record))
 
 
 def _retry_schemas(
-    store: EventStore, context: Context, patient: Patience, stop: StopSignal
+    store: EventStore, context: Context, wait: ServiceWait, stop: StopSignal
 ) -> None:
     """Dead letters whose schema was unknown and is in the folder now are decided again.
 
     Where other writers win every race, the letters go on waiting: this is no reason not to ingest.
     """
-    letters = patient(lambda: of_schemas_known_now(store))
+    letters = wait(lambda: of_schemas_known_now(store))
     try:
-        for done in Retry(store, context, SystemClock(), patient, stop)(letters):
+        for done in Retry(store, context, SystemClock(), wait, stop)(letters):
             get_logger().info(
                 "letters_decided_again", letters=len(done), reason_code="schema_unknown"
             )

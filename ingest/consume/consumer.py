@@ -23,7 +23,7 @@ from ingest.feed import (
     Poller,
 )
 from ingest.read.arrivals import Arrival, read_partition
-from ingest.read.positions import hole_sentence
+from ingest.read.offsets import hole_sentence
 from ingest.read.site import Context
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock, StopSignal

@@ -12,7 +12,7 @@ from ingest.facts.needs import KINDS
 from ingest.facts.registry import Kind
 from ingest.feed import Partition, PolledPartition
 from ingest.read.arrivals import Arrival, partition_of_source
-from ingest.read.patience import is_passing_failure
+from ingest.read.service_wait import is_passing_failure
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics

@@ -5,11 +5,11 @@ It imports runtime and schemas.
 
 from ingest.eventstore.keys.store_secrets import Migrated, migrate
 
-from .batch import (
+from .append_batch import (
     AppendBatch,
     Appended,
     AppliedMessage,
-    DecidedLetter,
+    DeadLetterDecision,
     Fenced,
     Head,
     HeadChange,
@@ -23,10 +23,10 @@ from .batch import (
     RecordedEvent,
     RecordRef,
     SourceAdvance,
-    SourcePosition,
+    SourceOffsets,
     StoreError,
     UnknownCommit,
-    WaitingLetter,
+    WaitingDeadLetter,
 )
 from .store import EventStore, migrate_store
 
@@ -34,7 +34,7 @@ __all__ = [
     "AppendBatch",
     "Appended",
     "AppliedMessage",
-    "DecidedLetter",
+    "DeadLetterDecision",
     "EventStore",
     "Fenced",
     "Head",
@@ -50,10 +50,10 @@ __all__ = [
     "RecordRef",
     "RecordedEvent",
     "SourceAdvance",
-    "SourcePosition",
+    "SourceOffsets",
     "StoreError",
     "UnknownCommit",
-    "WaitingLetter",
+    "WaitingDeadLetter",
     "migrate",
     "migrate_store",
 ]

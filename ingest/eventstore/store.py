@@ -28,20 +28,20 @@ from ingest.eventstore.log.append import (
     write_links,
     write_references,
 )
+from ingest.eventstore.log.dead_letters import (
+    DeadLetters,
+    decide_dead_letters,
+    erase_dead_letters,
+    write_dead_letters,
+)
 from ingest.eventstore.log.encoded_batch import EncodedBatch, check_batch, encode_batch
 from ingest.eventstore.log.event_names import EventNames
 from ingest.eventstore.log.event_partitions import EventPartitions
-from ingest.eventstore.log.letters import (
-    Letters,
-    decide_letters,
-    erase_letters,
-    write_letters,
-)
 from ingest.eventstore.log.reading import Reading
 from ingest.eventstore.tables.auditing import Auditing
 from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
-from ingest.eventstore.tables.outcomes import Outcomes, write_outcomes
-from ingest.eventstore.tables.positions import Positions
+from ingest.eventstore.tables.outcome_batches import OutcomeBatches, write_outcomes
+from ingest.eventstore.tables.sources import Sources
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres import database
 from ingest.runtime.postgres.database import (
@@ -54,7 +54,7 @@ from ingest.runtime.postgres.database import (
 )
 from ingest.runtime.settings import Settings
 
-from .batch import (
+from .append_batch import (
     AppendBatch,
     Appended,
     LostRace,
@@ -114,10 +114,10 @@ class EventStore:
         self.names: Final = EventNames(self._reader)
         self.identities: Final = Identities(self._reader, self._ring)
         self.reading: Final = Reading(self._reader, self._ring, self.names)
-        self.dead_letters: Final = Letters(self._reader, self._ring, self.secrets.letter)
-        self.outcomes: Final = Outcomes(self._reader)
+        self.dead_letters: Final = DeadLetters(self._reader, self._ring, self.secrets.letter)
+        self.outcomes: Final = OutcomeBatches(self._reader)
         self.auditing: Final = Auditing(self._audit)
-        self.sources: Final = Positions(self._reader)
+        self.sources: Final = Sources(self._reader)
         self.contents: Final = ContentStore(
             open_home(content_url), self._ring.load, entropy=entropy
         )
@@ -191,8 +191,8 @@ class EventStore:
                 write_applied(cursor, batch, before)
                 write_heads(cursor, before, ready.new_heads, ready.moved_heads)
                 copy_events(cursor, ready.events, before, microseconds)
-                write_letters(cursor, ready.letters, answer.recorded_at)
-                decide_letters(cursor, batch.decided_letters, answer.recorded_at)
+                write_dead_letters(cursor, ready.letters, answer.recorded_at)
+                decide_dead_letters(cursor, batch.dead_letter_decisions, answer.recorded_at)
                 write_outcomes(cursor, batch.outcomes, answer.recorded_at)
                 write_links(cursor, batch)
                 write_references(cursor, batch, self.secrets.reference)
@@ -217,7 +217,7 @@ class EventStore:
         with self._reader.writing() as cursor:
             lock_writers(cursor)
             done = self._ring.erase(record)
-            erase_letters(cursor, record)
+            erase_dead_letters(cursor, record)
         self.contents.erase(record)
         return done
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ingest.eventstore.batch import WaitingLetter
+from ingest.eventstore.append_batch import WaitingDeadLetter
 from ingest.facts.message import Interpreted
 from ingest.feed import FeedRecord, Partition, PolledPartition
 from schemas.codec.messages import decode_event, encode
@@ -102,7 +102,7 @@ def cut_at_hole(
     return PolledPartition(part.partition, first, end, arrivals), range(end, part.next_offset)
 
 
-def read_dead_letters(letters: Iterable[WaitingLetter], context: Context) -> list[Arrival]:
+def read_dead_letters(letters: Iterable[WaitingDeadLetter], context: Context) -> list[Arrival]:
     """Dead letters, interpreted anew for their next attempt."""
     arrivals = []
     for letter in letters:

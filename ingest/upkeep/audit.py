@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.eventstore.batch import SourcePosition
+from ingest.eventstore.append_batch import SourceOffsets
 from ingest.eventstore.tables.auditing import StoreMoment
 from ingest.feed import TopicFacts
-from ingest.read.positions import PartitionOffsets, offsets_of
+from ingest.read.offsets import PartitionOffsets, offsets_of
 from ingest.runtime.settings import Settings
 from schemas.feed.messages import FEED_TOPICS
 
@@ -72,7 +72,7 @@ def balance_checks(
     return positions, checks
 
 
-def fetched(position: SourcePosition) -> int:
+def fetched(position: SourceOffsets) -> int:
     """Messages counted: accepted + duplicate + unchanged + rejected."""
     return position.accepted + position.duplicate + position.unchanged + position.rejected
 
@@ -103,7 +103,7 @@ def _store_checks(moment: StoreMoment, *, at_end: bool) -> list[AuditCheck]:
         Compared("events of all partitions = events in the log", events, counts.events),
         Compared("streams that disagree with their events", 0, len(moment.mismatches)),
         # Erasure empties letters and keeps their rows, so this is strict for ever.
-        Compared("messages rejected = dead letters", rejected, sum(counts.letters.values())),
+        Compared("messages rejected = dead letters", rejected, sum(counts.dead_letters.values())),
     ]
     if at_end:
         waiting = counts.unpublished_outcome_batches

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from ingest.eventstore import EventStore
-from schemas.codec.messages import decode_event
 from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
 
@@ -31,11 +30,11 @@ def read_document(store: EventStore, unique_id: str) -> StoredDocument:
     head = store.reading.heads([stream]).get(stream)
     if head is None:
         raise DocumentUnavailable("no document has this uniqueId")
-    state = store.reading.submitted([stream])[stream].state
-    if state is None:
+    submitted = store.reading.submitted([stream])[stream]
+    if submitted.erased:
         raise DocumentUnavailable("the record of this document was erased")
     if not head.flags & DocumentFlags.CONTENT:
         raise DocumentUnavailable("this document was deposited without its bytes (metadata only)")
-    document = decode_event("DepositDocument", state)["document"]
+    document = submitted.datum["document"]
     data = store.contents.get(head.record, document["sha256"])
     return StoredDocument(data, document["mimeType"], DocumentStatus(head.status).name.lower())

@@ -14,9 +14,9 @@ from typing import Final
 import psycopg
 
 from ingest.eventstore import EventStore, StoreError
-from ingest.eventstore.batch import SourcePosition
+from ingest.eventstore.append_batch import SourceOffsets
 from ingest.feed import FeedError, Partition, TopicFacts, topic_facts, trim
-from ingest.read.positions import offsets_of
+from ingest.read.offsets import offsets_of
 from ingest.runtime.lifecycle import Clock
 from ingest.runtime.logs import get_logger
 from ingest.runtime.metrics import Metrics
@@ -89,7 +89,7 @@ class Housekeeping:
 
 
 def read_below(
-    stored: Mapping[str, SourcePosition], facts: Mapping[str, TopicFacts]
+    stored: Mapping[str, SourceOffsets], facts: Mapping[str, TopicFacts]
 ) -> dict[Partition, int]:
     """Below which offset each partition was read. Partitions whose offset does not fit are left
     out: a topic made anew, a log that was cut, a partition nobody has read.

@@ -18,8 +18,6 @@ from ingest.facts.registry import (
     RegistryEntry,
     evolve_entry,
 )
-from schemas.codec.messages import decode_event
-from schemas.events import SCHEMA_OF
 
 PAGE: Final = 5000
 STATES: Final[tuple[EntryState, ...]] = ("announced", "valid", "expired", "withdrawn")
@@ -46,8 +44,8 @@ class RegistryListing:
         while page := self._store.reading.registry_events(self._position, PAGE):
             for event in page:
                 self._position = event.position
-                if event.name in KIND_OF and event.state is not None:
-                    datum = decode_event(SCHEMA_OF[event.name], event.state)
+                if event.name in KIND_OF and not event.erased:
+                    datum = event.datum
                     key = EntryKey(KIND_OF[event.name], datum["id"])
                     before = self.entries.get(key, NO_ENTRY)
                     self.entries[key] = evolve_entry(before, event.name, datum)
@@ -61,9 +59,9 @@ class RegistryListing:
 def history(store: EventStore, stream: bytes) -> Iterator[dict[str, Any]]:
     """What the registry was told of one entry, in order, as JSON would have it."""
     for event in store.reading.read_stream(stream):
-        if event.state is not None:
-            datum = decode_event(SCHEMA_OF[event.name], event.state)
-            yield {"recordedAt": event.recorded_at.isoformat(), "event": event.name, **datum}
+        if not event.erased:
+            moment = event.recorded_at.isoformat()
+            yield {"recordedAt": moment, "event": event.name, **event.datum}
 
 
 def told(key: EntryKey, entry: RegistryEntry, moment_ms: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ingest.feed import (
     PublishFailure,
 )
 from ingest.feed.cloud_events import TRACEPARENT, time_header
-from ingest.read.patience import patience
+from ingest.read.service_wait import wait_for_services
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.lifecycle import Clock, StopSignal
 from ingest.runtime.metrics import Metrics
@@ -78,9 +78,9 @@ class Relay:
 
         A store or a feed that is away is waited for.
         """
-        total, patiently = 0, patience(stop, metrics)
+        total, wait = 0, wait_for_services(stop, metrics)
         while not stop.is_set():
-            count = patiently(lambda: self.relay_once(metrics))
+            count = wait(lambda: self.relay_once(metrics))
             total += count
             if on_outcomes is not None:
                 on_outcomes(count)

@@ -10,7 +10,7 @@ from ingest.batch.write import BatchWriter, Written
 from ingest.consume.consumer import Consumer, Limits
 from ingest.consume.rejection_limit import RejectionLimit
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 from ingest.feed import (
     Acknowledgement,
     FeedRecord,
@@ -23,8 +23,8 @@ from ingest.feed import (
     open_publisher,
 )
 from ingest.read.arrivals import Arrival, read_partition, source_of
-from ingest.read.patience import at_once
-from ingest.read.positions import StoredOffsets
+from ingest.read.offsets import StoredOffsets
+from ingest.read.service_wait import without_waiting
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
 from schemas.codec.messages import decode_event
@@ -45,7 +45,7 @@ class Site:
     # Straight into the batch, without a feed
 
     def writer(self, store: EventStore | None = None) -> BatchWriter:
-        return BatchWriter(store or self.store, CONTEXT, SystemClock(), at_once)
+        return BatchWriter(store or self.store, CONTEXT, SystemClock(), without_waiting)
 
     def parts(self, *messages: Message) -> list[PolledPartition[Arrival]]:
         """What a poll of these messages would bring, at the next offsets of their partitions."""
@@ -94,7 +94,7 @@ class Site:
         return acknowledged
 
     def poller(self, store: EventStore | None = None, group: str = "ingest") -> Poller:
-        resume = StoredOffsets(store or self.store, at_once)
+        resume = StoredOffsets(store or self.store, without_waiting)
         return open_poller(self.settings, FEED_TOPICS, group=group, resume=resume, client_id="test")
 
     def consumer(self, poller: Poller, **changes: Any) -> Consumer:
@@ -122,8 +122,8 @@ class Site:
         return [event.name for event in self.events()]
 
     def said(self, event: RecordedEvent) -> dict[str, Any]:
-        assert event.state is not None
-        return decode_event(SCHEMA_OF[event.name], event.state)
+        assert event.encoded is not None
+        return decode_event(SCHEMA_OF[event.name], event.encoded)
 
     def balance(self) -> dict[str, int]:
         """All partitions together."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 from projections.builds import new_build
 from projections.events import events_of_records
 from projections.projection import Projection

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 from schemas.forms.stream_ids import document_stream
 from tests.projections.given import START, Log, milliseconds, traits
 
@@ -165,7 +165,7 @@ _DOCUMENT_OPERATIONS = {
 
 def erased(events: list[RecordedEvent], record: int) -> list[RecordedEvent]:
     """The same log after the record's key was destroyed."""
-    return [replace(e, state=None) if e.record == record else e for e in events]
+    return [replace(e, encoded=None) if e.record == record else e for e in events]
 
 
 def stream(uid: str) -> bytes:

@@ -24,7 +24,7 @@ def make_records(store: EventStore, count: int) -> None:
     """Records 1 to `count` exist, of the identities of `given.ins`."""
     for number in range(1, count + 1):
         identity = ins(number)
-        token = store.secrets.token(f"{identity['oid']}|{identity['matricule']}")
+        token = store.secrets.ins_hash(f"{identity['oid']}|{identity['matricule']}")
         assert store.identities.resolve([token])[token].record == number
 
 
@@ -50,7 +50,7 @@ def append(store: EventStore, events: Sequence[RecordedEvent], bases: dict[bytes
         for stream, event in last.items()
     ]
     new = [
-        NewEvent(e.stream, e.record, e.version, e.name, e.message_id, e.state or b"")
+        NewEvent(e.stream, e.record, e.version, e.name, e.message_id, e.encoded or b"")
         for e in events
     ]
     store.append(AppendBatch(events=new, heads=heads))

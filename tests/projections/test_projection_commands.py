@@ -49,7 +49,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def filled(settings: Settings, store: EventStore, run: Any) -> Any:
-    token = store.secrets.token(identity())
+    token = store.secrets.ins_hash(identity())
     record = store.identities.resolve([token])[token].record
     log = Log()
     log.opened(record)

@@ -32,7 +32,7 @@ def copies_applied() -> None:
     """A late copy of a mask is applied again; nor does the store refuse it."""
     assembly, store = module("ingest.batch.assemble"), module("ingest.eventstore.store")
     decide, write_applied = assembly.decide, store.write_applied
-    lost_race = module("ingest.eventstore.batch").LostRace
+    lost_race = module("ingest.eventstore.append_batch").LostRace
 
     def forgetful(view: Any, message: Any) -> Any:
         view.applied[message.message_id] = None
@@ -82,7 +82,7 @@ def rejected_passed_over() -> None:
 
 def letters_forgotten() -> None:
     """What is refused has an outcome, and no letter is kept."""
-    module("ingest.eventstore.store").write_letters = lambda cursor, letters, received_at: None
+    module("ingest.eventstore.store").write_dead_letters = lambda cursor, letters, received_at: None
 
 
 def outcomes_apart() -> None:

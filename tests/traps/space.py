@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingest.decide.decide import apply_decision, decide
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 from ingest.facts.message import Interpreted
 from ingest.read.interpret import interpret
 from ingest.read.site import Context

@@ -16,7 +16,7 @@ from psycopg import conninfo
 
 from ingest.batch.write import BatchWriter
 from ingest.eventstore.content.sealed import ContentErased
-from ingest.read.patience import at_once
+from ingest.read.service_wait import without_waiting
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.postgres.database import connect, store_dsn
 from projections import migrate_projections
@@ -78,7 +78,7 @@ class TestTrap19:
         site.write(deposit(1))
         assert site.write(secret) == ["secret_access_disabled"], "a function to be switched on"
         enabled = replace(CONTEXT, policy=Policy(secret_access=True))
-        writer = BatchWriter(site.store, enabled, SystemClock(), at_once)
+        writer = BatchWriter(site.store, enabled, SystemClock(), without_waiting)
         assert answers(writer.write(site.parts(secret))) == ["accepted"]
         project(site.settings)
         record = site.store.reading.max_record()
@@ -120,7 +120,7 @@ class TestTrap20:
         assert site.store.erase(record)
         events = site.store.reading.read_record(record)
         assert len(events) == 2
-        assert all(event.state is None for event in events)
+        assert all(event.encoded is None for event in events)
         kept = Path(site.settings.content_url) / "record" / str(record)
         assert not [path for path in kept.rglob("*") if path.is_file()]
         with pytest.raises(ContentErased):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from ingest.eventstore.batch import NewContent, StoreError
+from ingest.eventstore.append_batch import NewContent, StoreError
 from ingest.eventstore.keys.key_ring import Keys
 from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
 from ingest.eventstore.keys.sealing import content_context, content_name, seal, unseal

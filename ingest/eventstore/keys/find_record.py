@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from ingest.eventstore.batch import KeyMissing
+from ingest.eventstore.append_batch import KeyMissing
 from ingest.eventstore.tables.migrations import KEYS, STORE, check_migrated
 from ingest.runtime.postgres.database import connect, keys_dsn, store_dsn
 from ingest.runtime.settings import Settings
@@ -24,7 +24,7 @@ def find_record(settings: Settings, ins: str) -> int | None:
         check_migrated(conn, STORE)
         secrets = read_secrets(conn, read_master_key(settings.master_key_path))
         found = conn.execute(
-            "select record from identity where ins = %s", (UUID(bytes=secrets.token(ins)),)
+            "select record from identity where ins = %s", (UUID(bytes=secrets.ins_hash(ins)),)
         ).fetchone()
     if found is None:
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Final
 
-from ingest.eventstore.batch import KeyMissing
+from ingest.eventstore.append_batch import KeyMissing
 from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import ByteaArray, Int8Array
 

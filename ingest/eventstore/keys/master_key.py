@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ingest.eventstore.batch import StoreError
+from ingest.eventstore.append_batch import StoreError
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12

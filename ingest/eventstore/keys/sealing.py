@@ -15,7 +15,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ingest.eventstore.batch import StoreError
+from ingest.eventstore.append_batch import StoreError
 
 from .master_key import NONCE_BYTES
 

@@ -58,13 +58,13 @@ class StoreSecrets:
     author: bytes
     letter: bytes
 
-    def token(self, ins: str) -> bytes:
+    def ins_hash(self, ins: str) -> bytes:
         """16 bytes for `oid|matricule`: without the key nothing leads back, not even trying all."""
         return blake2b(ins.encode(), digest_size=16, key=self.identity).digest()
 
     def subject(self, key: bytes) -> bytes:
-        """16 bytes for the key of a record of the feed; equal to `token` where it is a clear INS,
-        so that erasing a person finds his dead letters.
+        """16 bytes for the key of a feed record, equal to `ins_hash` where the key is a clear INS:
+        erasing a person finds his dead letters by them.
         """
         return blake2b(key, digest_size=16, key=self.identity).digest()
 

@@ -28,7 +28,7 @@ from eventsourcing.persistence import (
     TrackingRecorder,
 )
 
-from ingest.eventstore.batch import HeadChange, LostRace, RecordedEvent
+from ingest.eventstore.append_batch import HeadChange, LostRace, RecordedEvent
 from ingest.eventstore.locks import CHANNEL
 from ingest.eventstore.log.append import (
     Cursor,
@@ -283,7 +283,7 @@ def _against_log(
 
 
 def _fields(event: RecordedEvent) -> tuple[UUID, int, str, bytes]:
-    return UUID(bytes=event.stream), event.version, event.name, event.state or b""
+    return UUID(bytes=event.stream), event.version, event.name, event.encoded or b""
 
 
 def _uuid(originator_id: UUID | str) -> UUID:

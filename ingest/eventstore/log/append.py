@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.eventstore.batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
+from ingest.eventstore.append_batch import AppendBatch, Appended, Fenced, LostRace, SourceAdvance
 from ingest.eventstore.locks import CHANNEL, WRITERS
 from ingest.runtime.crash_points import crash_point
 from ingest.runtime.postgres.arrays import ByteaArray, Int4Array, Int8Array, UuidArray
@@ -150,7 +150,7 @@ def check_still_true(cursor: Cursor, batch: AppendBatch, erased: Erased) -> None
         absent = (UuidArray.of(batch.absent),)
         if cursor.execute(_PRESENT, absent, prepare=True).fetchone():
             raise LostRace("a document taken as unknown has come")
-    if batch.watched or batch.seen_letters:
+    if batch.watched or batch.seen_dead_letters:
         _check_waiting(cursor, batch, erased)
 
 
@@ -161,11 +161,13 @@ def _check_waiting(cursor: Cursor, batch: AppendBatch, erased: Erased) -> None:
     if links != {(link.target, link.by) for link in batch.seen_links}:
         raise LostRace("a replacement that waits for a document of the batch has come")
     waiting = {letter: record for _, _, letter, record in rows if letter is not None}
-    unseen = {record for letter, record in waiting.items() if letter not in batch.seen_letters}
+    unseen = {record for letter, record in waiting.items() if letter not in batch.seen_dead_letters}
     # A letter under a destroyed key can't be opened, so nobody sees it: it must not count, or the
     # document it names could never be appended.
     gone = erased(record for record in unseen if record is not None) if unseen else frozenset()
-    if {letter for letter, record in waiting.items() if record not in gone} != batch.seen_letters:
+    if {
+        letter for letter, record in waiting.items() if record not in gone
+    } != batch.seen_dead_letters:
         raise LostRace("a letter that waits for a document of the batch has come")
 
 

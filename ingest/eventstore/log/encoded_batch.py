@@ -13,14 +13,14 @@ from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ingest.eventstore.batch import AppendBatch, HeadChange, LostRace, NewEvent, StoreError
+from ingest.eventstore.append_batch import AppendBatch, HeadChange, LostRace, NewEvent, StoreError
 from ingest.eventstore.keys.key_ring import KeyRing, Keys
 from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
 from ingest.eventstore.keys.sealing import PREFIX
 from ingest.runtime.postgres.arrays import Int2Array, Int4Array, Int8Array, UuidArray
 
+from .dead_letters import SealedDeadLetters, seal_dead_letters
 from .event_names import EventNames
-from .letters import SealedLetters, seal_letters
 from .reading import UNSEALED_RECORD
 
 NO_UUID: Final = bytes(16)
@@ -63,7 +63,7 @@ class EncodedBatch:
     """See `seal_events`."""
     new_heads: HeadColumns
     moved_heads: HeadColumns
-    letters: SealedLetters
+    letters: SealedDeadLetters
     erasures: int
     """`KeyRing.erasures` when the keys were read."""
 
@@ -81,7 +81,7 @@ def encode_batch(
         events=seal_events(batch.events, keys, names, entropy),
         new_heads=head_columns([head for head in batch.heads if head.base == 0]),
         moved_heads=head_columns([head for head in batch.heads if head.base > 0]),
-        letters=seal_letters(batch.dead_letters, keys, letter_key, entropy),
+        letters=seal_dead_letters(batch.dead_letters, keys, letter_key, entropy),
         erasures=erasures,
     )
 
@@ -147,16 +147,18 @@ def seal_events(
     nonces = entropy(NONCE_BYTES * len(events))
     ends = []
     for event, at in zip(events, range(0, len(nonces), NONCE_BYTES), strict=True):
-        stream, version, state = event.stream, event.version, event.state
-        number, name = names.of_state(event.name, state[:10])
+        stream, version, encoded = event.stream, event.version, event.encoded
+        number, name = names.of_state(event.name, encoded[:10])
         if event.record == UNSEALED_RECORD:
-            ends.append(row_end(0, stream, version, number, event.message_id, state))
+            ends.append(row_end(0, stream, version, number, event.message_id, encoded))
             continue
         key = keys[event.record]
         if key is None:
             raise LostRace("a record was erased since it was read")
         nonce = nonces[at : at + NONCE_BYTES]
-        sealed = PREFIX + nonce + AESGCM(key).encrypt(nonce, state, _PLACE(stream, version) + name)
+        sealed = (
+            PREFIX + nonce + AESGCM(key).encrypt(nonce, encoded, _PLACE(stream, version) + name)
+        )
         ends.append(row_end(event.record, stream, version, number, event.message_id, sealed))
     return ends
 

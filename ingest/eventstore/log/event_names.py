@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ingest.eventstore.batch import StoreError
+from ingest.eventstore.append_batch import StoreError
 from ingest.eventstore.sessions import Session
 from schemas.events import SCHEMA_OF
 from schemas.versions.catalogue import schema_catalogue

@@ -10,18 +10,16 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ingest.eventstore.batch import Head, PendingLink, RecordedEvent
+from ingest.eventstore.append_batch import Head, PendingLink, RecordedEvent
 from ingest.eventstore.keys.key_ring import KeyRing
 from ingest.eventstore.keys.sealing import PREFIX, SealBroken, event_context
 from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import Int2Array, Int8Array, UuidArray
-from schemas.codec.messages import decode_event
 from schemas.events import (
     DOCUMENT_CONTENT_ADDED,
     DOCUMENT_SUBMITTED,
     RECORD_LINKED,
     RECORD_UNLINKED,
-    SCHEMA_OF,
 )
 
 from .event_names import EventNames
@@ -186,11 +184,12 @@ class Reading:
         """For each record those it is linked to now, by the events of its own stream."""
         wanted = sorted(set(records))
         linked: dict[int, set[int]] = {record: set() for record in wanted}
-        for event, said in self._said(wanted, RECORD_LINKED, RECORD_UNLINKED):
+        for event in self.named(wanted, (RECORD_LINKED, RECORD_UNLINKED)):
+            other = event.datum["otherRecord"]
             if event.name == RECORD_LINKED:
-                linked[event.record].add(said["otherRecord"])
+                linked[event.record].add(other)
             else:
-                linked[event.record].discard(said["otherRecord"])
+                linked[event.record].discard(other)
         return {record: frozenset(others) for record, others in linked.items()}
 
     def person(self, record: int) -> frozenset[int]:
@@ -206,18 +205,17 @@ class Reading:
         """SHA-256 of all document bytes the events of these records refer to."""
         wanted = sorted(set(records))
         found: dict[int, set[bytes]] = {record: set() for record in wanted}
-        for event, said in self._said(wanted, DOCUMENT_SUBMITTED, DOCUMENT_CONTENT_ADDED):
-            document = said["document"] if event.name == DOCUMENT_SUBMITTED else said
+        for event in self.named(wanted, (DOCUMENT_SUBMITTED, DOCUMENT_CONTENT_ADDED)):
+            datum = event.datum
+            document = datum["document"] if event.name == DOCUMENT_SUBMITTED else datum
             found[event.record].add(document["sha256"])
         return {record: frozenset(hashes) for record, hashes in found.items()}
 
-    def said(
-        self, records: Iterable[int], names: Iterable[str]
-    ) -> list[tuple[RecordedEvent, Mapping[str, Any]]]:
-        """The events of these names of these records, in order, with what they say; erased ones
-        are left out.
-        """
-        return list(self._said(sorted(set(records)), *names))
+    def named(self, records: Iterable[int], names: Iterable[str]) -> list[RecordedEvent]:
+        """The events of these names of these records, in order; erased ones are left out."""
+        numbers = Int2Array.of(self._names.ids_named(*names))
+        rows = self._session.rows(_NAMED, (Int8Array.of(sorted(set(records))), numbers))
+        return [event for event in self._open(rows) if not event.erased]
 
     def max_position(self) -> int:
         """Position of the last event, 0 when there is none. Never log_head: holes may trail."""
@@ -241,13 +239,6 @@ class Reading:
             else:
                 high = middle
         return low
-
-    def _said(self, records: Sequence[int], *names: str) -> Iterator[tuple[RecordedEvent, Any]]:
-        numbers = Int2Array.of(self._names.ids_named(*names))
-        rows = self._session.rows(_NAMED, (Int8Array.of(records), numbers))
-        for event in self._open(rows):
-            if event.state is not None:
-                yield event, decode_event(SCHEMA_OF[event.name], event.state)
 
     def _open(self, rows: Sequence[tuple[Any, ...]]) -> list[RecordedEvent]:
         keys = self._ring.load({row[1] for row in rows} - {UNSEALED_RECORD})

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingest.eventstore.batch import SourcePosition
+from ingest.eventstore.append_batch import SourceOffsets
 from ingest.eventstore.sessions import Connection, Session
 from ingest.runtime.postgres.database import transaction
 
-from .positions import ALL_SOURCES
+from .sources import ALL_SOURCES
 
 _LETTERS: Final = b"SELECT status, count(*) FROM dead_letter GROUP BY 1"
 _VERIFY: Final = b"""
@@ -55,7 +55,7 @@ class StoreCounts:
     applied_messages: int
     pending_links: int
     unpublished_outcome_batches: int
-    letters: dict[str, int]
+    dead_letters: dict[str, int]
     """By status: waiting, accepted, duplicate, unchanged, discarded, erased."""
 
 
@@ -63,7 +63,7 @@ class StoreCounts:
 class StoreMoment:
     """What the store holds, all of one moment, whoever writes meanwhile."""
 
-    sources: dict[str, SourcePosition]
+    sources: dict[str, SourceOffsets]
     """Every source ever assigned, by its key."""
     counts: StoreCounts
     mismatches: list[StreamMismatch]
@@ -91,7 +91,7 @@ class Auditing:
     def at_one_moment(self, limit: int = 20) -> StoreMoment:
         """Positions, counts and `verify_streams`, in one snapshot."""
         with self._snapshot() as conn:
-            sources = {row[0]: SourcePosition(*row) for row in _rows(conn, ALL_SOURCES)}
+            sources = {row[0]: SourceOffsets(*row) for row in _rows(conn, ALL_SOURCES)}
             mismatches = [StreamMismatch(*row) for row in _rows(conn, _VERIFY, (limit,))]
             return StoreMoment(sources, _counts(conn), mismatches)
 

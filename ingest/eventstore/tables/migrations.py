@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.eventstore.batch import StoreError
+from ingest.eventstore.append_batch import StoreError
 from ingest.eventstore.locks import MIGRATIONS
 from ingest.runtime.postgres.database import connect, transaction
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingest.basis.loader import record_of_head
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import AppendBatch, Appended
+from ingest.eventstore.append_batch import AppendBatch, Appended
 from schemas.events import RecordFlags
 from schemas.forms.stream_ids import record_stream
 from tests.ingest.access_given import CHILD, DR_B, SAID_AT, access_message, doctor, representative
@@ -29,8 +29,8 @@ def test_traces_do_not_count_among_the_facts_and_are_kept_whole(site: Site) -> N
     said = site.said(site.events()[2])
     for field in ("provenance", "mode", "motive", "action", "outcome", "documentIds", "accessedAt"):
         assert said[field] == trace[1][field]
-    assert site.store.reading.said([1], ["access_authorised"]) == []
-    assert [event.name for event, _ in site.store.reading.said([1], ["record_accessed"])] == [
+    assert site.store.reading.named([1], ["access_authorised"]) == []
+    assert [event.name for event in site.store.reading.named([1], ["record_accessed"])] == [
         "record_accessed",
         "record_accessed",
     ]
@@ -117,5 +117,5 @@ def test_how_a_record_was_closed_stands_in_its_head(site: Site) -> None:
 def test_an_erased_person_says_nothing_and_nothing_is_said_of_him(site: Site) -> None:
     site.write(deposit(1), access_message("AuthoriseAccess"))
     site.store.erase(1)
-    assert site.store.reading.said([1], ["access_authorised"]) == []
+    assert site.store.reading.named([1], ["access_authorised"]) == []
     assert site.write(access_message("WithdrawAccess")) == ["record_erased"]

@@ -12,15 +12,15 @@ from ingest.basis.loader import document_of_head, record_of_head
 from ingest.batch.attempts import Contention
 from ingest.batch.write import BatchWriter
 from ingest.eventstore import EventStore, UnknownCommit
-from ingest.eventstore.batch import AppendBatch, Appended, Head, RecordedEvent
+from ingest.eventstore.append_batch import AppendBatch, Appended, Head, RecordedEvent
 from ingest.eventstore.log.reading import Reading
 from ingest.facts.events.event import Event
 from ingest.facts.evolve import DOCUMENT_EVENTS, evolve_document, evolve_record, first_head
 from ingest.facts.heads import NO_RECORD, DocumentHead, RecordHead
 from ingest.facts.view import LATER_VERSIONS_MAX
 from ingest.read.arrivals import Arrival, source_of
-from ingest.read.patience import at_once
-from ingest.read.positions import hole_sentence
+from ingest.read.offsets import hole_sentence
+from ingest.read.service_wait import without_waiting
 from ingest.runtime.lifecycle import SystemClock
 from schemas.codec.messages import decode_event
 from schemas.events import DOCUMENT_SUBMITTED, DocumentFlags, DocumentStatus
@@ -414,7 +414,7 @@ def test_an_unknown_commit_is_settled_by_the_positions(site: Site, committed: bo
 
     parts = site.parts(deposit(1), mask(1))
     with Cut.open(site.settings) as store:
-        written = BatchWriter(store, CONTEXT, SystemClock(), at_once).write(parts)
+        written = BatchWriter(store, CONTEXT, SystemClock(), without_waiting).write(parts)
     assert answers(written) == ["accepted", "accepted"]
     assert written.unknown_commits == 1
     assert len(site.events()) == 3

@@ -8,9 +8,9 @@ import psycopg
 
 from ingest.batch.retry import Retry, of_schemas_known_now, waiting
 from ingest.eventstore import EventStore, UnknownCommit
-from ingest.eventstore.batch import AppendBatch, Appended
+from ingest.eventstore.append_batch import AppendBatch, Appended
 from ingest.feed import OutgoingRecord
-from ingest.read.patience import at_once
+from ingest.read.service_wait import without_waiting
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from schemas.codec.messages import decode_event
 from schemas.rules.table.rejections import REJECTIONS
@@ -177,7 +177,10 @@ def test_a_retry_ends_when_it_is_told_to_stop(site: Site) -> None:
     (letter,) = site.store.dead_letters.page()
     stop = StopSignal()
     stop.set()
-    assert list(Retry(site.store, CONTEXT, SystemClock(), at_once, stop)([letter.letter])) == []
+    assert (
+        list(Retry(site.store, CONTEXT, SystemClock(), without_waiting, stop)([letter.letter]))
+        == []
+    )
 
 
 def test_letters_of_a_schema_that_is_in_the_folder_now_are_found(site: Site) -> None:

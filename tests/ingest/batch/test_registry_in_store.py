@@ -15,11 +15,11 @@ from ingest.batch.late_reads import decide_batch
 from ingest.batch.retry import Retry
 from ingest.consume.metrics import IngestionMetrics
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import LostRace
+from ingest.eventstore.append_batch import LostRace
 from ingest.facts.registry import Kind, entry_stream
 from ingest.read.arrivals import Arrival
 from ingest.read.interpret import interpret
-from ingest.read.patience import at_once
+from ingest.read.service_wait import without_waiting
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.metrics import Metrics
 from ingest.upkeep.audit import balance_checks
@@ -58,7 +58,7 @@ def test_what_the_registry_is_told_is_stored_in_clear_and_the_sheet_balances(sit
     assert site.said(first)["id"] == SOFTWARE
     with psycopg.connect(site.settings.database_dsn.get_secret_value()) as conn:  # type: ignore[union-attr]
         row = conn.execute("select state from event where position = %s", (first.position,))
-        assert row.fetchone() == (first.state,)
+        assert row.fetchone() == (first.encoded,)
     _, checks = balance_checks(site.store.auditing.at_one_moment(), [], at_end=False)
     assert [check.name for check in checks if not check.holds] == []
     assert site.balance()["events"] == len(site.events())
@@ -69,7 +69,7 @@ def test_a_refused_deposit_passes_once_its_software_is_referenced(site: Site) ->
     assert site.write(deposit(1)) == ["software_unreferenced"]
     (letter,) = site.store.dead_letters.page()
     assert letter.code == "software_unreferenced"
-    retry = Retry(site.store, CONTEXT, SystemClock(), at_once)
+    retry = Retry(site.store, CONTEXT, SystemClock(), without_waiting)
     ((still,),) = retry([letter.letter])
     assert still.code == "software_unreferenced"
     site.write(reference())

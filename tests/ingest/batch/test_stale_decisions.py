@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import AppendBatch, Appended
+from ingest.eventstore.append_batch import AppendBatch, Appended
 from ingest.feed import PolledPartition
 from ingest.read.arrivals import Arrival
 from tests.ingest.access_given import access_message

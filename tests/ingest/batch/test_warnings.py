@@ -17,7 +17,7 @@ from ingest.facts.message import Interpreted
 from ingest.feed import PolledPartition
 from ingest.read.arrivals import read_partition
 from ingest.read.interpret import Rejected, interpret
-from ingest.read.patience import at_once
+from ingest.read.service_wait import without_waiting
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.metrics import Metrics
@@ -150,7 +150,7 @@ def write(site: Site, within: Context, *messages: tuple[str, dict[str, Any]]) ->
         records = [arrival.feed_record for arrival in part.records]
         polled = PolledPartition(partition, part.from_offset, part.next_offset, records)
         read_again.append(read_partition(polled, "test", within))
-    return BatchWriter(site.store, within, SystemClock(), at_once).write(read_again)
+    return BatchWriter(site.store, within, SystemClock(), without_waiting).write(read_again)
 
 
 def outcomes(site: Site) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from ingest.consume.consumer import Consumer
 from ingest.consume.metrics import IngestionMetrics
 from ingest.consume.rejection_limit import RejectionLimit, TooManyRejections
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import SourcePosition
+from ingest.eventstore.append_batch import SourceOffsets
 from ingest.feed import (
     Assignment,
     FeedMismatch,
@@ -29,8 +29,7 @@ from ingest.feed import (
     trim,
 )
 from ingest.read.arrivals import Arrival, read_partition, source_of
-from ingest.read.patience import at_once, is_passing_failure, patience
-from ingest.read.positions import (
+from ingest.read.offsets import (
     OffsetNotAcceptable,
     PartitionOffsets,
     StoredOffsets,
@@ -38,6 +37,7 @@ from ingest.read.positions import (
     offset_misfit,
     offsets_of,
 )
+from ingest.read.service_wait import is_passing_failure, wait_for_services, without_waiting
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.metrics import Metrics
 from tests.ingest.feed_messages import (
@@ -199,7 +199,7 @@ def test_a_database_that_goes_away_again_and_again_is_waited_for(site: Site) -> 
                     " and application_name like 'histoire-%'"
                 )
 
-    writer = BatchWriter(site.store, CONTEXT, SystemClock(), patience(stop))
+    writer = BatchWriter(site.store, CONTEXT, SystemClock(), wait_for_services(stop))
     poller = site.poller()
     consumer = site.consumer(poller, records=10, writer=writer)
     with ThreadPoolExecutor(1) as pool:
@@ -284,7 +284,7 @@ def fake(log_start: int = 0, log_end: int = 10, topic_id: str = "t", **record: i
     )
 
 
-STORED = SourcePosition("c/documents/0", "t", 5, 0, 4, 1, 99, 5, 0, 0, 0, 5, 0)
+STORED = SourceOffsets("c/documents/0", "t", 5, 0, 4, 1, 99, 5, 0, 0, 0, 5, 0)
 
 
 def test_a_position_that_fits() -> None:
@@ -310,14 +310,14 @@ def test_a_position_that_does_not_fit_says_why(assignment: Assignment) -> None:
 
 
 def test_a_log_that_was_cut_before_it_was_ever_read_halts(site: Site) -> None:
-    resume = StoredOffsets(site.store, at_once)
+    resume = StoredOffsets(site.store, without_waiting)
     with pytest.raises(FeedMismatch, match="histoire positions accept documents/0"):
         resume([fake(log_start=3)])
     assert site.store.sources.all() == {}
 
 
 def test_the_row_of_a_partition_is_inserted_at_its_first_assignment(site: Site) -> None:
-    resume = StoredOffsets(site.store, at_once)
+    resume = StoredOffsets(site.store, without_waiting)
     assert resume([fake()]) == {Partition("documents", 0): 0}
     assert site.store.sources.all()["c/documents/0"].topic_id == "t"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ingest.decide.decide import apply_decision, decide
-from ingest.eventstore.batch import RecordRef
+from ingest.eventstore.append_batch import RecordRef
 from ingest.facts.events.event import Event
 from ingest.facts.heads import NO_RECORD, DocumentHead, Installation
 from ingest.facts.message import Interpreted

@@ -208,13 +208,13 @@ def test_what_a_writer_declared_itself_it_does_not_read(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = list[frozenset[int]]()
-    said = site.store.reading.said
+    named = site.store.reading.named
 
     def counted(records: Any, names: Any) -> Any:
         asked.append(frozenset(records))
-        return said(records, names)
+        return named(records, names)
 
-    monkeypatch.setattr(site.store.reading, "said", counted)
+    monkeypatch.setattr(site.store.reading, "named", counted)
     writer = site.writer()
 
     def write(*messages: Message) -> list[str]:

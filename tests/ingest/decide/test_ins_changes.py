@@ -62,7 +62,7 @@ class Timelines:
 
     def of(self, matricule: str) -> set[int]:
         """Numbers of the documents that stand in the timeline under this INS."""
-        token = self.site.store.secrets.token(ins_key(OID, matricule))
+        token = self.site.store.secrets.ins_hash(ins_key(OID, matricule))
         refs = self.site.store.identities.lookup([token])
         if token not in refs:
             return set()

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.batch.write import BatchWriter
 from ingest.consume.startup import policy_of
-from ingest.read.patience import at_once
+from ingest.read.service_wait import without_waiting
 from ingest.runtime.lifecycle import SystemClock
 from ingest.runtime.settings import Settings
 from schemas.policy.may_do import DEFAULT_POLICY, Policy
@@ -111,7 +111,7 @@ def test_what_the_policy_asks_for_is_read_from_the_store(site: Site) -> None:
     """A head tells no author from his organisation; the first event does."""
     site.write(deposit(1), deposit(2))
     context = replace(CONTEXT, policy=AUTHOR_ONLY)
-    writer = BatchWriter(site.store, context, SystemClock(), at_once)
+    writer = BatchWriter(site.store, context, SystemClock(), without_waiting)
     machine = ACTORS["machine of the organisation"]
     parts = site.parts(
         operation("DeleteDocument", 1, by=machine),

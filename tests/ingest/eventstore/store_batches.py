@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ingest.eventstore import AppendBatch, EventStore, HeadChange, NewEvent, SourceAdvance
-from ingest.eventstore.batch import NewDeadLetter
+from ingest.eventstore.append_batch import NewDeadLetter
 from ingest.eventstore.keys.master_key import read_master_key
 from schemas.codec.messages import encode
 from schemas.forms.stream_ids import document_stream
@@ -123,7 +123,7 @@ def letter(offset: int, **changes: Any) -> NewDeadLetter:
 
 def records(store: EventStore, count: int) -> list[int]:
     """Numbers of `count` records that have a key."""
-    tokens = [store.secrets.token(f"1.2.250.1.213.1.4.10|{uuid4().hex}") for _ in range(count)]
+    tokens = [store.secrets.ins_hash(f"1.2.250.1.213.1.4.10|{uuid4().hex}") for _ in range(count)]
     return sorted(ref.record for ref in store.identities.resolve(tokens).values())
 
 

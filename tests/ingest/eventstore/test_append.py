@@ -12,7 +12,7 @@ import pytest
 from ingest.eventstore import (
     AppendBatch,
     AppliedMessage,
-    DecidedLetter,
+    DeadLetterDecision,
     EventStore,
     Fenced,
     LostRace,
@@ -87,7 +87,7 @@ def test_what_was_appended_is_read_again_in_the_order_of_messages(store: EventSt
             given.name,
         )
         assert (event.record, event.message_id) == (record, given.message_id)
-        assert event.state == given.state
+        assert event.encoded == given.encoded
         assert (event.schema_version, event.recorded_at) == (1, answer.recorded_at)
 
     head = store.reading.heads([document_stream("1.2.3.1"), document_stream("1.2.3.7")])
@@ -104,7 +104,7 @@ def test_what_was_appended_is_read_again_in_the_order_of_messages(store: EventSt
     assert store.auditing.verify_streams() == []
     counts = store.auditing.counts()
     assert (counts.events, counts.streams, counts.applied_messages) == (3, 2, 2)
-    assert counts.letters == {"waiting": 1}
+    assert counts.dead_letters == {"waiting": 1}
 
 
 def test_a_head_keeps_its_authors_and_successor(store: EventStore) -> None:
@@ -139,7 +139,7 @@ def test_a_large_batch_keeps_the_order_of_its_messages(store: EventStore) -> Non
         batch.add(uid, numbers[at % 3], state=archived(uid, "x" * (at % 97)))
     store.append(batch)
     read = [event for at in range(0, 500, 128) for event in store.reading.read_after(at, 128)]
-    assert [(e.stream, e.state) for e in read] == [(e.stream, e.state) for e in batch.events]
+    assert [(e.stream, e.encoded) for e in read] == [(e.stream, e.encoded) for e in batch.events]
     by_first = store.reading.submitted(e.stream for e in batch.events)
     assert {s: e.position for s, e in by_first.items()} == {e.stream: e.position for e in read}
 
@@ -188,13 +188,13 @@ def lost(batch: Batch, **changes: Any) -> Batch:
             "watched": {document_stream("1.2.3.51")},
             "seen_links": {PendingLink(document_stream("1.2.3.51"), document_stream("1.2.3.2"))},
         },
-        {"seen_letters": {1}, "watched": {document_stream("1.2.3.51")}},
-        {"watched": {document_stream("1.2.3.50")}, "seen_letters": {1, 2}},
+        {"seen_dead_letters": {1}, "watched": {document_stream("1.2.3.51")}},
+        {"watched": {document_stream("1.2.3.50")}, "seen_dead_letters": {1, 2}},
         {"applied": [AppliedMessage(bytes(15) + b"b", bytes(32), 0)]},
         {"resolved_links": [PendingLink(document_stream("1.2.3.8"), document_stream("1.2.3.1"))]},
         {"pending_links": [PendingLink(document_stream("1.2.3.8"), document_stream("1.2.3.2"))]},
-        {"decided_letters": [DecidedLetter(1, 3, "rejected", "record_closed", None)]},
-        {"decided_letters": [DecidedLetter(99, 2, "accepted", None, None)]},
+        {"dead_letter_decisions": [DeadLetterDecision(1, 3, "rejected", "record_closed", None)]},
+        {"dead_letter_decisions": [DeadLetterDecision(99, 2, "accepted", None, None)]},
     ],
 )
 def test_a_lost_race_writes_nothing(
@@ -217,7 +217,7 @@ def test_a_lost_race_writes_nothing(
     unhindered.add("1.2.3.5", record)
     unhindered.watched = {document_stream("1.2.3.8"), document_stream("1.2.3.50")}
     unhindered.seen_links = set(first.pending_links)
-    unhindered.seen_letters = {1}
+    unhindered.seen_dead_letters = {1}
     unhindered.record_versions = {document_stream("1.2.3.1"): 2}
     assert store.append(unhindered).first_position == 4
 

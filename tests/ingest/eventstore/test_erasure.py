@@ -45,7 +45,7 @@ def test_a_batch_sealed_before_an_erasure_is_not_committed_after_it(
             racing.append(batch)
         racing.append(batch)  # decided again
         racing.append(deposit_of("1.2.3.1", other))
-    assert store.auditing.counts().letters == {"erased": 1}
+    assert store.auditing.counts().dead_letters == {"erased": 1}
     assert store.dead_letters.page() == []
     assert store.dead_letters.waiting_for([TARGET]) == []
 
@@ -89,14 +89,14 @@ def test_a_letter_under_a_destroyed_key_does_not_stop_what_it_waits_for(
     batch = deposit_of("1.2.3.1", other)
     with pytest.raises(LostRace):
         store.append(batch)
-    batch.seen_letters = {2}
+    batch.seen_dead_letters = {2}
     store.append(batch)
     assert not store.erase(gone)
-    assert store.auditing.counts().letters == {"erased": 1, "waiting": 1}
+    assert store.auditing.counts().dead_letters == {"erased": 1, "waiting": 1}
 
 
 def test_an_erased_letter_keeps_its_row_and_says_nothing_of_the_person(store: EventStore) -> None:
-    token = store.secrets.token("1.2.250.1.213.1.4.10|180017500000012")
+    token = store.secrets.ins_hash("1.2.250.1.213.1.4.10|180017500000012")
     record = store.identities.resolve([token])[token].record
     said = {"path": "document.title", "waits_for": TARGET, "fingerprint": b"12345678"}
     store.append(

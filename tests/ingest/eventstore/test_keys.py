@@ -121,7 +121,7 @@ def test_a_row_of_keys_that_lacks_halts_reading(store: EventStore, place: Place)
 def test_erasure_reaches_every_process_and_everything_of_the_record(
     store: EventStore, place: Place
 ) -> None:
-    token = store.secrets.token("1.2.250.1.213.1.4.10|180017500000012")
+    token = store.secrets.ins_hash("1.2.250.1.213.1.4.10|180017500000012")
     record = store.identities.resolve([token])[token].record
     data = b"%PDF document"
     batch = Batch()
@@ -135,14 +135,14 @@ def test_erasure_reaches_every_process_and_everything_of_the_record(
     store.append(batch)
 
     with place.open() as elsewhere:
-        assert elsewhere.reading.read_after(0, 1)[0].state is not None
+        assert elsewhere.reading.read_after(0, 1)[0].encoded is not None
         assert elsewhere.identities.resolve([token])[token].erased is False
         assert store.erase(record)
         assert not store.erase(record)
         for opened in (store, elsewhere):
             first, second = opened.reading.read_after(0, 10)
-            assert (first.state, first.stream) == (None, stream)
-            assert second.state is not None
+            assert (first.encoded, first.stream) == (None, stream)
+            assert second.encoded is not None
             assert opened.identities.resolve([token])[token].erased
             assert opened.identities.lookup([token])[token].record == record
             assert opened.erased([record, other_record]) == {record}

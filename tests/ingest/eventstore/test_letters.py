@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from ingest.eventstore import AppendBatch, DecidedLetter, EventStore, LostRace
+from ingest.eventstore import AppendBatch, DeadLetterDecision, EventStore, LostRace
 from ingest.eventstore.keys.sealing import SealBroken, dead_letter_context, unseal
-from ingest.eventstore.log.letters import LetterNotFound, seal_letters
+from ingest.eventstore.log.dead_letters import DeadLetterNotFound, seal_dead_letters
 from tests.ingest.eventstore.store_batches import Batch, letter, records
 
 TARGET = bytes(range(16))
@@ -40,7 +40,7 @@ def test_letters_come_opened_in_the_order_of_receipt(store: EventStore) -> None:
 
 def test_a_letter_is_sealed_under_the_key_of_its_record_where_there_is_one() -> None:
     record_key, letter_key = bytes(32), bytes(range(32))
-    of_record, of_nobody = seal_letters(
+    of_record, of_nobody = seal_dead_letters(
         [letter(1, record=7), letter(2)], {7: record_key}, letter_key, os.urandom
     )
     for (said, sealed), key, other in (
@@ -59,19 +59,19 @@ def test_a_decision_closes_a_letter_or_leaves_it_waiting_under_its_new_code(
 ) -> None:
     store.append(AppendBatch(dead_letters=[letter(1), letter(2)]))
     decided = [
-        DecidedLetter(1, 2, "accepted", None, None),
-        DecidedLetter(2, 2, "rejected", "record_closed", "ins"),
+        DeadLetterDecision(1, 2, "accepted", None, None),
+        DeadLetterDecision(2, 2, "rejected", "record_closed", "ins"),
     ]
-    store.append(AppendBatch(decided_letters=decided))
+    store.append(AppendBatch(dead_letter_decisions=decided))
     closed, open_ = store.dead_letters.page(status=None)
     assert (closed.status, closed.attempt, closed.code) == ("accepted", 2, "target_unknown")
     assert store.dead_letters.get(closed.letter).raw is None
     assert (open_.status, open_.attempt, open_.code) == ("waiting", 2, "record_closed")
     assert store.dead_letters.get(open_.letter).raw == b"raw record 2"
-    for again in (decided[0], decided[1], DecidedLetter(1, 3, "accepted", None, None)):
+    for again in (decided[0], decided[1], DeadLetterDecision(1, 3, "accepted", None, None)):
         with pytest.raises(LostRace):
-            store.append(AppendBatch(decided_letters=[again]))
-    assert store.auditing.counts().letters == {"accepted": 1, "waiting": 1}
+            store.append(AppendBatch(dead_letter_decisions=[again]))
+    assert store.auditing.counts().dead_letters == {"accepted": 1, "waiting": 1}
 
 
 def test_a_letter_that_came_meanwhile_makes_the_target_a_lost_race(store: EventStore) -> None:
@@ -82,8 +82,8 @@ def test_a_letter_that_came_meanwhile_makes_the_target_a_lost_race(store: EventS
     store.append(AppendBatch(dead_letters=[letter(1, waits_for=target)]))
     with pytest.raises(LostRace):
         store.append(batch)
-    batch.seen_letters = {1}
-    batch.decided_letters = [DecidedLetter(1, 2, "accepted", None, None)]
+    batch.seen_dead_letters = {1}
+    batch.dead_letter_decisions = [DeadLetterDecision(1, 2, "accepted", None, None)]
     store.append(batch)
     assert store.dead_letters.waiting_for([target]) == []
 
@@ -97,7 +97,7 @@ def test_discarded_letters_keep_their_bytes_and_the_reason(store: EventStore) ->
     assert found.raw == b"raw record 1"
     assert store.dead_letters.waiting_for([TARGET]) == []
     for unknown in (1, 2):
-        with pytest.raises(LetterNotFound):
+        with pytest.raises(DeadLetterNotFound):
             store.dead_letters.discard(unknown, "again", "operator")
-    with pytest.raises(LetterNotFound):
+    with pytest.raises(DeadLetterNotFound):
         store.dead_letters.get(2)

@@ -297,7 +297,7 @@ def test_a_connection_lost_at_commit_is_an_unknown_commit_and_the_position_tells
             assert cut_off.sources.all()[SOURCE].next_offset == 0
             cut_off.append(batch)
     assert store.auditing.counts().events == 1
-    assert store.auditing.counts().letters == {"waiting": 1}
+    assert store.auditing.counts().dead_letters == {"waiting": 1}
 
 
 def wait_for_rollback(dsn: str) -> None:

@@ -13,7 +13,7 @@ from ingest.eventstore.keys.identities import Identities
 from ingest.eventstore.keys.key_ring import KeyRing
 from ingest.eventstore.keys.master_key import read_master_key
 from ingest.eventstore.sessions import Session
-from ingest.eventstore.tables.positions import PositionMoved, TopicChanged
+from ingest.eventstore.tables.sources import PositionMoved, TopicChanged
 from schemas.forms.stream_ids import document_stream
 from tests.ingest.eventstore.store_batches import (
     SOURCE,
@@ -92,7 +92,7 @@ def test_a_person_is_all_records_linked_now(store: EventStore) -> None:
 def test_tokens_resolve_to_one_record_for_ever_in_every_process(
     store: EventStore, place: Place, seed: int
 ) -> None:
-    tokens = [store.secrets.token(f"1.2.250.1.213.1.4.10|{number}") for number in range(300)]
+    tokens = [store.secrets.ins_hash(f"1.2.250.1.213.1.4.10|{number}") for number in range(300)]
     assert store.identities.lookup(tokens) == {}
 
     def resolve(order: int) -> dict[bytes, int]:
@@ -132,11 +132,11 @@ def test_what_is_remembered_of_identities_and_keys_is_bounded(place: Place) -> N
 
 def test_hashes_are_keyed_and_stable(store: EventStore, place: Place) -> None:
     ins = "1.2.250.1.213.1.4.10|180017500000012"
-    assert len(store.secrets.token(ins)) == 16
-    assert store.secrets.subject(ins.encode()) == store.secrets.token(ins)
+    assert len(store.secrets.ins_hash(ins)) == 16
+    assert store.secrets.subject(ins.encode()) == store.secrets.ins_hash(ins)
     assert -(2**63) <= store.secrets.author_hash("1.2.250.1.71.4.2.1^899700000001") < 2**63
     with place.open() as other:
-        assert other.secrets.token(ins) == store.secrets.token(ins)
+        assert other.secrets.ins_hash(ins) == store.secrets.ins_hash(ins)
         assert other.secrets.author_hash("x") == store.secrets.author_hash("x")
 
 

@@ -121,10 +121,10 @@ def test_both_kinds_of_events_are_one_log(store: EventStore) -> None:
     batch.add("1.2.3.1", record)
     store.append(batch)
     assert [e.record for e in store.reading.read_after(0, 10)] == [0, record]
-    assert store.reading.read_after(0, 1)[0].state == b"state 1"
+    assert store.reading.read_after(0, 1)[0].encoded == b"state 1"
     first, second = recorder.select_notifications(None, 10)
     assert (first.topic, first.state) == ("a.module:Class", b"state 1")
-    assert (second.topic, second.state) == ("document_archived", batch.events[0].state)
+    assert (second.topic, second.state) == ("document_archived", batch.events[0].encoded)
     assert [n.id for n in recorder.select_notifications(0, 9, topics=["document_archived"])] == [2]
     ours = recorder.select_events(UUID(bytes=document_stream("1.2.3.1")))
     assert [(e.originator_version, e.topic) for e in ours] == [(1, "document_archived")]

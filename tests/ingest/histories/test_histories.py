@@ -21,14 +21,14 @@ from ingest.basis.loader import document_of_head
 from ingest.basis.prefetch import BasisReader
 from ingest.batch.assemble import assemble
 from ingest.batch.write import BatchWriter
-from ingest.eventstore.batch import PendingLink, RecordedEvent
+from ingest.eventstore.append_batch import PendingLink, RecordedEvent
 from ingest.eventstore.log.encoded_batch import check_batch
 from ingest.facts.heads import DocumentHead
 from ingest.facts.message import DocumentMessage
 from ingest.facts.needs import KINDS
 from ingest.facts.view import View
 from ingest.read.arrivals import Arrival, source_of
-from ingest.read.patience import at_once
+from ingest.read.service_wait import without_waiting
 from ingest.runtime.lifecycle import SystemClock
 from projections.events import events_of_records
 from projections.timeline.fold import PersonFold
@@ -135,7 +135,7 @@ class Memory:
             self.events.append(
                 RecordedEvent(
                     *(len(self.events) + 1, event.record, NOW, event.stream, event.version),
-                    *(event.name, 1, event.message_id, event.state),
+                    *(event.name, 1, event.message_id, event.encoded),
                 )
             )
 
@@ -184,7 +184,7 @@ class Stored:
         """One batch of messages that are in the order of their partitions."""
         context = replace(feed.CONTEXT, policy=self.policy)
         reader = BasisReader(self.site.store, context, prefetched=self.prefetched)
-        writer = BatchWriter(self.site.store, context, SystemClock(), at_once, reader)
+        writer = BatchWriter(self.site.store, context, SystemClock(), without_waiting, reader)
         parts = self.site.parts(*(self.names.said(message) for message in messages))
         written = writer.write(parts)
         self.late_reads.update(written.late_reads)
@@ -204,7 +204,7 @@ class Stored:
         return sorted(found, key=lambda event: event.position)
 
     def record(self, person: str) -> int | None:
-        token = self.site.store.secrets.token(self.names.person(person))
+        token = self.site.store.secrets.ins_hash(self.names.person(person))
         ref = self.site.store.identities.lookup([token]).get(token)
         return None if ref is None else ref.record
 

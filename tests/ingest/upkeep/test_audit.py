@@ -75,9 +75,9 @@ def test_what_is_on_its_way_does_not_unbalance_but_shows_at_the_end(busy: Site) 
 
 
 def test_it_balances_after_an_erasure(busy: Site) -> None:
-    letters = sum(busy.store.auditing.counts().letters.values())
+    letters = sum(busy.store.auditing.counts().dead_letters.values())
     busy.store.erase(busy.events()[0].record)
-    counts = busy.store.auditing.counts().letters
+    counts = busy.store.auditing.counts().dead_letters
     assert counts["erased"]
     assert sum(counts.values()) == letters
     assert failed(busy) == []

@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from deploy.cli import run
-from ingest.eventstore.batch import NewContent
+from ingest.eventstore.append_batch import NewContent
 from ingest.feed import OutgoingRecord, open_publisher, topic_facts
 from ingest.runtime.console import Exit
 from ingest.runtime.lifecycle import StopSignal, SystemClock

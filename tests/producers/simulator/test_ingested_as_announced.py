@@ -17,8 +17,8 @@ from ingest.consume.consumer import Consumer, Limits
 from ingest.consume.rejection_limit import RejectionLimit
 from ingest.eventstore import EventStore, migrate_store
 from ingest.feed import Acknowledgement, PublishFailure, ensure_topics, open_poller, open_publisher
-from ingest.read.patience import at_once
-from ingest.read.positions import StoredOffsets
+from ingest.read.offsets import StoredOffsets
+from ingest.read.service_wait import without_waiting
 from ingest.read.site import Context
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
@@ -80,9 +80,9 @@ def ingest(settings: Settings, store: EventStore) -> None:
         accepted_oids("test"), dict.fromkeys(FEED_TOPICS, PARTITIONS), CONTENT_BYTES_MAX
     )
     clock = SystemClock()
-    resume = StoredOffsets(store, at_once)
+    resume = StoredOffsets(store, without_waiting)
     poller = open_poller(settings, FEED_TOPICS, group="ingest", resume=resume, client_id="test")
-    writer = BatchWriter(store, context, clock, at_once)
+    writer = BatchWriter(store, context, clock, without_waiting)
     limit = RejectionLimit(2000, 0.9)
     try:
         consumer = Consumer(poller, writer, context, LIMITS, limit, clock, None)

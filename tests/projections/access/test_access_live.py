@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 from projections.access.fold import moment, permissions, traces
 from projections.access.live import Access, compare_builds
 from projections.access.person import PersonAccess, person_access

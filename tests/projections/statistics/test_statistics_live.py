@@ -9,7 +9,7 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 from projections.events import events_of_records
 from projections.statistics.live import Statistics
 from projections.statistics.tables import StatisticsTables

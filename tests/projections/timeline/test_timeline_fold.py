@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from hypothesis import given
 
-from ingest.eventstore.batch import RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 from ingest.facts.evolve import flags_of_deposit
 from projections.events import EventNotApplicable, events_of_records
 from projections.timeline.fold import fold, fold_person

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ingest.eventstore.batch import NewOutcomes
+from ingest.eventstore.append_batch import NewOutcomes
 from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import ByteaArray, Int8Array
 
@@ -50,7 +50,7 @@ def write_outcomes(
         cursor.execute(_WRITE, (at, *columns), prepare=True)
 
 
-class Outcomes:
+class OutcomeBatches:
     """The relay's side."""
 
     def __init__(self, session: Session) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest.eventstore.batch import SourcePosition, StoreError
+from ingest.eventstore.append_batch import SourceOffsets, StoreError
 from ingest.eventstore.sessions import Session
 
 ALL_SOURCES: Final = b"""
@@ -43,21 +43,21 @@ class TopicChanged(StoreError):
     """
 
 
-class Positions:
+class Sources:
     """Source positions and topic facts."""
 
     def __init__(self, session: Session) -> None:
         self._session: Final = session
 
-    def all(self) -> dict[str, SourcePosition]:
+    def all(self) -> dict[str, SourceOffsets]:
         """Every source ever assigned, by its key."""
-        return {row[0]: SourcePosition(*row) for row in self._session.rows(ALL_SOURCES)}
+        return {row[0]: SourceOffsets(*row) for row in self._session.rows(ALL_SOURCES)}
 
     def gaps(self) -> list[AcceptedGap]:
         """All that was ever accepted, oldest first."""
         return [AcceptedGap(*row) for row in self._session.rows(_GAPS)]
 
-    def insert(self, source: str, topic_id: str, first_offset: int) -> SourcePosition:
+    def insert(self, source: str, topic_id: str, first_offset: int) -> SourceOffsets:
         """The source has a row, beginning at `first_offset` if it is new; the row as it is."""
         with self._session.writing() as cursor:
             cursor.execute(

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import psycopg
 
-from ingest.eventstore.batch import (
-    DecidedLetter,
+from ingest.eventstore.append_batch import (
+    DeadLetterDecision,
     LostRace,
     NewDeadLetter,
     StoreError,
-    WaitingLetter,
+    WaitingDeadLetter,
 )
 from ingest.eventstore.keys.key_ring import KeyRing, Keys
 from ingest.eventstore.keys.master_key import NONCE_BYTES, Entropy
@@ -77,12 +77,12 @@ SELECT code, count(*), min(received_at) FROM (
 GROUP BY code"""
 
 
-class LetterNotFound(StoreError):
+class DeadLetterNotFound(StoreError):
     """There is no such letter, or it does not wait any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter without its bytes. `size`: of the sealed bytes, None when they are gone."""
 
     letter: int
@@ -106,7 +106,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingOfCode:
+class DeadLettersOfCode:
     """How many dead letters of one code wait, and when the oldest of them was received."""
 
     code: str
@@ -115,19 +115,19 @@ class WaitingOfCode:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedLetter:
+class OpenedDeadLetter:
     """A dead letter with the plain `RawRecord`; None when accepted since, or erased."""
 
-    letter: Letter
+    letter: DeadLetter
     raw: bytes | None
 
 
-SealedLetters = Sequence[tuple[NewDeadLetter, bytes | None]]
+SealedDeadLetters = Sequence[tuple[NewDeadLetter, bytes | None]]
 
 
-def seal_letters(
+def seal_dead_letters(
     letters: Sequence[NewDeadLetter], keys: Keys, letter_key: bytes, entropy: Entropy
-) -> SealedLetters:
+) -> SealedDeadLetters:
     """Each letter with its sealed bytes; None for an erased record: nothing of it is kept."""
     nonces = entropy(NONCE_BYTES * len(letters))
     sealed: list[tuple[NewDeadLetter, bytes | None]] = []
@@ -142,8 +142,8 @@ def seal_letters(
     return sealed
 
 
-def write_letters(
-    cursor: psycopg.Cursor[tuple[Any, ...]], letters: SealedLetters, received_at: datetime
+def write_dead_letters(
+    cursor: psycopg.Cursor[tuple[Any, ...]], letters: SealedDeadLetters, received_at: datetime
 ) -> None:
     """The dead letters wait, numbered in the order of the batch.
 
@@ -169,7 +169,7 @@ def write_letters(
             )
 
 
-def erase_letters(cursor: psycopg.Cursor[tuple[Any, ...]], record: int) -> int:
+def erase_dead_letters(cursor: psycopg.Cursor[tuple[Any, ...]], record: int) -> int:
     """No dead letter of the record tells anything any more, not even those rejected before the
     record was known; returns how many there were. Their rows stay: the balance sheet counts them.
 
@@ -179,8 +179,8 @@ def erase_letters(cursor: psycopg.Cursor[tuple[Any, ...]], record: int) -> int:
     return cursor.execute(_ERASE, {"record": record}).rowcount
 
 
-def decide_letters(
-    cursor: psycopg.Cursor[tuple[Any, ...]], decided: Sequence[DecidedLetter], at: datetime
+def decide_dead_letters(
+    cursor: psycopg.Cursor[tuple[Any, ...]], decided: Sequence[DeadLetterDecision], at: datetime
 ) -> None:
     """The dead letters have their new attempt. Raises LostRace when one was decided meanwhile.
 
@@ -200,7 +200,7 @@ def decide_letters(
         raise LostRace("a dead letter was decided or discarded meanwhile")
 
 
-class Letters:
+class DeadLetters:
     """Reading and discarding dead letters."""
 
     def __init__(self, session: Session, ring: KeyRing, letter_key: bytes) -> None:
@@ -208,7 +208,7 @@ class Letters:
         self._ring: Final = ring
         self._letter_key: Final = letter_key
 
-    def waiting_for(self, streams: Iterable[bytes]) -> list[WaitingLetter]:
+    def waiting_for(self, streams: Iterable[bytes]) -> list[WaitingDeadLetter]:
         """Dead letters that wait for one of these streams, opened, in the order of receipt.
 
         Letters of a record whose key was destroyed are left out here and in
@@ -217,7 +217,7 @@ class Letters:
         query = _OPENED + b"JOIN unnest(%b::uuid[]) u(id) ON d.waits_for = u.id"
         return self._opened(query, (UuidArray.of(set(streams)),))
 
-    def waiting(self, letters: Iterable[int]) -> list[WaitingLetter]:
+    def waiting(self, letters: Iterable[int]) -> list[WaitingDeadLetter]:
         """Those of these letters that still wait, opened, in the order of receipt."""
         query = _OPENED + b"JOIN unnest(%b::bigint[]) u(id) ON d.id = u.id"
         return self._opened(query, (Int8Array.of(sorted(set(letters))),))
@@ -230,26 +230,26 @@ class Letters:
         source: str | None = None,
         after: int = 0,
         limit: int = 1000,
-    ) -> list[Letter]:
+    ) -> list[DeadLetter]:
         """Letters numbered above `after`, in the order of receipt, without their bytes."""
         given = (after, status, status, code, code, source, source, limit)
-        return [Letter(*row) for row in self._session.rows(_LIST, given)]
+        return [DeadLetter(*row) for row in self._session.rows(_LIST, given)]
 
-    def waiting_by_code(self, limit: int = COUNTED_MAX) -> list[WaitingOfCode]:
+    def waiting_by_code(self, limit: int = COUNTED_MAX) -> list[DeadLettersOfCode]:
         """What waits, by code; above `limit` letters in all the counts are lower bounds."""
-        return [WaitingOfCode(*row) for row in self._session.rows(_WAITING_BY_CODE, (limit,))]
+        return [DeadLettersOfCode(*row) for row in self._session.rows(_WAITING_BY_CODE, (limit,))]
 
-    def get(self, letter: int) -> OpenedLetter:
-        """One letter, opened. Raises LetterNotFound."""
+    def get(self, letter: int) -> OpenedDeadLetter:
+        """One letter, opened. Raises DeadLetterNotFound."""
         rows = self._session.rows(_ROW + b"WHERE id = %b::bigint", (letter,))
         if not rows:
-            raise LetterNotFound(f"there is no dead letter {letter}")
-        found = Letter(*rows[0])
+            raise DeadLetterNotFound(f"there is no dead letter {letter}")
+        found = DeadLetter(*rows[0])
         sealed = self._session.rows(_OPENED + b"WHERE d.id = %b::bigint", (letter,))
-        return OpenedLetter(found, self._open_rows(sealed)[0][1] if sealed else None)
+        return OpenedDeadLetter(found, self._open_rows(sealed)[0][1] if sealed else None)
 
     def discard(self, letter: int, reason: str, by: str) -> None:
-        """The letter is out of the way, with a reason; its bytes stay. Raises LetterNotFound."""
+        """Out of the way, with a reason; the bytes stay. Raises DeadLetterNotFound."""
         with self._session.writing() as cursor:
             done = cursor.execute(
                 "update dead_letter set status = 'discarded', decided_at = clock_timestamp(),"
@@ -257,13 +257,13 @@ class Letters:
                 (reason, by, letter),
             ).rowcount
         if not done:
-            raise LetterNotFound(f"there is no dead letter {letter} that waits")
+            raise DeadLetterNotFound(f"there is no dead letter {letter} that waits")
 
-    def _opened(self, query: bytes, parameters: tuple[Any, ...]) -> list[WaitingLetter]:
+    def _opened(self, query: bytes, parameters: tuple[Any, ...]) -> list[WaitingDeadLetter]:
         rows = self._session.rows(
             query + b" WHERE d.status = 'waiting' AND d.raw IS NOT NULL ORDER BY d.id", parameters
         )
-        return [WaitingLetter(*(*row[:6], raw)) for row, raw in self._open_rows(rows) if raw]
+        return [WaitingDeadLetter(*(*row[:6], raw)) for row, raw in self._open_rows(rows) if raw]
 
     def _open_rows(
         self, rows: Sequence[tuple[Any, ...]]

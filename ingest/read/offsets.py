@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.batch import SourcePosition
+from ingest.eventstore.append_batch import SourceOffsets
 from ingest.feed import Assignment, Partition, PartitionsHalted, TopicFacts
 
 from .arrivals import source_of
-from .patience import Patience
+from .service_wait import ServiceWait
 
 _REPAIR: Final = (
     "Find out what was lost, have it sent again, then: histoire positions accept"
@@ -51,16 +51,16 @@ def hole_sentence(partition: Partition, hole: range) -> str:
 class StoredOffsets:
     """`Resume` of the poller: next offsets from the store, or a halt."""
 
-    def __init__(self, store: EventStore, patience: Patience) -> None:
+    def __init__(self, store: EventStore, wait: ServiceWait) -> None:
         self._store = store
-        self._patience = patience
+        self._wait = wait
 
     def __call__(self, assignments: Sequence[Assignment]) -> Mapping[Partition, int]:
         """The next offset of each partition. The row of a new one is inserted.
 
         Raises PartitionsHalted naming every partition that does not fit.
         """
-        stored: Mapping[str, SourcePosition] = self._patience(self._store.sources.all)
+        stored: Mapping[str, SourceOffsets] = self._wait(self._store.sources.all)
         misfits = list[Misfit]()
         offsets: dict[Partition, int] = {}
         for assignment in assignments:
@@ -95,7 +95,7 @@ def first_reading_misfit(assignment: Assignment) -> str | None:
     )
 
 
-def offset_misfit(position: SourcePosition, assignment: Assignment) -> str | None:
+def offset_misfit(position: SourceOffsets, assignment: Assignment) -> str | None:
     """Why the stored position does not fit the log, None when it does."""
     if position.topic_id != assignment.topic_id:
         return "the topic was deleted and made anew since it was last read."
@@ -130,7 +130,7 @@ class PartitionOffsets:
 
     partition: Partition
     source: str
-    stored: SourcePosition | None
+    stored: SourceOffsets | None
     topic_id: str
     log_start: int
     log_end: int
@@ -156,7 +156,7 @@ class PartitionOffsets:
 
 
 def offsets_of(
-    stored: Mapping[str, SourcePosition], facts: Iterable[TopicFacts]
+    stored: Mapping[str, SourceOffsets], facts: Iterable[TopicFacts]
 ) -> list[PartitionOffsets]:
     """Every partition of these topics, in order."""
     found: dict[str, PartitionOffsets] = {}

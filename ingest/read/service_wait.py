@@ -14,18 +14,18 @@ from ingest.runtime.postgres.database import is_transient
 T = TypeVar("T")
 
 
-class Patience(Protocol):
+class ServiceWait(Protocol):
     """Does something that may fail for a while; gives up only when the process is to end."""
 
     def __call__(self, action: Callable[[], T], /) -> T: ...
 
 
-def at_once(action: Callable[[], T]) -> T:
+def without_waiting(action: Callable[[], T]) -> T:
     """Does not wait: every failure is raised."""
     return action()
 
 
-def patience(stop: StopSignal, metrics: Metrics | None = None) -> Patience:
+def wait_for_services(stop: StopSignal, metrics: Metrics | None = None) -> ServiceWait:
     """Waits for services that are away, with the same work, until the process is to end.
 
     OSError: the home of the document bytes is away or full.

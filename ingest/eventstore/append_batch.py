@@ -36,14 +36,14 @@ class SourceAdvance:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to append. `state` is the plain single-object Avro; the store seals it."""
+    """An event to append. `encoded` is the plain single-object Avro; the store seals it."""
 
     stream: bytes
     record: int
     version: int
     name: str
     message_id: bytes | None
-    state: bytes
+    encoded: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class NewDeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class DecidedLetter:
+class DeadLetterDecision:
     """A dead letter was decided again. `attempt` is the new attempt (old one + 1, checked).
 
     `status`: `accepted`, `duplicate`, `unchanged` close it; `rejected` leaves it waiting under
@@ -176,7 +176,7 @@ class AppendBatch:
     pending_links: list[PendingLink] = field(default_factory=list)
     resolved_links: list[PendingLink] = field(default_factory=list)
     dead_letters: list[NewDeadLetter] = field(default_factory=list)
-    decided_letters: list[DecidedLetter] = field(default_factory=list)
+    dead_letter_decisions: list[DeadLetterDecision] = field(default_factory=list)
     outcomes: list[NewOutcomes] = field(default_factory=list)
 
     record_versions: dict[bytes, int] = field(default_factory=dict)
@@ -187,7 +187,7 @@ class AppendBatch:
     """New document streams: `pending_link` and waiting letters that name them must be those
     seen."""
     seen_links: set[PendingLink] = field(default_factory=set)
-    seen_letters: set[int] = field(default_factory=set)
+    seen_dead_letters: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
-class SourcePosition:
+class SourceOffsets:
     """How far a partition was read, durably, and its line of the balance sheet so far."""
 
     source: str
@@ -227,7 +227,7 @@ class RecordRef:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingLetter:
+class WaitingDeadLetter:
     """A dead letter that waits, opened: `raw` is the plain `RawRecord`."""
 
     letter: int
@@ -241,7 +241,7 @@ class WaitingLetter:
 
 @dataclass(slots=True)
 class RecordedEvent:
-    """An event as read from the log. `state` is opened single-object Avro; None: its key is
+    """An event as read from the log. `encoded` is opened single-object Avro; None: its key is
     erased, for ever. Only `forget` changes it.
     """
 
@@ -253,13 +253,13 @@ class RecordedEvent:
     name: str
     schema_version: int
     message_id: bytes | None
-    state: bytes | None
+    encoded: bytes | None
     _datum: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def erased(self) -> bool:
         """Whether nothing can be read of it any more."""
-        return self.state is None
+        return self.encoded is None
 
     @property
     def datum(self) -> dict[str, Any]:
@@ -269,14 +269,14 @@ class RecordedEvent:
         """
         datum = self._datum
         if datum is None:
-            if self.state is None:
+            if self.encoded is None:
                 raise ValueError("an erased event has no content")
-            datum = self._datum = decode_event(SCHEMA_OF[self.name], self.state)
+            datum = self._datum = decode_event(SCHEMA_OF[self.name], self.encoded)
         return datum
 
     def forget(self) -> None:
         """The event is as if read after the erasure of its record."""
-        self.state = None
+        self.encoded = None
         self._datum = None
 
 
