@@ -14,6 +14,7 @@ from ingest.eventstore import AppendBatch, EventStore, HeadChange, NewEvent, Sou
 from ingest.runtime.settings import Settings
 from schemas.events import DOCUMENT_SUBMITTED
 from schemas.forms.stream_ids import record_stream
+from schemas.heads import Head
 
 SOURCE = "bench/documents/0"
 
@@ -80,13 +81,8 @@ def batch_of(
         batch.heads.append(
             HeadChange(
                 event.stream,
-                record,
+                Head(record, version, 0, 0, authors, None),
                 event.base,
-                version,
-                0,
-                0,
-                authors,
-                None,
                 number if event.base == 0 else -1,
             )
         )

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from ingest.eventstore import EventStore
-from ingest.facts.heads import RecordHead
 from ingest.facts.identity import DeclaredIdentity, declared_after
 from schemas.events import IDENTITY_DECLARED, IdentityDeclared, RecordFlags
+from schemas.heads import Head
 
 REMEMBERED_MAX: Final = 50_000
 """Records remembered from batch to batch; a few hundred bytes each."""
@@ -23,7 +23,7 @@ class DeclaredReader:
         self._store = store
         self._remembered: dict[int, tuple[int, DeclaredIdentity | None]] = {}
 
-    def read(self, heads: Mapping[int, RecordHead]) -> Identities:
+    def read(self, heads: Mapping[int, Head]) -> Identities:
         """What is declared on these records; nothing is read where the head tells that none was.
 
         As of the versions given: what was appended since is left out, and found by the re-check of
@@ -39,7 +39,7 @@ class DeclaredReader:
         return {r: self._remembered[r][1] if r in asked else None for r in heads}
 
     def appended(
-        self, before: Mapping[int, int], heads: Mapping[int, RecordHead], declared: Identities
+        self, before: Mapping[int, int], heads: Mapping[int, Head], declared: Identities
     ) -> None:
         """A batch is committed that left these heads, of records that had these versions before.
 

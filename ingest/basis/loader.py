@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from ingest.eventstore import EventStore
-from ingest.eventstore.append_batch import Head, RecordedEvent
+from ingest.eventstore.append_batch import RecordedEvent
 from ingest.facts.access import FACT_EVENTS, AccessEvent
-from ingest.facts.heads import NO_RECORD, DocumentHead, FirstEvent, RecordHead
+from ingest.facts.heads import NO_HEAD, FirstEvent
 from ingest.facts.needs import (
     ACCESS,
     APPLIED,
@@ -40,18 +40,6 @@ from schemas.forms.stream_ids import document_stream, record_stream
 from .basis import Basis
 from .entries import EntryReader
 from .identities import DeclaredReader
-
-
-def document_of_head(head: Head) -> DocumentHead:
-    """What a stored head tells of a document."""
-    return DocumentHead(
-        head.record, head.version, head.status, head.flags, head.authors, head.replaced_by
-    )
-
-
-def record_of_head(head: Head) -> RecordHead:
-    """What a stored head tells of a record."""
-    return RecordHead(head.version, head.flags)
 
 
 class Loader:
@@ -124,9 +112,9 @@ class Loader:
             versions[stream] = 0 if head is None else head.version
             record = record_of.get(stream)
             if record is None:
-                view.documents[stream] = None if head is None else document_of_head(head)
+                view.documents[stream] = head
             else:
-                view.records[record] = NO_RECORD if head is None else record_of_head(head)
+                view.records[record] = NO_HEAD if head is None else head
 
     # Messages, and the records they are about
 

@@ -2,7 +2,7 @@
 0014).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +29,7 @@ from ingest.read.arrivals import UNDECIDED, Arrival
 from schemas.codec.messages import encode
 from schemas.events import SCHEMA_OF
 from schemas.forms.stream_ids import record_stream
+from schemas.heads import Head
 from schemas.rules.table.rejections import Rejection
 
 from .waiting import waits_for
@@ -40,7 +41,8 @@ class Assembly:
 
     `batch`: what is to be appended. `dead_letters`: those decided again, in the order they were.
     `names`: how many events there are of each name. `missing`: what decisions asked for and nobody
-    read; unless it is empty, nothing of the batch counts.
+    read; unless it is empty, nothing of the batch counts. `late_reads`: by kind of need, how much
+    was read only after a decision had asked for it.
     """
 
     basis: Basis
@@ -48,6 +50,7 @@ class Assembly:
     dead_letters: list[Arrival] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     missing: set[Need] = field(default_factory=set)
+    late_reads: Counter[str] = field(default_factory=Counter)
     _versions: dict[bytes, int] = field(default_factory=dict)
     _records: dict[bytes, int] = field(default_factory=dict)
     _first: dict[bytes, int] = field(default_factory=dict)
@@ -196,27 +199,14 @@ class Assembly:
 
     def _head(self, stream: bytes) -> HeadChange:
         view, record = self.basis.view, self._records[stream]
-        base = self.basis.versions[stream]
-        first = self._first[stream] if base == 0 else -1
-        version = self._versions[stream]
         if record == REGISTRY_RECORD:
             kind = view.entry(stream).kind
-            return HeadChange(stream, record, base, version, kind, 0, (), None, first)
-        document = None if stream == record_stream(record) else view.document(stream)
-        if document is None:
-            flags = view.record(record).flags
-            return HeadChange(stream, record, base, version, 0, flags, (), None, first)
-        return HeadChange(
-            stream,
-            record,
-            base,
-            version,
-            document.status,
-            document.flags,
-            document.authors,
-            document.replaced_by,
-            first,
-        )
+            head = Head(record, self._versions[stream], kind, 0, (), None)
+        else:
+            document = None if stream == record_stream(record) else view.document(stream)
+            head = view.record(record) if document is None else document
+        base = self.basis.versions[stream]
+        return HeadChange(stream, head, base, self._first[stream] if base == 0 else -1)
 
 
 def assemble(

@@ -103,7 +103,7 @@ class _RetryWork:
         def read(also: Set[Need]) -> Basis:
             return retry.wait(lambda: retry.reader.read(arrivals, also))
 
-        assembly = decide_batch(read, (), arrivals).assembly
+        assembly = decide_batch(read, (), arrivals)
         self.decided = assembly.dead_letters
         batch, decided_at_ms = assembly.batch, int(retry.clock.now() * 1000)
         add_outcomes(batch, (), self.decided, decided_at_ms, retry.context.rules_page)

@@ -30,8 +30,9 @@ from ingest.runtime.lifecycle import Clock
 from schemas.feed.messages import REGISTRY
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE, REJECTED, UNCHANGED
 
+from .assemble import Assembly
 from .attempts import Attempts
-from .late_reads import Decided, decide_batch
+from .late_reads import decide_batch
 from .outcomes import add_outcomes, key_text, new_dead_letters, rejected_arrivals
 
 
@@ -133,7 +134,7 @@ class _FeedWork:
         self._gate = gate
         self._parts = {_source_of(part): part for part in sorted(parts, key=_registry_first)}
         self._lost: list[PolledPartition[Arrival]] = []
-        self._decided: Decided | None = None
+        self._assembly: Assembly | None = None
         self._last_position = 0
         self._seconds: dict[str, float] = {}
 
@@ -152,8 +153,7 @@ class _FeedWork:
             reading += now() - begun
             return basis
 
-        decided = self._decided = decide_batch(read, arrivals)
-        assembly = decided.assembly
+        assembly = self._assembly = decide_batch(read, arrivals)
         self._gate(arrivals)
         batch = assembly.batch
         refs = writer.refs_of_keys(rejected_arrivals(arrivals), assembly.basis.view.refs)
@@ -194,11 +194,10 @@ class _FeedWork:
 
     def written(self, holes: Mapping[Partition, range], attempts: Attempts) -> Written:
         """What became of the poll, once the batch is committed or nothing of it is left."""
-        parts, decided = list(self._parts.values()), self._decided
+        parts, assembly = list(self._parts.values()), self._assembly
         races, unknown_commits = attempts.races, attempts.unknown_commits
-        if not parts or decided is None:
+        if not parts or assembly is None:
             return Written([], self._lost, holes, races=races, unknown_commits=unknown_commits)
-        assembly, late_reads = decided
         contents = assembly.batch.contents
         return Written(
             parts,
@@ -212,7 +211,7 @@ class _FeedWork:
             races,
             unknown_commits,
             self._seconds,
-            late_reads,
+            assembly.late_reads,
         )
 
     def _drop(self, sources: Iterable[str]) -> None:

@@ -32,7 +32,6 @@ from ingest.facts.events.access import (
     record_accessed,
 )
 from ingest.facts.events.event import Event
-from ingest.facts.heads import RecordHead
 from ingest.facts.message import AboutHolder, AboutPerson, AccessMessage
 from ingest.facts.needs import RECORD, Need, Needs
 from ingest.facts.view import View
@@ -49,6 +48,7 @@ from schemas.feed.access_messages import (
     WithdrawEmergencyOpposition,
 )
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
+from schemas.heads import Head
 from schemas.policy.access_term import default_until
 from schemas.rules.table.rejections import Rejection
 
@@ -63,7 +63,7 @@ class _Case(NamedTuple, Generic[D_co]):
     """What one decision looks at."""
 
     record: int
-    head: RecordHead
+    head: Head
     facts: AccessFacts
     datum: D_co
 

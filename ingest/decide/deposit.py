@@ -12,7 +12,7 @@ from ingest.facts.events.documents import (
 from ingest.facts.events.event import Event
 from ingest.facts.events.records import record_opened
 from ingest.facts.evolve import flags_of_deposit
-from ingest.facts.heads import DocumentHead, FirstEvent, authors_of
+from ingest.facts.heads import FirstEvent, authors_of
 from ingest.facts.identity import traits_differ
 from ingest.facts.imaging import references_of
 from ingest.facts.message import Deposit
@@ -31,6 +31,7 @@ from ingest.facts.view import LATER_VERSIONS_MAX, View
 from schemas.events import DocumentFlags, DocumentStatus, RecordFlags
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE
 from schemas.forms.unique_id import canonical_unique_id
+from schemas.heads import Head
 from schemas.rules.table.rejections import Rejection
 
 from .deciders import Result, decides
@@ -139,7 +140,7 @@ def feeding_forbidden(flags: int) -> Rejection | None:
 # The same uniqueId once more
 
 
-def _repeated_deposit(view: View, message: Deposit, stored: DocumentHead) -> Result:
+def _repeated_deposit(view: View, message: Deposit, stored: Head) -> Result:
     """What is compared is record, bytes and every field. Bytes that were missing are added."""
     first = view.first_event(message.stream)
     if first is None or first.datum is None:
@@ -285,7 +286,7 @@ def _replaces(view: View, message: Deposit, record: int) -> _Replacing | Rejecti
 
 
 def _may_not_replace(
-    view: View, message: Deposit, record: int, target: bytes, head: DocumentHead
+    view: View, message: Deposit, record: int, target: bytes, head: Head
 ) -> Rejection | None:
     """Not another person's, not deleted, and only by an author of the old one or his organisation.
 
@@ -302,9 +303,7 @@ def _may_not_replace(
     return None
 
 
-def _inherited_mask(
-    message: Deposit, record: int, replaces: str, head: DocumentHead
-) -> list[Event]:
+def _inherited_mask(message: Deposit, record: int, replaces: str, head: Head) -> list[Event]:
     """The patient's mask of the replaced document passes to this one, unless it has its own."""
     datum, own = message.datum, flags_of_deposit(message.datum, has_content=False)
     if not head.flags & _BY_PATIENT or own & _BY_PATIENT:

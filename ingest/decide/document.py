@@ -16,7 +16,7 @@ from ingest.facts.events.documents import (
     visibility_changed,
 )
 from ingest.facts.events.event import Event
-from ingest.facts.heads import DocumentHead, authorship_of
+from ingest.facts.heads import authorship_of
 from ingest.facts.message import AboutDocument, DocumentMessage
 from ingest.facts.needs import DOCUMENT, FIRST_EVENT, PERSON, SUCCESSORS, Need, Needs
 from ingest.facts.view import LATER_VERSIONS_MAX, View
@@ -28,6 +28,7 @@ from schemas.feed.messages import (
     UnarchiveDocument,
 )
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
+from schemas.heads import Head
 from schemas.policy.may_do import ActorKind, Operation, actor_kind, may_do
 from schemas.policy.visibility import BIT_OF
 from schemas.rules.table.rejections import Rejection
@@ -68,7 +69,7 @@ class _Case(NamedTuple):
     `rests_on`: the records whose links the decision rests on.
     """
 
-    head: DocumentHead
+    head: Head
     rests_on: tuple[int, ...]
 
 
@@ -185,7 +186,7 @@ def _case(
     return _Case(head, rests_on)
 
 
-def _concerned(view: View, stream: bytes, head: DocumentHead, record: int) -> set[int]:
+def _concerned(view: View, stream: bytes, head: Head, record: int) -> set[int]:
     """The records of the message, of the document and of all its later versions. Where they are
     one, no link matters.
     """
@@ -204,7 +205,7 @@ def _kind(message: DocumentMessage[AboutDocument]) -> ActorKind:
 def _not_entitled(
     view: View,
     message: DocumentMessage[AboutDocument],
-    head: DocumentHead,
+    head: Head,
     asked: Sequence[tuple[Operation, str]],
 ) -> Rejection | None:
     policy, author_hash = view.installation.policy, view.installation.author_hash
@@ -226,7 +227,7 @@ def _wanted(message: DocumentMessage[ChangeVisibility], flag: _Flag) -> bool | N
 def _flag_changed(
     view: View,
     message: DocumentMessage[ChangeVisibility],
-    head: DocumentHead,
+    head: Head,
     flag: _Flag,
     successors: list[bytes],
 ) -> list[Event]:
@@ -254,7 +255,7 @@ def _flag_changed(
     return [*events, *mask.passed_to(view, successors)] if patients_mask else events
 
 
-def _is_archived(head: DocumentHead) -> bool:
+def _is_archived(head: Head) -> bool:
     """Also one that was replaced meanwhile: its status forgets it, its flag does not."""
     return head.status == DocumentStatus.ARCHIVED or bool(head.flags & _SET_ASIDE)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from ingest.facts.access import AccessFacts
-from ingest.facts.heads import FirstEvent, RecordHead, authorship_of
+from ingest.facts.heads import FirstEvent, authorship_of
 from ingest.facts.message import (
     AboutDocument,
     AboutHolder,
@@ -20,6 +20,7 @@ from ingest.facts.view import View
 from schemas.events import RecordFlags
 from schemas.feed.access_messages import RecordAccess
 from schemas.feed.messages import CloseRecord, DepositDocument
+from schemas.heads import Head
 from schemas.policy.may_do import ActorKind, Operation, actor_kind, may_do
 from schemas.policy.may_do_record import RecordOperation, may_do_to_record, needs_minor
 from schemas.policy.may_see import is_minor
@@ -106,7 +107,7 @@ def is_minor_at(facts: AccessFacts, milliseconds: int) -> bool:
 
 
 def _operation_asked(
-    message: PersonMessage[AboutPerson], head: RecordHead
+    message: PersonMessage[AboutPerson], head: Head
 ) -> tuple[RecordOperation, str]:
     """What a message asks for, and the path of the field that tells."""
     name = message.name
@@ -134,7 +135,7 @@ def _for_himself(message: PersonMessage[AboutPerson], holder: str) -> bool:
     return is_self and actor_kind(actor, message.datum["ins"]) is ActorKind.PROFESSIONAL
 
 
-def _opening(head: RecordHead) -> RecordOperation:
+def _opening(head: Head) -> RecordOperation:
     if not head.flags & RecordFlags.CLOSED:
         return RecordOperation.OPEN
     by_fact = head.flags & (RecordFlags.DECEASED | RecordFlags.IDENTITY_ERROR)

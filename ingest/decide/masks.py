@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ingest.facts.events.documents import visibility_changed
 from ingest.facts.events.event import Event
-from ingest.facts.heads import DocumentHead
 from ingest.facts.view import View
 from schemas.events import DocumentFlags, DocumentStatus
 from schemas.feed.messages import Provenance
+from schemas.heads import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class InheritedMask:
                 events.append(self.event(stream, head.record, unique_id))
         return events
 
-    def changes(self, head: DocumentHead) -> bool:
+    def changes(self, head: Head) -> bool:
         """Whether the document is not yet so by the patient's choice."""
         if head.status == DocumentStatus.DELETED:
             return False

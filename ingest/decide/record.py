@@ -56,7 +56,6 @@ from ingest.facts.events.records import (
     record_opened,
     record_opposed,
 )
-from ingest.facts.heads import RecordHead
 from ingest.facts.identity import lost_qualification
 from ingest.facts.message import AboutPerson, PersonMessage, RecordMessage
 from ingest.facts.needs import DECLARED, RECORD, Need, Needs
@@ -72,6 +71,7 @@ from schemas.feed.messages import (
     WithdrawOpposition,
 )
 from schemas.feed.outcomes import ACCEPTED, UNCHANGED
+from schemas.heads import Head
 from schemas.rules.table.rejections import Rejection
 
 from .deciders import Result, decides
@@ -95,7 +95,7 @@ def needs_of_declaration(view: View, message: RecordMessage[DeclareIdentity]) ->
 def _decided(
     view: View,
     message: RecordMessage[D],
-    operation: Callable[[int, RecordHead, D], Event | Rejection | None],
+    operation: Callable[[int, Head, D], Event | Rejection | None],
 ) -> Result:
     """The one event on the record's stream; or nothing changes; or a rejection."""
     rejection = not_entitled(view, message)
@@ -133,7 +133,7 @@ def declare_identity(view: View, message: RecordMessage[DeclareIdentity]) -> Res
 def revoke_identity(view: View, message: RecordMessage[RevokeIdentity]) -> Result:
     """Also for an INS not met before: nothing may be fed under it (TRAP 6)."""
 
-    def operation(record: int, head: RecordHead, datum: RevokeIdentity) -> Event | None:
+    def operation(record: int, head: Head, datum: RevokeIdentity) -> Event | None:
         if head.flags & RecordFlags.REVOKED:
             return None
         return identity_revoked(record, datum["provenance"], datum["reason"])
@@ -147,7 +147,7 @@ def open_record(view: View, message: RecordMessage[OpenRecord]) -> Result:
     it. Who may open again after a death: `schemas.policy.may_do_record`.
     """
 
-    def operation(record: int, head: RecordHead, datum: OpenRecord) -> Event | Rejection | None:
+    def operation(record: int, head: Head, datum: OpenRecord) -> Event | Rejection | None:
         if head.flags & RecordFlags.OPPOSED:
             return Rejection("opposed", "ins")
         if head.flags & RecordFlags.REVOKED:
@@ -166,7 +166,7 @@ def activate_record(view: View, message: RecordMessage[ActivateRecord]) -> Resul
     it comes on another topic (decision 0018).
     """
 
-    def operation(record: int, head: RecordHead, datum: ActivateRecord) -> Event | Rejection | None:
+    def operation(record: int, head: Head, datum: ActivateRecord) -> Event | Rejection | None:
         if head.flags & RecordFlags.CLOSED:
             return Rejection("record_closed", "ins")
         if head.flags & RecordFlags.ACTIVATED:
@@ -185,7 +185,7 @@ def close_record(view: View, message: RecordMessage[CloseRecord]) -> Result:
     a new fact on a closed record too: its owner cannot have it opened again any more.
     """
 
-    def operation(record: int, head: RecordHead, datum: CloseRecord) -> Event | None:
+    def operation(record: int, head: Head, datum: CloseRecord) -> Event | None:
         by_fact = head.flags & (RecordFlags.DECEASED | RecordFlags.IDENTITY_ERROR)
         if head.flags & RecordFlags.CLOSED and (by_fact or datum["reasonCode"] != "DEATH"):
             return None
@@ -198,7 +198,7 @@ def close_record(view: View, message: RecordMessage[CloseRecord]) -> Result:
 def oppose_feeding(view: View, message: RecordMessage[OpposeFeeding]) -> Result:
     """Also for an INS not met before: the record is made as an opposed one (decision 0029)."""
 
-    def operation(record: int, head: RecordHead, datum: OpposeFeeding) -> Event | None:
+    def operation(record: int, head: Head, datum: OpposeFeeding) -> Event | None:
         if head.flags & RecordFlags.OPPOSED:
             return None
         return record_opposed(record, datum["provenance"], datum["reason"])
@@ -210,7 +210,7 @@ def oppose_feeding(view: View, message: RecordMessage[OpposeFeeding]) -> Result:
 def withdraw_opposition(view: View, message: RecordMessage[WithdrawOpposition]) -> Result:
     """The record may be fed again, if it was opposed."""
 
-    def operation(record: int, head: RecordHead, datum: WithdrawOpposition) -> Event | None:
+    def operation(record: int, head: Head, datum: WithdrawOpposition) -> Event | None:
         if not head.flags & RecordFlags.OPPOSED:
             return None
         return opposition_withdrawn(record, datum["provenance"], datum["reason"])

@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
+from schemas.heads import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +48,17 @@ class NewEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The head of a stream, as read. Document streams: `DocumentFlags`, `DocumentStatus`; record
-    streams: `RecordFlags` in `flags`. `authors`: keyed hashes of every author and organisation.
-    """
-
-    stream: bytes
-    record: int
-    first_position: int
-    version: int
-    status: int
-    flags: int
-    authors: tuple[int, ...]
-    replaced_by: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
 class HeadChange:
-    """The head a stream has after the batch, one per stream touched. `base` 0: the stream is new.
+    """The head a stream has after the batch, one per stream touched. `base`: the version before the
+    batch; 0: the stream is new.
 
     `first_event` is the index in `AppendBatch.events` of the stream's first event (new streams
     only).
     """
 
     stream: bytes
-    record: int
+    head: Head
     base: int
-    version: int
-    status: int
-    flags: int
-    authors: tuple[int, ...]
-    replaced_by: bytes | None
     first_event: int = -1
 
 

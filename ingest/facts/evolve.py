@@ -38,11 +38,12 @@ from schemas.events import (
 )
 from schemas.feed.messages import DepositDocument
 from schemas.forms.stream_ids import document_stream
+from schemas.heads import Head
 from schemas.policy.may_do import ActorKind, actor_kind
 from schemas.policy.visibility import flags_after, metadata_flags
 
 from .events.event import Event
-from .heads import AuthorHash, DocumentHead, RecordHead, authors_of
+from .heads import AuthorHash, authors_of
 
 _MASQUE_PS: Final = DocumentFlags.MASQUE_PS.value
 _BY_PATIENT: Final = DocumentFlags.MASQUE_PS_BY_PATIENT.value
@@ -70,10 +71,10 @@ def _is_patient(datum: DepositDocument) -> bool:
     return actor_kind(datum["provenance"]["actor"], datum["ins"]) is ActorKind.PATIENT
 
 
-def first_head(event: Event, author_hash: AuthorHash) -> DocumentHead:
+def first_head(event: Event, author_hash: AuthorHash) -> Head:
     """The head of a document whose first event this is."""
     datum = cast(DepositDocument, event.datum)
-    return DocumentHead(
+    return Head(
         event.record,
         1,
         _APPROVED,
@@ -83,48 +84,48 @@ def first_head(event: Event, author_hash: AuthorHash) -> DocumentHead:
     )
 
 
-def evolve_document(head: DocumentHead, event: Event) -> DocumentHead:
+def evolve_document(head: Head, event: Event) -> Head:
     """The head after an event that is not the first. Raises KeyError for a record's event."""
     return _DOCUMENT[event.name](head._replace(version=head.version + 1), event)
 
 
-def evolve_record(head: RecordHead, event: Event) -> RecordHead:
+def evolve_record(head: Head, event: Event) -> Head:
     """The head of a record after one more event. Raises KeyError for another stream's event."""
     on, off = _RECORD[event.name]
     if event.name == RECORD_CLOSED:
         on |= CLOSED_BY.get(cast(RecordClosed, event.datum)["reasonCode"], _NONE)
-    return RecordHead(head.version + 1, head.flags & ~off | on)
+    return Head(event.record, head.version + 1, 0, head.flags & ~off | on, (), None)
 
 
-def _replaced(head: DocumentHead, event: Event) -> DocumentHead:
+def _replaced(head: Head, event: Event) -> Head:
     by = document_stream(cast(DocumentReplaced, event.datum)["replacedBy"])
     # A deleted document stays deleted, whatever replaces it.
     status = _DELETED if head.status == _DELETED else _DEPRECATED
     return head._replace(status=status, replaced_by=by)
 
 
-def _visibility(head: DocumentHead, event: Event) -> DocumentHead:
+def _visibility(head: Head, event: Event) -> Head:
     change = cast(DocumentVisibilityChanged, event.datum)
     return head._replace(flags=flags_after(head.flags, change))
 
 
-def _content(head: DocumentHead, event: Event) -> DocumentHead:
+def _content(head: Head, event: Event) -> Head:
     return head._replace(flags=head.flags | _CONTENT)
 
 
-def _archived(head: DocumentHead, event: Event) -> DocumentHead:
+def _archived(head: Head, event: Event) -> Head:
     return head._replace(status=_ARCHIVED, flags=head.flags | _SET_ASIDE)
 
 
-def _unarchived(head: DocumentHead, event: Event) -> DocumentHead:
+def _unarchived(head: Head, event: Event) -> Head:
     return head._replace(status=_APPROVED, flags=head.flags & ~_SET_ASIDE)
 
 
-def _deleted(head: DocumentHead, event: Event) -> DocumentHead:
+def _deleted(head: Head, event: Event) -> Head:
     return head._replace(status=_DELETED)
 
 
-_DOCUMENT: Final[Mapping[str, Callable[[DocumentHead, Event], DocumentHead]]] = {
+_DOCUMENT: Final[Mapping[str, Callable[[Head, Event], Head]]] = {
     DOCUMENT_REPLACED: _replaced,
     DOCUMENT_VISIBILITY_CHANGED: _visibility,
     DOCUMENT_CONTENT_ADDED: _content,

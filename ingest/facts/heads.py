@@ -1,10 +1,11 @@
-"""What a stream is after its last event, as values: documents and records, and who wrote them."""
+"""What rules ask about heads and first events: who wrote a document, how the site is set up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from schemas.feed.messages import Actor, Author, DepositDocument
+from schemas.heads import Head
 from schemas.policy.may_do import DEFAULT_POLICY, Authorship, Policy
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS, Severities
 
@@ -26,29 +27,8 @@ class Installation:
     registry_required: bool = False
 
 
-class DocumentHead(NamedTuple):
-    """A document after its last event. `authors`: keyed hashes of authors and organisations.
-
-    `status` is a `DocumentStatus`, `flags` are its visibility flags, both as plain numbers:
-    arithmetic on enum members costs a microsecond each time, and this is on every message's way.
-    """
-
-    record: int
-    version: int
-    status: int
-    flags: int
-    authors: tuple[int, ...]
-    replaced_by: bytes | None
-
-
-class RecordHead(NamedTuple):
-    """A record after its last event; version 0: it has no event. `flags`: plain bits, as above."""
-
-    version: int
-    flags: int
-
-
-NO_RECORD: Final = RecordHead(0, 0)
+NO_HEAD: Final = Head(0, 0, 0, 0, (), None)
+"""Of a record that has no event."""
 
 
 class FirstEvent(NamedTuple):

@@ -23,6 +23,7 @@ from schemas.events import (
 )
 from schemas.feed.messages import DepositDocument
 from schemas.forms.stream_ids import document_stream
+from schemas.heads import Head
 
 from .access import FACT_EVENTS, AccessEvent, AccessFacts, fold_access
 from .decision import Decision
@@ -34,7 +35,7 @@ from .evolve import (
     evolve_record,
     first_head,
 )
-from .heads import DocumentHead, FirstEvent, Installation, RecordHead
+from .heads import FirstEvent, Installation
 from .identity import DeclaredIdentity, declared_after
 from .imaging import references_of
 from .message import Deposit, Interpreted, Operation
@@ -105,8 +106,8 @@ class View:
 
     installation: Installation
     refs: dict[str, RecordRef] = field(default_factory=dict)
-    documents: dict[bytes, DocumentHead | None] = field(default_factory=dict)
-    records: dict[int, RecordHead] = field(default_factory=dict)
+    documents: dict[bytes, Head | None] = field(default_factory=dict)
+    records: dict[int, Head] = field(default_factory=dict)
     first_events: dict[bytes, FirstEvent | None] = field(default_factory=dict)
     applied: dict[bytes, bytes | None] = field(default_factory=dict)
     waiting: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
@@ -126,11 +127,11 @@ class View:
         """The record of an INS."""
         return _read(self.refs, IDENTITY, ins)
 
-    def document(self, stream: bytes) -> DocumentHead | None:
+    def document(self, stream: bytes) -> Head | None:
         """The head of a document; None: it has not come."""
         return _read(self.documents, DOCUMENT, stream)
 
-    def record(self, record: int) -> RecordHead:
+    def record(self, record: int) -> Head:
         """The head of a record; version 0: it has no event."""
         return _read(self.records, RECORD, record)
 

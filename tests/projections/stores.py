@@ -13,6 +13,7 @@ from ingest.runtime.settings import Settings
 from projections import PROJECTIONS
 from projections.live.loop import Progress, ProjectionLoop
 from projections.projection import Projection
+from schemas.heads import Head
 from tests.projections.given import ins
 
 
@@ -38,13 +39,8 @@ def append(store: EventStore, events: Sequence[RecordedEvent], bases: dict[bytes
     heads = [
         HeadChange(
             stream,
-            event.record,
+            Head(event.record, event.version, 0, 0, (), None),
             bases.get(stream, 0),
-            event.version,
-            0,
-            0,
-            (),
-            None,
             -1 if bases.get(stream) else first[stream],
         )
         for stream, event in last.items()

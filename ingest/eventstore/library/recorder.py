@@ -45,6 +45,7 @@ from ingest.eventstore.store import EventStore
 from ingest.runtime.postgres import database
 from ingest.runtime.postgres.arrays import UuidArray
 from ingest.runtime.postgres.database import transaction, transaction_timeouts
+from schemas.heads import Head
 
 _HEADS: Final = b"""
 SELECT uuid_send(s.stream), s.record, s.version, s.status
@@ -192,20 +193,19 @@ class HistoireRecorder(HistoireTrackingRecorder, ProcessRecorder):
     def _encoded(
         self, events: Sequence[StoredEvent]
     ) -> tuple[dict[bytes, HeadChange], list[bytes]]:
-        heads: dict[bytes, HeadChange] = {}
+        changes: dict[bytes, HeadChange] = {}
         ends = []
         for at, event in enumerate(events):
             stream, version = _uuid(event.originator_id).bytes, event.originator_version
-            head = heads.get(stream)
-            if head is not None and version != head.version + 1:
+            change = changes.get(stream)
+            if change is not None and version != change.head.version + 1:
                 raise IntegrityError("the versions of a stream do not follow each other")
-            base, first = (version - 1, at) if head is None else (head.base, head.first_event)
-            heads[stream] = HeadChange(
-                stream, UNSEALED_RECORD, base, version, 0, 0, (), None, first
-            )
+            base, first = (version - 1, at) if change is None else (change.base, change.first_event)
+            after = Head(UNSEALED_RECORD, version, 0, 0, (), None)
+            changes[stream] = HeadChange(stream, after, base, first)
             name = self._store.names.id_of(EventName(event.topic, LIBRARY_VERSION))
             ends.append(row_end(UNSEALED_RECORD, stream, version, name, None, event.state))
-        return heads, ends
+        return changes, ends
 
 
 class HistoireAggregateRecorder(HistoireRecorder):

@@ -79,8 +79,8 @@ def encode_batch(
     keys, erasures = ring.load_counted(records - {UNSEALED_RECORD})
     return EncodedBatch(
         events=seal_events(batch.events, keys, names, entropy),
-        new_heads=head_columns([head for head in batch.heads if head.base == 0]),
-        moved_heads=head_columns([head for head in batch.heads if head.base > 0]),
+        new_heads=head_columns([change for change in batch.heads if change.base == 0]),
+        moved_heads=head_columns([change for change in batch.heads if change.base > 0]),
         letters=seal_dead_letters(batch.dead_letters, keys, letter_key, entropy),
         erasures=erasures,
     )
@@ -92,8 +92,8 @@ def check_batch(batch: AppendBatch) -> None:
     `event` has no unique index on the stream: this check and the compare-and-set keep two events
     from having one version. Raises BatchContradictsItself.
     """
-    records = {head.stream: head.record for head in batch.heads}
-    versions = {head.stream: head.base for head in batch.heads}
+    records = {change.stream: change.head.record for change in batch.heads}
+    versions = {change.stream: change.base for change in batch.heads}
     if len(versions) != len(batch.heads):
         raise BatchContradictsItself("a stream has two heads in one batch")
     for event in batch.events:
@@ -103,19 +103,20 @@ def check_batch(batch: AppendBatch) -> None:
         if event.record != records[stream]:
             raise BatchContradictsItself("an event and its head name different records")
         versions[stream] = event.version
-    for head in batch.heads:
-        if versions[head.stream] != head.version or head.version == head.base:
+    for change in batch.heads:
+        version = change.head.version
+        if versions[change.stream] != version or version == change.base:
             raise BatchContradictsItself("a head has another version than its last event")
-        if head.base == 0 and not _is_first(batch.events, head):
+        if change.base == 0 and not _is_first(batch.events, change):
             raise BatchContradictsItself("first_event is not the stream's first event")
     _check_messages(batch)
 
 
-def _is_first(events: Sequence[NewEvent], head: HeadChange) -> bool:
-    if not 0 <= head.first_event < len(events):
+def _is_first(events: Sequence[NewEvent], change: HeadChange) -> bool:
+    if not 0 <= change.first_event < len(events):
         return False
-    event = events[head.first_event]
-    return event.stream == head.stream and event.version == 1
+    event = events[change.first_event]
+    return event.stream == change.stream and event.version == 1
 
 
 def _check_messages(batch: AppendBatch) -> None:
@@ -175,14 +176,15 @@ def row_end(
     return end + state
 
 
-def head_columns(heads: Sequence[HeadChange]) -> HeadColumns:
+def head_columns(changes: Sequence[HeadChange]) -> HeadColumns:
     """The heads as columns."""
+    heads = [change.head for change in changes]
     ends = list(accumulate((len(head.authors) for head in heads), initial=0))
     return HeadColumns(
         count=len(heads),
-        streams=UuidArray.of(head.stream for head in heads),
+        streams=UuidArray.of(change.stream for change in changes),
         records=Int8Array.of([head.record for head in heads]),
-        bases=Int4Array.of([head.base for head in heads]),
+        bases=Int4Array.of([change.base for change in changes]),
         versions=Int4Array.of([head.version for head in heads]),
         statuses=Int2Array.of([head.status for head in heads]),
         flags=Int2Array.of([head.flags for head in heads]),
@@ -190,5 +192,5 @@ def head_columns(heads: Sequence[HeadChange]) -> HeadColumns:
         authors=Int8Array.of([author for head in heads for author in head.authors]),
         low=Int4Array.of([low + 1 for low, _ in pairwise(ends)]),
         high=Int4Array.of([high for _, high in pairwise(ends)]),
-        first_events=Int8Array.of([head.first_event for head in heads]),
+        first_events=Int8Array.of([change.first_event for change in changes]),
     )

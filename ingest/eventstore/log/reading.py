@@ -10,7 +10,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ingest.eventstore.append_batch import Head, PendingLink, RecordedEvent
+from ingest.eventstore.append_batch import PendingLink, RecordedEvent
 from ingest.eventstore.keys.key_ring import KeyRing
 from ingest.eventstore.keys.sealing import PREFIX, SealBroken, event_context
 from ingest.eventstore.sessions import Session
@@ -21,6 +21,7 @@ from schemas.events import (
     RECORD_LINKED,
     RECORD_UNLINKED,
 )
+from schemas.heads import Head
 
 from .event_names import EventNames
 
@@ -73,7 +74,7 @@ _NAMED: Final = (
 WHERE e.name = ANY(%b::smallint[]) ORDER BY e.position"""
 )
 _HEADS: Final = b"""
-SELECT uuid_send(s.stream), s.record, s.first_position, s.version, s.status, s.flags, s.authors,
+SELECT uuid_send(s.stream), s.record, s.version, s.status, s.flags, s.authors,
     uuid_send(s.replaced_by)
 FROM unnest(%b::uuid[]) u(id) JOIN stream s ON s.stream = u.id"""
 _APPLIED: Final = b"""
@@ -101,7 +102,10 @@ class Reading:
     def heads(self, streams: Iterable[bytes]) -> dict[bytes, Head]:
         """Heads of those streams that exist."""
         rows = self._session.rows(_HEADS, (UuidArray.of(set(streams)),))
-        return {row[0]: Head(*(*row[:6], tuple(row[6]), row[7])) for row in rows}
+        return {
+            stream: Head(record, version, status, flags, tuple(authors), replaced_by)
+            for stream, record, version, status, flags, authors, replaced_by in rows
+        }
 
     def submitted(self, streams: Iterable[bytes]) -> dict[bytes, RecordedEvent]:
         """The first event of those streams that exist."""

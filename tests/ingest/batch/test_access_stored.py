@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ingest.basis.loader import record_of_head
 from ingest.eventstore import EventStore
 from ingest.eventstore.append_batch import AppendBatch, Appended
 from schemas.events import RecordFlags
@@ -109,9 +108,9 @@ def test_how_a_record_was_closed_stands_in_its_head(site: Site) -> None:
     ):
         site.write(record_message("OpenRecord"), record_message("CloseRecord", reasonCode=reason))
         stream = record_stream(1)
-        assert record_of_head(site.store.reading.heads([stream])[stream]).flags == bits
+        assert (site.store.reading.heads([stream])[stream]).flags == bits
     assert site.write(record_message("OpenRecord")) == ["accepted"]
-    assert record_of_head(site.store.reading.heads([stream])[stream]).flags == RecordFlags.OPENED
+    assert (site.store.reading.heads([stream])[stream]).flags == RecordFlags.OPENED
 
 
 def test_an_erased_person_says_nothing_and_nothing_is_said_of_him(site: Site) -> None:

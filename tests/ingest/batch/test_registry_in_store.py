@@ -117,7 +117,7 @@ def test_what_changes_between_reading_and_commit_is_seen_under_the_lock(
     with EventStore.open(site.settings) as other:
         arrivals = [arrival for part in parts for arrival in part.records]
         reader = BasisReader(other, CONTEXT)
-        decided = decide_batch(partial(reader.read, arrivals), arrivals).assembly
+        decided = decide_batch(partial(reader.read, arrivals), arrivals)
         site.write(*between)
         with pytest.raises(LostRace):
             other.append(decided.batch)
@@ -148,7 +148,7 @@ def test_answers_do_not_depend_on_batches_nor_on_what_is_kept(
             batch = messages[len(found) : len(found) + rng.randint(1, 9)]
             arrivals = [_arrival(message) for message in batch]
             decided = decide_batch(partial(reader.read, arrivals), arrivals)
-            store.append(decided.assembly.batch)
+            store.append(decided.batch)
             found += [a.code or a.status for a in arrivals]
     assert found == expected
     assert site.store.auditing.verify_streams() == []
@@ -186,7 +186,7 @@ def test_what_changes_elsewhere_in_the_registry_is_no_race(site: Site) -> None:
     with EventStore.open(site.settings) as other:
         arrivals = [arrival for part in parts for arrival in part.records]
         reader = BasisReader(other, CONTEXT)
-        decided = decide_batch(partial(reader.read, arrivals), arrivals).assembly
+        decided = decide_batch(partial(reader.read, arrivals), arrivals)
         site.write(reference(OTHER), service())
         assert other.append(decided.batch).last_position
 

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from ingest.decide.decide import apply_decision, decide
 from ingest.eventstore.append_batch import RecordRef
 from ingest.facts.events.event import Event
-from ingest.facts.heads import NO_RECORD, DocumentHead, Installation
+from ingest.facts.heads import NO_HEAD, Installation
 from ingest.facts.message import Interpreted
 from ingest.facts.registry import NO_ENTRY
 from ingest.facts.view import View
 from ingest.read.interpret import interpret
 from schemas.forms.stream_ids import document_stream
+from schemas.heads import Head
 from schemas.rules.table.rejections import Rejection
 from tests.ingest.feed_messages import CONTEXT, feed_record, partition_for, unique_id
 
@@ -47,7 +48,7 @@ def whole_view(**installed: Any) -> View:
     return View(
         Installation(author_hash, **installed),
         documents=Whole(None),
-        records=Whole(NO_RECORD),
+        records=Whole(NO_HEAD),
         first_events=Whole(None),
         applied=Whole(None),
         waiting=Whole(()),
@@ -102,7 +103,7 @@ class World:
             assert status == "accepted", (message[0], status)
         return self
 
-    def state(self, number: int) -> DocumentHead:
+    def state(self, number: int) -> Head:
         found = self.view.document(document_stream(unique_id(number)))
         assert found is not None
         return found

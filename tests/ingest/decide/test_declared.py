@@ -16,7 +16,7 @@ from ingest.decide.decide import decide
 from ingest.facts.decision import Decision
 from ingest.facts.events.event import Event
 from ingest.facts.evolve import _RECORD, evolve_record
-from ingest.facts.heads import RecordHead
+from ingest.facts.heads import NO_HEAD
 from ingest.runtime.lifecycle import SystemClock
 from schemas.events import IDENTITY_DECLARED, RecordFlags
 from schemas.forms.identity import matricule_key
@@ -177,7 +177,7 @@ def test_an_installation_may_take_documents_of_other_traits(effect: Any, told: l
 @given(st.lists(st.sampled_from(sorted(_RECORD)), max_size=8))
 def test_the_head_of_a_record_tells_whether_an_identity_was_declared(names: list[str]) -> None:
     """Of the many records that a first document opened nothing is read."""
-    head = RecordHead(0, 0)
+    head = NO_HEAD
     for name in names:
         reason = {"reasonCode": "DEATH"}
         head = evolve_record(head, Event(b"", 1, name, reason))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest.facts.heads import DocumentHead
 from schemas.events import DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
+from schemas.heads import Head
 from tests.ingest.decide.deciding import World
 from tests.ingest.feed_messages import (
     BRUNO,
@@ -142,12 +142,12 @@ def test_linked_again_the_mask_set_meanwhile_passes() -> None:
 # The same, read from the store
 
 
-def state(site: Site, number: int) -> DocumentHead | None:
+def state(site: Site, number: int) -> Head | None:
     stream = document_stream(unique_id(number))
     head = site.store.reading.heads([stream]).get(stream)
     if head is None:
         return None
-    return DocumentHead(
+    return Head(
         *(head.record, head.version, head.status, head.flags, head.authors, head.replaced_by)
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from ingest.facts.heads import RecordHead
+from ingest.facts.heads import NO_HEAD
 from ingest.facts.message import TYPE_OF, AccessMessage
 from schemas.events import RecordFlags
 from schemas.feed.messages import PATIENTS, TOPIC_OF
@@ -213,7 +213,9 @@ def worlds() -> Iterator[tuple[State, World]]:
     for state in STATES:
         world = World()
         world.read(record_message("OpenRecord"))
-        world.view.records[1] = RecordHead(0 if state.reserved else 3, state.bits)
+        world.view.records[1] = NO_HEAD._replace(
+            version=0 if state.reserved else 3, flags=state.bits
+        )
         yield state, world
 
 
@@ -238,7 +240,7 @@ def test_every_state(row: str) -> None:
 def test_a_mask_is_set_whatever_the_record_says() -> None:
     for state, world in worlds():
         before = world.view.records[1]
-        world.view.records[1] = RecordHead(1, RecordFlags.OPENED)
+        world.view.records[1] = NO_HEAD._replace(version=1, flags=RecordFlags.OPENED)
         world.given(deposit(1))
         world.view.records[1] = before
         assert world.when(mask(1)) == ("accepted", ["document_visibility_changed"]), state

@@ -14,6 +14,7 @@ from ingest.eventstore.append_batch import NewDeadLetter
 from ingest.eventstore.keys.master_key import read_master_key
 from schemas.codec.messages import encode
 from schemas.forms.stream_ids import document_stream
+from schemas.heads import Head
 from tests.samples.deposit import deposit, provenance
 
 SOURCE = "cluster/documents/0"
@@ -91,7 +92,7 @@ class Batch(AppendBatch):
         base = old[0].base if old else version - 1
         first = old[0].first_event if old else (at if base == 0 else -1)
         self.heads.append(
-            HeadChange(stream, record, base, version, 0, 1, authors, replaced_by, first)
+            HeadChange(stream, Head(record, version, 0, 1, authors, replaced_by), base, first)
         )
         return stream
 

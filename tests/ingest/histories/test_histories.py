@@ -17,13 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.basis.basis import Basis
-from ingest.basis.loader import document_of_head
 from ingest.basis.prefetch import BasisReader
 from ingest.batch.assemble import assemble
 from ingest.batch.write import BatchWriter
 from ingest.eventstore.append_batch import PendingLink, RecordedEvent
 from ingest.eventstore.log.encoded_batch import check_batch
-from ingest.facts.heads import DocumentHead
 from ingest.facts.message import DocumentMessage
 from ingest.facts.needs import KINDS
 from ingest.facts.view import View
@@ -35,6 +33,7 @@ from projections.timeline.fold import PersonFold
 from projections.timeline.query import record_facts
 from schemas.events import DOCUMENT_REPLACED, DocumentFlags, DocumentStatus
 from schemas.forms.stream_ids import document_stream
+from schemas.heads import Head
 from schemas.policy.may_do import DEFAULT_POLICY, Policy
 from schemas.policy.may_see import WITHOUT_END, Reader, ReaderKind, RecordFacts, may_see
 from tests.ingest import feed_messages as feed
@@ -130,7 +129,7 @@ class Memory:
             assert letter.dead_letter is not None
             place, _ = self.letters.pop(letter.dead_letter)
             self.answers[place] = outcome_of(letter)
-        self.versions |= {head.stream: head.version for head in decided.batch.heads}
+        self.versions |= {change.stream: change.head.version for change in decided.batch.heads}
         for event in decided.batch.events:
             self.events.append(
                 RecordedEvent(
@@ -152,7 +151,7 @@ class Memory:
     def person(self, record: int) -> frozenset[int]:
         return self.view.person(record)
 
-    def documents(self) -> dict[bytes, DocumentHead]:
+    def documents(self) -> dict[bytes, Head]:
         return {s: head for s, head in self.view.documents.items() if head is not None}
 
 
@@ -211,10 +210,9 @@ class Stored:
     def person(self, record: int) -> frozenset[int]:
         return self.site.store.reading.person(record)
 
-    def documents(self) -> dict[bytes, DocumentHead]:
+    def documents(self) -> dict[bytes, Head]:
         streams = [document_stream(self.names.unique_id(number)) for number in NUMBERS]
-        heads = self.site.store.reading.heads(streams)
-        return {stream: document_of_head(head) for stream, head in heads.items()}
+        return self.site.store.reading.heads(streams)
 
 
 def by_partition(names: Names, batch: Iterable[Message]) -> list[Message]:
@@ -245,7 +243,7 @@ def ended_of_model(model: Naive) -> Ended:
     }
 
 
-def shelf_of(system: System, state: DocumentHead, successors: Iterable[DocumentHead]) -> str:
+def shelf_of(system: System, state: Head, successors: Iterable[Head]) -> str:
     """The status is the last word but where a link was undone: then whose successors they are."""
     status = DocumentStatus(state.status)
     person = system.person(state.record)
