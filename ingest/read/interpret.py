@@ -1,6 +1,6 @@
-"""One record of the feed, read: what it says, or why it is refused. Pure; never raises.
+"""One feed record as a message, or why it is rejected. Pure; never raises.
 
-Nothing of a store is looked at here: the same record is always read the same.
+No store is asked here: the same feed record always gives the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ _KEY_LENGTH_MAX: Final = 256
 
 @dataclass(slots=True)
 class Rejected:
-    """A record that is refused as such, with what could be read of it for the answer."""
+    """A feed record that is rejected as such, with what could be read of it for its outcome."""
 
     rejection: Rejection
     message_id: bytes | None
@@ -58,38 +58,40 @@ class Rejected:
     warnings: tuple[Rejection, ...] = ()
 
 
-def interpret(record: FeedRecord, partition: Partition, context: Context) -> Interpreted | Rejected:
-    """What the record says, or why it is refused.
+def interpret(
+    feed_record: FeedRecord, partition: Partition, context: Context
+) -> Interpreted | Rejected:
+    """The message in a feed record, or why it is rejected.
 
     Order of the rules: value, schema, topic, key, partition, message id, INS, provenance, fields,
-    bytes; then those whose severity may be a warning. The first broken one that refuses is the
-    answer, with the warnings found before it.
+    bytes; then those whose severity may be a warning. The first broken one that rejects is
+    the outcome, with the warnings found before it.
     """
-    decoded = decode(record.value)
+    decoded = decode(feed_record.value)
     if isinstance(decoded, Rejection):
-        return _unreadable(record, decoded)
+        return _unreadable(feed_record, decoded)
     if TOPIC_OF.get(decoded.name) != partition.topic:
-        return _unreadable(record, Rejection("schema_not_of_topic"))
+        return _unreadable(feed_record, Rejection("schema_not_of_topic"))
     datum = decoded.datum
     key = feed_key(datum)
     warnings: list[Rejection] = []
-    rejection = hard_rules(record, partition, decoded, key, context)
+    rejection = hard_rules(feed_record, partition, decoded, key, context)
     if rejection is None:
         rejection = bytes_rules(datum, context, warnings)
     if rejection is None:
         rejection = soft_rules(decoded.name, datum, context.severities, warnings)
     if rejection is not None:
-        return _rejected(record, rejection, datum, tuple(warnings))
-    return _interpreted(record, decoded, key, tuple(warnings))
+        return _rejected(feed_record, rejection, datum, tuple(warnings))
+    return _interpreted(feed_record, decoded, key, tuple(warnings))
 
 
 def hard_rules(
-    record: FeedRecord, partition: Partition, decoded: Decoded, key: str, context: Context
+    feed_record: FeedRecord, partition: Partition, decoded: Decoded, key: str, context: Context
 ) -> Rejection | None:
-    """The first rule broken of those that always refuse. `key`: what the record's must be."""
+    """The first rule broken of those that always reject. `key`: what the feed record's must be."""
     return (
-        _place_right(record, partition, key, context)
-        or _message_id_right(record.headers, decoded.datum["messageId"])
+        _key_and_partition_right(feed_record, partition, key, context)
+        or _message_id_right(feed_record.headers, decoded.datum["messageId"])
         or _body_right(decoded, context)
     )
 
@@ -97,7 +99,7 @@ def hard_rules(
 def bytes_rules(
     datum: Mapping[str, Any], context: Context, warnings: list[Rejection]
 ) -> Rejection | None:
-    """The first way in which the bytes of a deposit contradict its metadata that refuses here;
+    """The first way in which the bytes of a deposit contradict its metadata that rejects it here;
     before it, `warnings` grows. None for a message without bytes.
     """
     content = datum.get("content")
@@ -113,7 +115,7 @@ def bytes_rules(
 def soft_rules(
     name: str, datum: Mapping[str, Any], severities: Severities, warnings: list[Rejection]
 ) -> Rejection | None:
-    """The first rule broken of those that may warn and refuse here; before it, `warnings` grows."""
+    """The first rule broken of those that may warn and reject here; before it, `warnings` grows."""
     for group in SOFT_GROUPS_OF[name]:
         if group.all_kept(datum):
             continue
@@ -205,11 +207,11 @@ _OPERATIONS: Final[
 }
 
 
-def _place_right(
-    record: FeedRecord, partition: Partition, key: str, context: Context
+def _key_and_partition_right(
+    feed_record: FeedRecord, partition: Partition, key: str, context: Context
 ) -> Rejection | None:
     """Key = `feed_key` of the body; partition = murmur2 of the key (decision 0002)."""
-    given = record.key
+    given = feed_record.key
     if not given:
         return Rejection("key_missing")
     if given != key.encode():
@@ -259,27 +261,27 @@ def _other_ins_right(datum: Mapping[str, Any], ins: Ins, context: Context) -> Re
     return None
 
 
-def _unreadable(record: FeedRecord, rejection: Rejection) -> Rejected:
+def _unreadable(feed_record: FeedRecord, rejection: Rejection) -> Rejected:
     """What the headers tell of a message that cannot be read."""
-    value = record.value or b""
+    value = feed_record.value or b""
     return Rejected(
         rejection,
-        _uuid_header(record.headers, "ce_id"),
-        _software_of_headers(record.headers),
+        _uuid_header(feed_record.headers, "ce_id"),
+        _software_of_headers(feed_record.headers),
         value[2:10] if value[:2] == MARKER and len(value) >= 10 else None,
     )
 
 
 def _rejected(
-    record: FeedRecord,
+    feed_record: FeedRecord,
     rejection: Rejection,
     datum: Mapping[str, Any],
     warnings: tuple[Rejection, ...] = (),
 ) -> Rejected:
     software = datum["provenance"]["software"]["id"]
     if not software_id_is_fit(software):
-        software = _software_of_headers(record.headers)
-    fingerprint = (record.value or b"")[2:10]
+        software = _software_of_headers(feed_record.headers)
+    fingerprint = (feed_record.value or b"")[2:10]
     return Rejected(rejection, datum["messageId"], software, fingerprint, warnings)
 
 

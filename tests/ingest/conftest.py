@@ -33,22 +33,35 @@ def installed(
 
 
 @pytest.fixture
-def site(
+def site(new_site: Callable[[], Site]) -> Site:
+    """A fresh installation, dropped after the test."""
+    return new_site()
+
+
+@pytest.fixture
+def new_site(
     installed: tuple[str, Path],
     new_database: Callable[[str], str],
     postgres: str,
     tmp_path: Path,
-) -> Iterator[Site]:
-    """A fresh installation, dropped after the test."""
-    dsn = new_database(installed[0])
-    settings = Settings(
-        home=tmp_path,
-        database_dsn=SecretStr(dsn),
-        master_key_file=installed[1],
-        topic_partitions=PARTITIONS,
-    )
-    with EventStore.open(settings) as store:
-        yield Site(settings, store)
-    name = conninfo.conninfo_to_dict(dsn)["dbname"]
-    with psycopg.connect(postgres, autocommit=True) as conn:
-        conn.execute(f"drop database if exists {name} with (force)")
+) -> Iterator[Callable[[], Site]]:
+    """Makes fresh installations, all dropped after the test."""
+    made = list[tuple[str, EventStore]]()
+
+    def make() -> Site:
+        dsn = new_database(installed[0])
+        settings = Settings(
+            home=tmp_path,
+            database_dsn=SecretStr(dsn),
+            master_key_file=installed[1],
+            topic_partitions=PARTITIONS,
+        )
+        store = EventStore.open(settings)
+        made.append((str(conninfo.conninfo_to_dict(dsn)["dbname"]), store))
+        return Site(settings, store)
+
+    yield make
+    for name, store in made:
+        store.close()
+        with psycopg.connect(postgres, autocommit=True) as conn:
+            conn.execute(f"drop database if exists {name} with (force)")

@@ -132,7 +132,7 @@ def masks_lost_in_repetition() -> None:
 
 def place_unchecked() -> None:
     """Any partition is accepted, and any key."""
-    module("ingest.read.interpret")._place_right = lambda *arguments: None
+    module("ingest.read.interpret")._key_and_partition_right = lambda *arguments: None
 
 
 def contents_unwritten() -> None:
