@@ -34,12 +34,15 @@ check: $(STAMP)
 SEEDED := $(if $(SEED),--seed $(SEED))
 CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)")
 
+# Four workers on two cores: most of what takes long waits for processes. The slowest are named.
+SIDE_BY_SIDE := -n 4 --dist loadgroup --durations=20
+
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 4 --dist loadgroup --durations=20 $(SEEDED) $(if $(ONLY),$(CHOSEN))
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(SEEDED) $(if $(ONLY),$(CHOSEN))
 
 # The same, and which lines and branches of ingest and schemas they run (processes they start do not count).
 coverage: $(STAMP)
-	$(BIN)/python -m pytest $(SEEDED) $(if $(ONLY),$(CHOSEN)) --cov --cov-report=term
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(SEEDED) $(if $(ONLY),$(CHOSEN)) --cov --cov-report=term
 
 # Runs the tests of a room whenever a file of the room, or of its tests, is saved.
 watch: $(STAMP)
