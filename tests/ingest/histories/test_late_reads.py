@@ -14,7 +14,7 @@ from ingest.basis.prefetch import BasisReader
 from ingest.batch.write import BatchWriter, Written
 from ingest.decide.deciders import DECIDERS
 from ingest.facts.needs import KINDS
-from ingest.read.patience import at_once
+from ingest.read.service_wait import without_waiting
 from ingest.runtime.lifecycle import SystemClock
 from schemas.codec.messages import decode_event
 from schemas.events import SCHEMA_OF
@@ -54,8 +54,8 @@ def what_came_of(system: Stored) -> tuple[object, ...]:
     person_of = {system.record(person): person for person in PERSONS}
     events = []
     for event in system.events:
-        assert event.state is not None
-        datum = decode_event(SCHEMA_OF[event.name], event.state)
+        assert event.encoded is not None
+        datum = decode_event(SCHEMA_OF[event.name], event.encoded)
         datum.pop("messageId", None)  # a deposit gets a new one each time it is made
         if "otherRecord" in datum:
             datum["otherRecord"] = person_of[datum["otherRecord"]]
@@ -124,7 +124,7 @@ ASKING: dict[str, FeedMessage] = {
 
 def written(site: Site, *messages: FeedMessage, prefetched: Collection[str] = KINDS) -> Written:
     reader = BasisReader(site.store, CONTEXT, prefetched=prefetched)
-    writer = BatchWriter(site.store, CONTEXT, SystemClock(), at_once, reader)
+    writer = BatchWriter(site.store, CONTEXT, SystemClock(), without_waiting, reader)
     return writer.write(site.parts(*messages))
 
 
