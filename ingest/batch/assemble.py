@@ -72,7 +72,9 @@ class Assembly:
             self._take(arrival, arrival)
 
     def _take(self, arrival: Arrival, cause: Arrival) -> None:
-        """`cause`: the message that had this one decided; it itself, or the one waited for."""
+        """`cause`: the message that had this one decided, which is itself or the document waited
+        for.
+        """
         read = arrival.read
         if not isinstance(read, Interpreted):
             arrival.reject(read.rejection)

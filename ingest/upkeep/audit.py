@@ -1,6 +1,6 @@
 """The balance sheet proved, from broker offsets to the events of the log (decision 0022).
 
-Nothing is trusted twice: counters are compared with offsets, with rows, and with each other.
+Every counter is compared with offsets, with rows, and with other counters.
 """
 
 from collections.abc import Iterable, Sequence
