@@ -259,9 +259,5 @@ def test_events_of_the_library_are_not_ours(store: EventStore) -> None:
     make_records(store, 1)
     append_all(store, history(1).events)
     ours = store.reading.read_after(0, 100)
-    foreign = [type(ours[0])(**{**_fields(ours[0]), "name": "library:Something", "record": 0})]
+    foreign = [replace(ours[0], name="library:Something", record=0)]
     assert len(events_of_records([*ours, *foreign])) == len(ours)
-
-
-def _fields(event: Any) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in event.__slots__}
