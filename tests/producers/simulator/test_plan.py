@@ -36,8 +36,8 @@ from producers.simulator.content.encoding import encode_repeating
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.content.messages import MessageMaker
 from producers.simulator.plan.plan import Run
-from producers.simulator.run.simulation import messages_of
-from producers.simulator.tables.tables import read_sector
+from producers.simulator.run.run_messages import messages_of
+from producers.simulator.tables.sectors import read_sector
 run = Run(5, tuple(map(read_sector, ("lab", "hospital", "gp"))), 200, 300)
 for content in (True, False):
     digest = sha256()
