@@ -1,7 +1,7 @@
-"""MLLP blocks: VT, a message, FS CR. Whatever else comes ends the connection, and says why.
+"""MLLP blocks: VT, a message, FS CR. Anything else ends the connection, with a reason.
 
-The library's reader of blocks keeps nothing of one that is too large; here its beginning is
-kept, so that its sender is told.
+The beginning of a block that is too large is kept, and its sender gets an ACK. Why not hl7.mllp:
+decision 0044.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ _BEGINNING_BYTES: Final = 4096
 
 
 class NoBlock(Exception):
-    """The connection is of no use any more. `reason`: a name for the log, None when it is closed
-    between two blocks.
+    """The connection can't be used any more.
+
+    `reason`: a name for the log; None when the peer closed it between two blocks.
     """
 
     def __init__(self, reason: str | None) -> None:

@@ -1,7 +1,8 @@
 """References to the objects of an imaging study: a DICOM Key Object Selection (IHE XDS-I, KOS).
 
 A Part 10 file in explicit little endian (DICOM PS3.5, PS3.10), with the modules of a Key Object
-Selection Document (PS3.3 A.35.4) and template TID 2010: a manifest of the images of one study.
+Selection Document (PS3.3 A.35.4) and template TID 2010: a manifest of the images of one study. Why
+not pydicom: decision 0044.
 """
 
 from struct import pack
@@ -21,7 +22,7 @@ Elements = tuple[bytes, ...]
 
 
 def key_object_selection(document: PlannedDocument) -> bytes:
-    """The file. A function of the document: 3 images of one series, made up from the study."""
+    """The file, a function of the document: three images of one series, made up from the study."""
     meta = b"".join(
         (
             _element(0x0002, 0x0001, "OB", b"\x00\x01"),
@@ -36,8 +37,12 @@ def key_object_selection(document: PlannedDocument) -> bytes:
 
 
 def _data_set(document: PlannedDocument) -> Elements:
-    """Ascending by tag, as DICOM wants it."""
-    assert document.study is not None  # the table of a KOS says so
+    """The elements in ascending order of tags, as DICOM asks.
+
+    Raises ValueError for a document without a study, which the table of a KOS excludes.
+    """
+    if document.study is None:
+        raise ValueError("a KOS is about an imaging study")
     organisation = document.author.organisation
     study_day, study_time = _moment(document, document.act_start)
     day, time = _moment(document, document.created)
@@ -78,7 +83,7 @@ def _data_set(document: PlannedDocument) -> Elements:
 
 
 def _issuer(oid: str) -> Elements:
-    """A matricule identifies nobody without the register that gave it (SPEC a.1)."""
+    """The register of the matricule, without which it identifies nobody (SPEC a.1)."""
     return _text(0x0040, 0x0032, "UT", oid), _text(0x0040, 0x0033, "CS", "ISO")
 
 

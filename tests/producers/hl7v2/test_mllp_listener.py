@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PrivateFormat,
 )
+from hl7.mllp import open_hl7_connection
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -115,6 +116,20 @@ def test_a_message_in_pieces_and_between_line_ends_is_one_message(tmp_path: Path
             ids = [str(number) for number in range(20)]
             writer.write(b"".join(block(replace(ACCEPTED, control_id=i).bytes()) for i in ids))
             assert [(await answer(reader))[2] for _ in ids] == ids
+
+    asyncio.run(run())
+
+
+def test_the_client_of_the_hl7_library_is_understood(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with listening(tmp_path) as (port, _):
+            reader, writer = await open_hl7_connection("127.0.0.1", port, encoding="utf-8")
+            for _ in range(2):
+                writer.writeblock(ACCEPTED.bytes())
+                await writer.drain()
+                ack = await asyncio.wait_for(reader.readmessage(), 20)
+                assert [str(field) for field in ack.segment("MSA")] == ["MSA", "AA", "015"]
+            writer.close()
 
     asyncio.run(run())
 

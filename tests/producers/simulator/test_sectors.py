@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from hashlib import sha256
+from io import BytesIO
 from itertools import pairwise
+
+from pydicom import FileDataset, config, dcmread, dcmwrite
 
 from producers.simulator.content.content import ContentWriter, suffix_of
 from producers.simulator.content.messages import MessageMaker, message_of, provenance
@@ -26,7 +29,6 @@ from tests.producers.samples_of_plan import (
     run_of,
     run_of_others,
 )
-from tests.producers.simulator.dicom_reading import read_file
 
 MADE = 2000
 FEED_OF_SEED_7 = "baec183e75090a5b10bb2fb3"
@@ -122,27 +124,43 @@ def test_a_result_to_be_announced_is_hidden_until_then() -> None:
         assert message.fields["invisiblePatient"] is False
 
 
+def read_dicom(data: bytes) -> FileDataset:
+    """The file as pydicom reads it: every value is valid, and pydicom writes the same bytes."""
+    with config.strict_reading():
+        found = dcmread(BytesIO(data))
+        values = [element.value for element in found.iterall()]
+    assert len(values) > 50
+    written = BytesIO()
+    dcmwrite(written, found)
+    assert written.getvalue() == data
+    return found
+
+
 def test_references_to_images_are_dicom_and_say_what_their_metadata_say() -> None:
     writer = ContentWriter(7)
     kept = [d for d in deposits(of_sector("imaging")) if d.kind.name == "imaging_objects"]
     for document in kept[:50]:
         data = writer.write(document)
         assert writer.write(document) == data
-        meta, found = read_file(data)
+        found = read_dicom(data)
         entry = document_metadata(document, b"", b"", len(data))
+        meta, (request,) = found.file_meta, found.ReferencedRequestSequence
+        (issuer,) = found.IssuerOfPatientIDQualifiersSequence
         references = {
             r["typeCode"].rpartition(":")[2]: r["value"] for r in entry["referenceIdList"]
         }
-        assert meta[0x0002_0002] == found[0x0008_0016] == entry["formatCode"]
-        assert meta[0x0002_0003] == found[0x0008_0018] == entry["uniqueId"]
-        assert found[0x0010_0020] == document.patient.matricule
-        assert found[0x0010_0024][0][0x0040_0032] == document.patient.oid
-        assert found[0x0020_000D] == references["studyInstanceUID"]
-        assert found[0x0008_0050] == references["accession"]
-        assert found[0x0040_A370][0][0x0040_2016] == references["order"]
-        assert len(found[0x0040_A375][0][0x0008_1115][0][0x0008_1199]) == 3
+        assert meta.MediaStorageSOPClassUID == found.SOPClassUID == entry["formatCode"]
+        assert meta.MediaStorageSOPInstanceUID == found.SOPInstanceUID == entry["uniqueId"]
+        assert found.PatientID == document.patient.matricule
+        assert issuer.UniversalEntityID == document.patient.oid
+        assert found.StudyInstanceUID == references["studyInstanceUID"]
+        assert found.AccessionNumber == references["accession"]
+        assert request.PlacerOrderNumberImagingServiceRequest == references["order"]
+        (evidence,) = found.CurrentRequestedProcedureEvidenceSequence
+        (series,) = evidence.ReferencedSeriesSequence
+        assert len(series.ReferencedSOPSequence) == 3
         assert (entry["mimeType"], entry["typeCode"]) == ("application/dicom", "IMG-KOS")
-        modality = found[0x0040_A730][0][0x0008_1199][0][0x0008_1150]
+        modality = found.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPClassUID
         assert modality.startswith("1.2.840.10008.5.1.4.1.1.")
         assert len(entry["eventCodeList"]) == 3
         assert suffix_of(document) == "dcm"
