@@ -1,0 +1,1 @@
+"""The pages of docs/examples, done on a copy of the tree."""
