@@ -34,8 +34,9 @@ check: $(STAMP)
 SEEDED := $(if $(SEED),--seed $(SEED))
 CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)")
 
-# Four workers on two cores: most of what takes long waits for processes. The slowest are named.
-SIDE_BY_SIDE := -n 4 --dist loadgroup --durations=20
+# WORKERS=4 runs tests side by side: most of what takes long waits for processes. The slowest are named.
+WORKERS ?= 0
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --durations=20
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(SEEDED) $(if $(ONLY),$(CHOSEN))

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from schemas.codec.messages import Decoded, decode, encode
-from tests.schemas.codec.test_codec import deposit
+from tests.samples.deposit import deposit, provenance
 
 MIB = 1 << 20
 ROOM = 64 * MIB
+ACTOR = {"id": "1.2.3^4"} | dict.fromkeys(
+    ("name", "roleCode", "organisationId", "organisationName", "sectorCode")
+)
 
 
 def varint(value: int) -> bytes:
@@ -33,7 +36,7 @@ def heaviest() -> bytes:
     author = {"id": "é", "isDevice": True} | dict.fromkeys(
         ("name", "functionCode", "specialtyCode", "organisationId", "organisationName"), "é"
     )
-    document: dict[str, Any] = {"authors": [author] * 8_000, "referenceIdList": [item] * 2_000}
+    document: dict[str, Any] = {"authors": [author] * 7_950, "referenceIdList": [item] * 2_000}
     return encode("DepositDocument", deposit(**document))
 
 
@@ -41,7 +44,7 @@ def bombs() -> dict[str, bytes]:
     """By name. A deposit begins with header (10), messageId (16) and the first string; it ends
     with the counts of eventCodeList and referenceIdList and the branch of content.
     """
-    message = encode("DepositDocument", deposit())
+    message = encode("DepositDocument", deposit(provenance=provenance(actor=ACTOR)))
     text, items, content = message[:26], message[:-2], message[:-1] + b"\x02"
     mode = message.index(b"1.2.3^4") + len(b"1.2.3^4") + 5  # five nulls of the actor
     out = {
