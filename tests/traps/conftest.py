@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.ingest.conftest import installed, site
+from tests.ingest.conftest import installed, new_site, site
 
-__all__ = ["installed", "site"]
+__all__ = ["installed", "new_site", "site"]
