@@ -35,7 +35,7 @@ from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
 from tests.producers.hl7v2.hl7_messages import Written, fields_of
 from tests.producers.samples_of_plan import documents_of, planned
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 WRITTEN = Written("279035121518989", "11502-2", b"<x/>", unique_id="1.2.3")
