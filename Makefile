@@ -36,7 +36,7 @@ CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)
 
 # WORKERS=4 runs tests side by side: most of what takes long waits for processes. The slowest are named.
 WORKERS ?= 0
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --durations=20
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=20
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(SEEDED) $(if $(ONLY),$(CHOSEN))

@@ -25,6 +25,7 @@ pytest_plugins = (
     "tests.plugins.needs",
     "tests.plugins.reruns",
     "tests.plugins.side_by_side",
+    "tests.plugins.leftovers",
 )
 
 _numbers = itertools.count(1)

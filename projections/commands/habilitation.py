@@ -56,7 +56,7 @@ def check(file: File, json: JsonLines = False) -> None:
             print_json(line)
         return
     for line in _versions(matrix):
-        note(f"from {line['validFrom']}: {line['roles']} professions")
+        out().print(f"from {line['validFrom']}: {line['roles']} professions")
     if matrix.made_up:
         note("It says that it is made up: production refuses it.")
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from deploy.broker import stop_broker
 from tests.shared_kafka import HOME
-
-SHARED_SCOPES: Final = ("module", "class", "package")
 
 
 class Run:
@@ -45,24 +43,24 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[HOME] = home if told is None else Path(told)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a fixture of their module go to one worker, so that it is made once.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests of one file go to one worker, one after the other: they may share what a fixture of
+    their module made. Tests marked `timing` share one worker, too: each starts a system of several
+    processes and gives it seconds.
 
-    Tests marked `timing` go one after the other: each starts a system of several processes and
-    gives it seconds.
+    Told as soon as a test is known: xdist reads the groups before any later hook of ours.
     """
-    for item in items:
-        group = group_of(item)
-        if group is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
+    if item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
 
 
-def group_of(item: pytest.Item) -> str | None:
-    """The name of the tests that this one stays with; None for one that can run anywhere."""
-    if item.get_closest_marker("xdist_group") is not None:
-        return None
-    definitions = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    if any(d[-1].scope in SHARED_SCOPES for d in definitions.values() if d):
-        return item.nodeid.partition("::")[0]
-    return "timing" if item.get_closest_marker("timing") is not None else None
+def group_of(item: pytest.Item) -> str:
+    """The name of the tests that this one stays with."""
+    if item.get_closest_marker("timing") is not None:
+        return "timing"
+    return item.nodeid.partition("::")[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts systems comes first: a worker that begins with it last would end alone."""
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)

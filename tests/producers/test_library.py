@@ -15,9 +15,9 @@ from schemas.forms.identity import is_well_formed, key_is_valid
 
 
 def example() -> str:
-    assert producers.__doc__ is not None
-    begin = producers.__doc__.index("    from pathlib")
-    return textwrap.dedent(producers.__doc__[begin : producers.__doc__.index("\nThe records and")])
+    """The lines of the docstring that are set in."""
+    lines = (producers.__doc__ or "").splitlines()
+    return textwrap.dedent("\n".join(line for line in lines if not line or line[0] == " "))
 
 
 def test_the_example_publishes(

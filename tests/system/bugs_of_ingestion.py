@@ -17,15 +17,23 @@ def positions_first() -> None:
 
 
 def deposits_repeated() -> None:
-    """No de-duplication: a deposit that is known is stored once more."""
-    deposits = module("ingest.decide.deposit")
+    """No de-duplication: a deposit that is known is stored once more, and its head says so."""
+    deposits, view_of = module("ingest.decide.deposit"), module("ingest.facts.view").View
+    add = view_of._add_document
 
     def again(view: Any, message: Any, stored: Any) -> Any:
         given = (message.stream, stored.record, message.datum, message.submitted)
         event = deposits.document_submitted(*given, has_content=True)
         return deposits.Decision(deposits.ACCEPTED, (event,), keeps_content=True)
 
-    deposits._repeated_deposit = again
+    def add_again(self: Any, event: Any) -> None:
+        before = self.document(event.stream)
+        add(self, event)
+        if before is not None:
+            head = self.documents[event.stream]
+            self.documents[event.stream] = head._replace(version=before.version + 1)
+
+    deposits._repeated_deposit, view_of._add_document = again, add_again
 
 
 def copies_applied() -> None:

@@ -6,7 +6,7 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ from tests.system.answers import (
 from tests.system.avro_folder import AvroFolder
 from tests.system.evidence import Evidence, read_ledgers
 from tests.system.feed_reading import FEED, Feed, read_answers, read_fed
-from tests.system.processes import Installation, Running, wait_until
+from tests.system.processes import Installation, Running, TookTooLong, wait_until
 from tests.system.store_reading import read_store
 
 told = logging.getLogger("system")
@@ -83,6 +83,8 @@ class System:
     dsn: str
     feed: Feed
     members: dict[str, Member] = field(default_factory=dict)
+    keep_busy: Callable[[], None] = lambda: None
+    """Called while somebody waits for work: starts more of it where there is none."""
 
     def start(self, name: str, *arguments: str) -> None:
         """A member runs. Its name is its instance, so its database sessions are known by it."""
@@ -125,12 +127,16 @@ class System:
         query = "select count(*) from pg_stat_activity where application_name = any(%s)"
 
         def at_work() -> bool:
+            self.keep_busy()
             assert member.running.alive, f"{member.name} ended: {member.running.tail()}"
             with psycopg.connect(self.dsn) as conn:
                 row = conn.execute(query, (member.sessions,)).fetchone()
             return row is not None and row[0] > 0
 
-        wait_until(at_work, seconds, f"{member.name} is at work", every=0.2)
+        try:
+            wait_until(at_work, seconds, f"{member.name} is at work", every=0.2)
+        except TookTooLong as late:
+            raise TookTooLong(f"{late}\n{member.running.tail()}") from None
 
     def wait_for_rest(self, seconds: float = REST_SECONDS) -> None:
         """Every position is at the end of its log, projections and relays included."""

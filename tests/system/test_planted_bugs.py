@@ -81,7 +81,8 @@ def catch(world: World, bug: Bug, feed: str, note: Note) -> None:
     findings = world.findings(bug.name, persons=persons)
     found = {f.kind for f in findings if f.invariant == bug.invariant}
     note("planted_bug", (bug.name, feed, told_of(findings)))
-    assert found & bug.kinds, f"{bug.story} Found: {told_of(findings)}"
+    ended = "\n".join(world.failures)
+    assert found & bug.kinds, f"{bug.story} Found: {told_of(findings)}\n{ended}"
 
 
 def told_of(findings: Iterable[Finding]) -> str:

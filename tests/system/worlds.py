@@ -6,7 +6,7 @@ import random
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,8 @@ class World:
 
     system: System
     starts: int = 0
+    failures: list[str] = field(default_factory=list)
+    """Commands that did not end well on the way to rest, with what they said last."""
 
     @property
     def ledger(self) -> Path:
@@ -73,8 +75,11 @@ class World:
         """Each command until it has nothing left to do, or until it meets its crash point."""
         with self.process(*planted) as asked:
             for command in COMMANDS:
-                if asked.run(command, "--until-idle").code == CRASHED:
+                code = asked.run(command, "--until-idle").code
+                if code == CRASHED:
                     return
+                if code != 0:
+                    self.failures.append(f"{command} ended with {code}: {asked.tail()}")
 
     def crash(self, point: str, arguments: Iterable[str], *, nth: int = 1) -> None:
         """The command dies at the N-th pass of that point, and nowhere else."""
