@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Tests start some hundred processes: without bytecode each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo test coverage watch faults check bench clean
 install: $(STAMP)
 
@@ -12,7 +15,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@echo "installing into $(VENV): a minute or two at the first time" >&2
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock && \
 	  uv pip install --quiet --python $(BIN)/python --no-deps --editable . ; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
@@ -36,7 +39,7 @@ CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)
 
 # WORKERS=4 runs tests side by side: most of what takes long waits for processes. The slowest are named.
 WORKERS ?= 0
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=20
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(SEEDED) $(if $(ONLY),$(CHOSEN))

@@ -1,4 +1,4 @@
-"""The one command `histoire`: composes the commands of every package, ends every error cleanly."""
+"""The one command `histoire`: every command of every package, every error ended cleanly."""
 
 from __future__ import annotations
 
@@ -8,20 +8,11 @@ from typing import Annotated
 
 import typer
 
-import deploy.commands
-import ingest.commands.ingest
-import ingest.commands.registry
-import producers.commands
-import producers.registry.command
-import projections.commands.project
-import schemas.commands
-from deploy.error_sentences import describe
+from deploy.commands import LazyGroup
 from deploy.version import program_version
 from ingest.runtime.console import Exit, err
 from ingest.runtime.logs import configure_logs
-from ingest.runtime.postgres.database import store_dsn
 from ingest.runtime.settings import Settings, SettingsError
-from projections import migrate_projections, timeline_audit
 
 EPILOG = (
     "Settings come from HISTOIRE_* variables: see `histoire config`. "
@@ -59,9 +50,10 @@ def _not_of_kafka(line: logging.LogRecord) -> bool:
 
 
 def make_app() -> typer.Typer:
-    """The application with the commands of every package."""
+    """The application with the commands of every package (`deploy.commands`)."""
     composed = typer.Typer(
         name="histoire",
+        cls=LazyGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -83,31 +75,7 @@ def make_app() -> typer.Typer:
         """Document events of a national health space: feed, event store, patient timelines."""
         _configure_logs()
 
-    # In the order of the help: what a document goes through, then what serves it.
-    producers.commands.register(composed)
-    ingest.commands.ingest.register(
-        composed, audits=[timeline_audit], migrations=[_projection_tables]
-    )
-    composed.add_typer(_registry())
-    projections.commands.project.register(composed)
-    schemas.commands.register(composed)
-    deploy.commands.register(composed)
     return composed
-
-
-def _registry() -> typer.Typer:
-    group = typer.Typer(
-        name="registry",
-        no_args_is_help=True,
-        help="Which software, services and téléconsultation companies are referenced.",
-    )
-    ingest.commands.registry.register_registry(group)
-    producers.registry.command.register_registry(group)
-    return group
-
-
-def _projection_tables(settings: Settings) -> list[str]:
-    return migrate_projections(store_dsn(settings))
 
 
 app = make_app()
@@ -129,6 +97,8 @@ def run(arguments: list[str] | None = None) -> int:
             err(problem)
         return Exit.USAGE
     except Exception as error:  # noqa: BLE001 - the entry point: no traceback may carry data
+        from deploy.error_sentences import describe  # it knows the errors of every package
+
         sentence, repair, code = describe(error)
         err(sentence, repair)
         return code

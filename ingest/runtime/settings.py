@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from psycopg import Error as DatabaseError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     ByteSize,
     Field,
@@ -295,9 +293,14 @@ class Settings(BaseSettings):
     @field_validator("database_dsn", "keys_dsn")
     @classmethod
     def _connects(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn is None:
+            return dsn
+        import psycopg  # by commands that name a database: it is long to load
+        from psycopg.conninfo import conninfo_to_dict
+
         try:
-            conninfo_to_dict("" if dsn is None else dsn.get_secret_value())
-        except DatabaseError:
+            conninfo_to_dict(dsn.get_secret_value())
+        except psycopg.Error:
             # libpq's own words repeat the text, which may hold a password.
             raise ValueError(
                 "this is no connection string of PostgreSQL; give postgresql://USER@HOST/DATABASE"

@@ -1,4 +1,7 @@
-"""What several workers of one run share: one Kafka, its jars; and which tests stay together.
+"""What several workers of one run share: one Kafka, its jars; and what begins first.
+
+The tests of a file stay together (`--dist loadfile`): they may share what a fixture of their module
+made. (The groups of xdist are not used: with pytest 9.2 it forgets them without a word.)
 
 Each worker has a PostgreSQL of its own. The broker is started by the first worker that needs one
 and stopped when the run is over, also where a worker died.
@@ -43,24 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[HOME] = home if told is None else Path(told)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of one file go to one worker, one after the other: they may share what a fixture of
-    their module made. Tests marked `timing` share one worker, too: each starts a system of several
-    processes and gives it seconds.
-
-    Told as soon as a test is known: xdist reads the groups before any later hook of ours.
-    """
-    if item.get_closest_marker("xdist_group") is None:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-
-
-def group_of(item: pytest.Item) -> str:
-    """The name of the tests that this one stays with."""
-    if item.get_closest_marker("timing") is not None:
-        return "timing"
-    return item.nodeid.partition("::")[0]
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts systems comes first: a worker that begins with it last would end alone."""
-    items.sort(key=lambda item: item.get_closest_marker("system") is None)
+    """Files that start systems come first: a worker that begins with one last would end alone."""
+    slow = {item.path for item in items if item.get_closest_marker("system") is not None}
+    items.sort(key=lambda item: item.path not in slow)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import orjson
 import pytest
-import typer
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -16,12 +15,13 @@ from ingest.feed import (
     open_publisher,
 )
 from ingest.runtime.settings import Settings
-from producers.commands import register
+from producers.outcomes.command import register_outcomes
 from producers.outcomes.explained import ExplainedOutcome, explain
 from producers.outcomes.reader import OutcomeReader
 from schemas.codec.messages import encode
 from schemas.feed.outcomes import Outcome
 from schemas.rules.table.rejections import REJECTIONS, RULES_PAGE
+from tests.producers.registered import registered
 
 
 def outcome(number: int, *, software: str = "lab-1", code: str | None = None) -> Outcome:
@@ -144,8 +144,7 @@ def test_command_prints_one_object_per_answer_of_the_software_asked_for(
     settings: Settings,
 ) -> None:
     publish(settings, outcome(1), outcome(2, code="ins_key_wrong"), outcome(3, software="gp-1"))
-    app = typer.Typer()
-    register(app)
+    app = registered(register_outcomes)
     app.command("nothing")(lambda: None)
     result = CliRunner().invoke(app, ["outcomes", "--software", "lab-1", "--json"])
     assert result.exit_code == 0, result.output

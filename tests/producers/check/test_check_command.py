@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 import pytest
-import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
@@ -18,13 +17,14 @@ from typer.testing import CliRunner, Result
 from ingest.runtime.console import CommandError, Exit
 from ingest.runtime.settings import Settings
 from producers.check.checker import Checker, CheckPlan
-from producers.commands import register
+from producers.check.command import register_check
 from producers.simulator.cda.document import CdaWriter
 from producers.simulator.plan.planned import PlannedDocument
 from schemas.policy.habilitation import COLUMNS
 from schemas.rules.table.severities import AS_THE_TABLE_SAYS
 from schemas.valuesets import SUBJECT_ROLES
 from tests.producers.check.check_schemas import schematron_in, xsd_in
+from tests.producers.registered import registered
 from tests.producers.samples_of_plan import documents_of, planned
 
 SEED = 7
@@ -77,8 +77,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str | Path, data: bytes | None = None) -> Result:
-    app = typer.Typer()
-    register(app)
+    app = registered(register_check)
     return CliRunner().invoke(app, ["check", *map(str, arguments)], input=data)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import orjson
 import pytest
-import typer
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -23,15 +22,16 @@ from ingest.runtime.settings import Settings
 from producers.cda.refused import Refused
 from producers.cda.sendable import sendable_document
 from producers.cda.visibility import RequestedVisibility
-from producers.commands import register
 from producers.outcomes.reader import OutcomeReader
 from producers.publish.publisher import DocumentPublisher
 from producers.publish.queues import open_document_publisher
+from producers.send.command import register_send
 from producers.send.file_sender import FileSender, Request, send_files
 from producers.send.sent_file import SentFile
 from producers.simulator.cda.document import CdaWriter
 from schemas.codec.messages import CONTENT_BYTES_MAX, Decoded, decode
 from tests.missing import OFFICIAL
+from tests.producers.registered import registered
 from tests.producers.samples_of_plan import documents_of, planned
 
 SEED = 7
@@ -220,8 +220,7 @@ def test_two_calls_at_once_have_two_queues(settings: Settings) -> None:
 def test_command_prints_one_object_per_file_and_says_no_by_its_exit_code(
     settings: Settings, files: list[Path], tmp_path: Path
 ) -> None:
-    app = typer.Typer()
-    register(app)
+    app = registered(register_send)
     (tmp_path / "text.xml").write_text("no CDA")
     good = CliRunner().invoke(app, ["send", "--json", *map(str, files[:2])])
     assert good.exit_code == 0, good.output

@@ -17,7 +17,6 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-import typer
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -33,8 +32,8 @@ from ingest.feed import (
 )
 from ingest.runtime.lifecycle import StopSignal, SystemClock
 from ingest.runtime.settings import Settings
-from producers.commands import register
 from producers.simulator.cda.document import CdaWriter
+from producers.simulator.command import register_simulate
 from producers.simulator.faults.rates import parse_faults
 from producers.simulator.run.ledger import Ledger
 from producers.simulator.run.pacing import FullSpeed
@@ -43,6 +42,7 @@ from producers.simulator.run.sender import Sender
 from producers.simulator.run.write_documents import write_documents
 from producers.simulator.tables.sectors import all_sectors
 from schemas.codec.messages import Decoded, decode
+from tests.producers.registered import registered
 from tests.producers.samples_of_plan import documents_of, planned, run_of
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -230,8 +230,7 @@ def test_command_publishes_and_prints_a_summary(
     assert settings.database_dsn is not None
     monkeypatch.setenv("HISTOIRE_DATABASE_DSN", settings.database_dsn.get_secret_value())
     monkeypatch.setenv("HISTOIRE_TOPIC_PARTITIONS", "4")
-    app = typer.Typer()
-    register(app)
+    app = registered(register_simulate)
     arguments = ["simulate", "--documents", "30", "--patients", "20", "--seed", "4", "--json"]
     result = CliRunner().invoke(app, [*arguments, "--ledger", str(tmp_path / "ledger")])
     assert result.exit_code == 0, result.output
@@ -275,8 +274,7 @@ def test_command_interrupted_says_how_far_it_came(
 
 
 def test_files_of_another_run_are_said_to_stay(tmp_path: Path) -> None:
-    app = typer.Typer()
-    register(app)
+    app = registered(register_simulate)
     (tmp_path / "old.xml").write_text("of another run")
     result = CliRunner().invoke(app, ["simulate", "--documents", "3", "--cda", str(tmp_path)])
     assert result.exit_code == 0, result.output
@@ -291,8 +289,7 @@ def test_writing_stops_when_asked(tmp_path: Path) -> None:
 
 
 def test_all_sectors_are_written_each_document_as_what_it_is(tmp_path: Path) -> None:
-    app = typer.Typer()
-    register(app)
+    app = registered(register_simulate)
     folder = tmp_path / "out"
     arguments = ["simulate", "--sector", "all", "--documents", "120", "--cda", str(folder)]
     result = CliRunner().invoke(app, arguments)
@@ -310,8 +307,7 @@ def test_command_publishes_a_day(
     assert settings.database_dsn is not None
     monkeypatch.setenv("HISTOIRE_DATABASE_DSN", settings.database_dsn.get_secret_value())
     monkeypatch.setenv("HISTOIRE_TOPIC_PARTITIONS", "4")
-    app = typer.Typer()
-    register(app)
+    app = registered(register_simulate)
     path = tmp_path / "ledger"
     day = ["simulate", "--day", "--scale", "0.0001", "--speed", "1000000", "--metadata-only"]
     result = CliRunner().invoke(app, [*day, "--json", "--ledger", str(path)])
@@ -343,8 +339,7 @@ def test_wrong_arguments_end_with_usage(arguments: list[str]) -> None:
 
     from ingest.runtime.console import CommandError, Exit
 
-    app = typer.Typer()
-    register(app)
+    app = registered(register_simulate)
     result = CliRunner().invoke(app, ["simulate", *arguments])
     assert isinstance(result.exception, CommandError)
     assert result.exception.code == Exit.USAGE
