@@ -52,7 +52,12 @@ def postgres() -> Iterator[str]:
     """DSN of database `postgres` on one embedded server of this test run, stopped at its end."""
     home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))  # short: socket addresses
     try:
-        yield conninfo.make_conninfo(start_embedded(home), dbname="postgres")
+        dsn = conninfo.make_conninfo(start_embedded(home), dbname="postgres")
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            # What tests kill are processes, never the machine: nothing needs to reach the disk.
+            conn.execute("alter system set fsync = off")
+            conn.execute("select pg_reload_conf()")
+        yield dsn
     finally:
         stop_embedded(home)
         shutil.rmtree(home, ignore_errors=True)

@@ -18,7 +18,7 @@ raise SystemExit(loaded or code)
 """
 HEAVY = {
     "check": ("kafka", "reportlab", "psycopg", "eventsourcing"),
-    "ingest": ("reportlab", "lxml", "producers.simulator"),
+    "ingest": ("reportlab", "producers.simulator"),
     "schemas": ("kafka", "reportlab", "psycopg", "producers", "projections"),
 }
 """What a command does not need, and would take long to load."""

@@ -223,8 +223,8 @@ class Reference:
     def _replaced_at_once(self, late: Paper) -> None:
         for uid in self._replacing.pop(late.uid, ()):
             successor = self.papers[uid]
-            if not _entitled(successor.datum, late):
-                continue
+            if not _entitled(successor.datum, late) or late in self._line(successor):
+                continue  # in a circle all would hide each other
             late.replaced_by.append(uid)
             if successor.datum["visibilityOnly"]:
                 self._root(successor, late.lineage)
