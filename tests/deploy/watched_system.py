@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from tests.deploy import prometheus
-from tests.system.processes import TookTooLong
+from tests.system.running.processes import TookTooLong
 
 INTERVAL_SECONDS = 3
 """More than a frozen process may keep the group's endpoint waiting."""

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.system import fault_report, own_services, planted_report
-from tests.system.feed_reading import EmbeddedFeed, KafkaFeed
-from tests.system.processes import installed
-from tests.system.system_under_load import SMALL, System, migrated
+from tests.system.bugs import planted_report
+from tests.system.faults import fault_report
+from tests.system.running import own_services
+from tests.system.running.feed_reading import EmbeddedFeed, KafkaFeed
+from tests.system.running.processes import installed
+from tests.system.running.system_under_load import SMALL, System, migrated
 
 
 def pytest_configure(config: pytest.Config) -> None:

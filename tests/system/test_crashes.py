@@ -11,9 +11,9 @@ from typing import Final
 
 import pytest
 
-from tests.system.checker import check
-from tests.system.processes import Running
-from tests.system.system_under_load import (
+from tests.system.judge.checker import check
+from tests.system.running.processes import Running
+from tests.system.running.system_under_load import (
     System,
     examine,
     free_port,

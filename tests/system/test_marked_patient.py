@@ -15,12 +15,12 @@ import pytest
 
 from ingest.feed import OutgoingRecord, open_publisher
 from ingest.runtime.settings import Settings
-from tests.system.answers import Terminal, scrape, terminal
-from tests.system.avro_folder import AvroFolder
-from tests.system.feed_reading import ANSWERS, FEED, EmbeddedFeed, Feed
-from tests.system.marked_patient import KEY, SECRETS, acts, disguised, found_in, variations
-from tests.system.processes import installed, wait_until
-from tests.system.system_under_load import SMALL, System, free_port, migrated
+from tests.system.running.answers import Terminal, scrape, terminal
+from tests.system.running.avro_folder import AvroFolder
+from tests.system.running.feed_reading import ANSWERS, FEED, EmbeddedFeed, Feed
+from tests.system.running.marked_patient import KEY, SECRETS, acts, disguised, found_in, variations
+from tests.system.running.processes import installed, wait_until
+from tests.system.running.system_under_load import SMALL, System, free_port, migrated
 
 pytestmark = pytest.mark.system
 

@@ -11,8 +11,8 @@ from typing import Final
 import psycopg
 import pytest
 
-from tests.system.checker import check
-from tests.system.system_under_load import System, examine
+from tests.system.judge.checker import check
+from tests.system.running.system_under_load import System, examine
 
 pytestmark = pytest.mark.system
 

@@ -24,8 +24,8 @@ from tests.ingest.histories.ingest_histories import (
 )
 from tests.ingest.histories.naive_model import Deposit, House, Message, Naive, OnRecord
 from tests.ingest.histories.test_histories import play, profile
-from tests.system.evidence import Fed, Place
-from tests.system.reference import Decided, Reference
+from tests.system.judge.evidence import Fed, Place
+from tests.system.judge.reference import Decided, Reference
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 READERS = {

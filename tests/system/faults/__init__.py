@@ -1,0 +1,1 @@
+"""Faults of broker, database, disk and processes under load."""

@@ -1,0 +1,3 @@
+"""What judges a run: the evidence, the checker and its reference. It imports nothing of the
+product.
+"""

@@ -1,0 +1,1 @@
+"""The system as processes: started, asked, stopped; what it left on feed and store."""
