@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.system, pytest.mark.kafka]
 MakeTrial = Callable[..., Trial]
 NewDatabase = Callable[[str], str]
 REASON: Final = "rehearsed: the producers were asked to send again"
+CONFLICTS: Final = ("REJECTED unique_id_conflict", "REJECTED metadata_conflict")
 _REPAIR: Final = re.compile(r"histoire positions accept (\w+/\d+)")
 _READ: Final = "select source, topic_id, next_offset from source_position order by source"
 
@@ -176,24 +177,26 @@ def _accept_one(asked: Terminal, name: str) -> int:
 
 def _owed_to_the_loss(evidence: Evidence, gone: set[str]) -> set[tuple[str, str]]:
     """Place and outcome of what may come out otherwise than foreseen, since what it rests on is
-    gone: a second copy is the first now; what names a document that never came is rejected; what
-    takes back a change that never came changes nothing.
+    gone: the first deposit that comes now is accepted, a copy or one that was to conflict; what
+    names a document that never came is rejected; what takes back a change that never came changes
+    nothing.
     """
-    lost = {fed.sha256: fed for fed in evidence.fed if str(fed.place) in gone}
-    touched = {_document_of(fed.datum) for fed in lost.values()} - {None}
-    missing = {_document_of(fed.datum) for fed in lost.values() if _deposits(fed)}
+    lost = [fed for fed in evidence.fed if str(fed.place) in gone]
+    touched = {_document_of(fed.datum) for fed in lost} - {None}
+    missing = {_document_of(fed.datum) for fed in lost if _deposits(fed)}
     rightly = set[tuple[str, str]]()
     for fed in sorted(evidence.fed, key=lambda fed: fed.place):
         place, own = str(fed.place), _document_of(fed.datum)
-        if place in gone:
+        if place in gone or own not in touched:
             continue
-        if fed.sha256 in lost:
-            rightly.add((place, "ACCEPTED None"))
-            missing -= {own} if _deposits(fed) else set()
-        if own in missing:
-            rightly.add((place, "REJECTED target_unknown"))
-        elif own in touched:
-            rightly.add((place, "UNCHANGED None"))
+        if own not in missing:
+            outcomes = ["ACCEPTED None", "UNCHANGED None", *(CONFLICTS if _deposits(fed) else ())]
+        elif _deposits(fed):
+            outcomes = ["ACCEPTED None"]
+            missing.discard(own)
+        else:
+            outcomes = ["REJECTED target_unknown"]
+        rightly.update((place, outcome) for outcome in outcomes)
     return rightly
 
 
