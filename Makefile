@@ -37,8 +37,9 @@ check: $(STAMP)
 SEEDED := $(if $(SEED),--seed $(SEED))
 CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)")
 
-# WORKERS=4 runs tests side by side: most of what takes long waits for processes. The slowest are named.
-WORKERS ?= 0
+# Tests run side by side, since most of what takes long waits for processes. The slowest are named.
+# WORKERS=0 runs one after the other.
+WORKERS ?= 4
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
 
 test: $(STAMP)
@@ -52,9 +53,9 @@ coverage: $(STAMP)
 watch: $(STAMP)
 	$(BIN)/python -m tests.watch
 
-# Every crash point, fault and planted bug, on both feeds (25 minutes): tables at the end.
+# Every other crash point, fault and planted bug, on both feeds (15 minutes): tables at the end.
 faults: $(STAMP)
-	$(BIN)/python -m pytest tests/system -m faults $(SEEDED)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20 tests/system -m faults $(SEEDED)
 
 # The whole path on one machine; KAFKA=1 runs it over a Kafka broker on the JVM.
 demo: $(STAMP)

@@ -90,7 +90,12 @@ def _blocked(facts: AccessFacts, datum: Mapping[str, object]) -> None:
 
 
 def _unblocked(facts: AccessFacts, datum: Mapping[str, object]) -> None:
+    """The end of a block gives nothing back: neither what the holder had under another INS, also
+    where the link came later.
+    """
     facts.blocked.discard(_holder(datum))
+    _withdrawn(facts, datum)
+    _ended(facts, datum)
 
 
 def _opposed(facts: AccessFacts, datum: Mapping[str, object]) -> None:

@@ -6,7 +6,8 @@ Hence the order of batches never matters, and an event applied again changes not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -47,8 +48,7 @@ def permissions(events: Iterable[RecordedEvent]) -> dict[Key, Permission]:
     """The permissions that these events give or take back, joined by key; none of erased events."""
     found: dict[Key, Permission] = {}
     for event in events:
-        permission = None if event.erased else _permission(event)
-        if permission is not None:
+        for permission in () if event.erased else _permissions(event):
             key = (permission.record, permission.matter, permission.subject)
             found.setdefault(key, permission).join(permission)
     return found
@@ -61,6 +61,18 @@ def traces(events: Iterable[RecordedEvent]) -> list[Trace]:
         for event in events
         if event.name == names.RECORD_ACCESSED and not event.erased
     ]
+
+
+def _permissions(event: RecordedEvent) -> Iterator[Permission]:
+    """What the event gives or takes back. The end of a block takes back all that the holder had: it
+    gives back nothing, also under an INS that is linked later.
+    """
+    permission = _permission(event)
+    if permission is not None:
+        yield permission
+        if event.name == names.PROFESSIONAL_UNBLOCKED:
+            for matter in (Matter.AUTHORISED, Matter.ATTENDING):
+                yield replace(permission, matter=matter)
 
 
 def _permission(event: RecordedEvent) -> Permission | None:

@@ -243,6 +243,7 @@ def test_on_the_default_installation(by_default: System, tmp_path: Path, seed: i
 
 
 @pytest.mark.kafka
+@pytest.mark.faults
 def test_over_kafka(over_kafka: System, tmp_path: Path, seed: int) -> None:
     over_kafka.installation.settings["log_level"] = "debug"
     check_nobody_knows_him(over_kafka, tmp_path, seed, log_of_server=False)

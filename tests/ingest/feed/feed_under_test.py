@@ -153,7 +153,7 @@ def poll_until(
     *,
     max_records: int = 1000,
     max_bytes: int = 32 * 1024 * 1024,
-    seconds: float = 30.0,
+    seconds: float = 60.0,
 ) -> dict[Partition, list[FeedRecord]]:
     """What was polled, by partition, once `count` records are there."""
     found: dict[Partition, list[FeedRecord]] = {}

@@ -155,6 +155,21 @@ def test_the_end_of_a_block_under_another_ins_gives_nothing_back() -> None:
     assert unblocked == ("accepted", ["professional_unblocked", "access_withdrawn"])
 
 
+def test_nor_does_one_that_ended_before_the_link() -> None:
+    """Random histories found it: by the link the authorisation of BRUNO came back to life."""
+    world = World()
+    world.given(*OPENING)
+    for step in (
+        ("AuthoriseAccess", BRUNO, DR_A, 1),
+        ("BlockProfessional", ANNA, DR_A, 0),
+        ("UnblockProfessional", ANNA, DR_A, 0),
+        ("LinkIns", ANNA, "", 0),
+    ):
+        assert world.when(message_of(*step))[0] == "accepted"
+    again = world.when(message_of("AuthoriseAccess", ANNA, DR_A, 1))
+    assert again == ("accepted", ["access_authorised"])
+
+
 def test_batches_make_no_difference(site: Site) -> None:
     """One long history, cut in every way, on a real store: all its partitions are read in order."""
     naive = Naive()

@@ -81,6 +81,9 @@ class NaivePerson:
                 self.blocked.add(said["professionalId"])
             case "professional_unblocked":
                 self.blocked.discard(said["professionalId"])
+                self.until.pop(said["professionalId"], None)  # a block's end gives nothing back
+                if self.attending == said["professionalId"]:
+                    self.attending = None
             case "attending_physician_designated":
                 self.attending = said["professionalId"]
             case "attending_physician_ended":

@@ -144,6 +144,7 @@ def test_killed_at_every_point_over_the_embedded_feed(
 
 
 @pytest.mark.kafka
+@pytest.mark.faults
 def test_killed_at_every_point_over_kafka(kafka_one: World, record_property: Note) -> None:
     killed_everywhere(kafka_one, "kafka", record_property)
 

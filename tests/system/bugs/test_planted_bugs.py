@@ -22,8 +22,14 @@ pytestmark = pytest.mark.system
 
 NewDatabase = Callable[[str], str]
 Note = Callable[[str, Any], None]
-AT_ONCE: Final = ("deposits_repeated", "fence_forgotten", "outcomes_marked_first")
-"""Tried over Kafka in every run of the tests; the others in the long run."""
+AT_ONCE: Final = {
+    "embedded": (
+        *("deposits_repeated", "letters_forgotten", "fence_forgotten", "outcomes_marked_first"),
+        *("flags_forgotten", "notified_at_each_show"),
+    ),
+    "kafka": ("fence_forgotten",),
+}
+"""Tried in every run of the tests, by feed; the others in the long run."""
 KILL: Final = "a_kill_among_documents"
 ERASURE: Final = "an_erasure_midway"
 """The reference knows nothing of it; only I11 judges there."""
@@ -108,7 +114,12 @@ def test_nothing_is_stored_of_a_person_who_was_erased(copied: World) -> None:
     assert refused[0] > 0, "more came for those who were erased: there was something to refuse"
 
 
-@pytest.mark.parametrize("name", BUGS)
+def bugs(feed: str) -> list[Any]:
+    """All of them; those of the long run with its mark."""
+    return [n if n in AT_ONCE[feed] else pytest.param(n, marks=pytest.mark.faults) for n in BUGS]
+
+
+@pytest.mark.parametrize("name", bugs("embedded"))
 def test_each_bug_is_caught_over_the_embedded_feed(
     copied: World, name: str, record_property: Note
 ) -> None:
@@ -116,10 +127,7 @@ def test_each_bug_is_caught_over_the_embedded_feed(
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize(
-    "name",
-    [n if n in AT_ONCE else pytest.param(n, marks=pytest.mark.faults) for n in BUGS],
-)
+@pytest.mark.parametrize("name", bugs("kafka"))
 def test_each_bug_is_caught_over_kafka(kafka_one: World, name: str, record_property: Note) -> None:
     catch(kafka_one, BUGS[name], "kafka", record_property)
 

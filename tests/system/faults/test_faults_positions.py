@@ -37,7 +37,7 @@ _READ: Final = "select source, topic_id, next_offset from source_position order 
 
 @pytest.mark.timing
 @pytest.mark.parametrize(
-    "running", [pytest.param(False, marks=pytest.mark.faults), True], ids=["stopped", "running"]
+    "running", [False, pytest.param(True, marks=pytest.mark.faults)], ids=["stopped", "running"]
 )
 def test_a_topic_made_anew_halts_until_it_is_accepted(
     over_kafka: System, seed: int, record_property: Record, running: bool

@@ -24,6 +24,8 @@ LOAD: Final = "--documents 110 --patients 24 --rate 0"
 FAULTS: Final = "duplicate=0.06,corrupt=0.05,reorder=0.5,ins_key=0.02,wrong_key=0.05"
 COMMANDS: Final = ("ingest", "relay", "project")
 ALL: Final = 1000
+PATIENT: Final = {**SMALL, "session_timeout_seconds": "30"}
+"""What is planted may start a process in the middle of a transaction."""
 
 
 @dataclass(slots=True)
@@ -107,7 +109,7 @@ class World:
 @contextmanager
 def embedded_world(home: Path, dsn: str) -> Iterator[World]:
     """A migrated one without a broker."""
-    with installed(home, database_dsn=dsn, **SMALL) as installation:
+    with installed(home, database_dsn=dsn, **PATIENT) as installation:
         yield World(migrated(System(installation, dsn, EmbeddedFeed(dsn))))
 
 
@@ -116,7 +118,7 @@ def kafka_world(home: Path, dsn: str, broker: str) -> Iterator[World]:
     """A migrated one on a real broker, with topics of its own."""
     prefix = f"{home.parent.name}-"
     kafka = {"kafka_bootstrap": broker, "topic_prefix": prefix, "consumer_group": prefix}
-    with installed(home, database_dsn=dsn, **SMALL, **kafka) as installation:
+    with installed(home, database_dsn=dsn, **PATIENT, **kafka) as installation:
         yield World(migrated(System(installation, dsn, KafkaFeed(broker, prefix))))
 
 
@@ -126,5 +128,5 @@ def copy_of(world: World, home: Path, dsn: str) -> Iterator[World]:
     shutil.copytree(world.system.installation.home, home)
     for ledger in world.ledgers:
         shutil.copy(ledger, home.parent)
-    with installed(home, database_dsn=dsn, **SMALL) as installation:
+    with installed(home, database_dsn=dsn, **PATIENT) as installation:
         yield World(System(installation, dsn, EmbeddedFeed(dsn)), starts=100)
