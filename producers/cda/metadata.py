@@ -7,6 +7,7 @@ from typing import TypeVar
 from schemas import valuesets
 from schemas.cda import CdaDocument
 from schemas.feed.messages import Author, Document, ReferenceId, Traits
+from schemas.forms.identity import is_local
 from schemas.forms.times import parse_time
 from schemas.forms.unique_id import canonical_unique_id, unique_id_is_well_formed
 
@@ -78,9 +79,12 @@ def metadata(
 
 
 def _source_patient(found: CdaDocument) -> str | None:
-    """The patient's first local identifier; the INS where the file has none (SPEC a.5)."""
+    """The patient's first local identifier; the INS where the file has none (SPEC a.5).
+
+    A social security number or a retired INS is neither, and is never stored.
+    """
     ins = None if found.ins is None else f"{found.ins.oid}^{found.ins.matricule}"
-    return next(iter(found.local_ids), ins)
+    return next((value for value in found.local_ids if is_local(value)), ins)
 
 
 def _needed(value: T | None, code: str, field: str) -> T:
@@ -128,18 +132,20 @@ def _authors(found: CdaDocument) -> list[Author]:
     return authors
 
 
-def _traits(found: CdaDocument) -> Traits | None:
-    """The traits, None unless all strict ones are there; they are never completed."""
-    name, given, all_given = found.birth_name, found.birth_given, found.given_list
-    sex, born = found.sex, found.birth_time
-    if name is None or given is None or all_given is None or sex is None or born is None:
-        return None
+def _trait(value: str | None, field: str) -> str:
+    return _needed(value, "traits_malformed", f"sourcePatientInfo.{field}")
+
+
+def _traits(found: CdaDocument) -> Traits:
+    """The traits; they are never completed. Raises Refused for a strict one that is missing: what
+    is not there could not be compared with the identity declared (SPEC a.5).
+    """
     return {
-        "birthName": name,
-        "birthGivenName": given,
-        "givenNames": all_given,
-        "sex": sex,
-        "birthDate": born,
+        "birthName": _trait(found.birth_name, "birthName"),
+        "birthGivenName": _trait(found.birth_given, "birthGivenName"),
+        "givenNames": _trait(found.given_list, "givenNames"),
+        "sex": _trait(found.sex, "sex"),
+        "birthDate": _trait(found.birth_time, "birthDate"),
         "birthPlace": found.birth_place,
         "usedName": found.used_name,
         "usedGivenName": found.used_given,

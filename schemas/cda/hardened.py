@@ -33,6 +33,7 @@ UnreadableCode = Literal[
     "not_xml",
     "no_clinical_document",
     "several_clinical_documents",
+    "several_of_one",
 ]
 
 _BOM: Final = b"\xef\xbb\xbf"

@@ -23,6 +23,7 @@ from .elements import (
 )
 from .hardened import CdaUnreadable, hardened_tree
 from .reading import clinical_document, integer
+from .single import several_of_one
 
 _ID: Final = path("id")
 _CODE: Final = path("code")
@@ -84,7 +85,7 @@ def read_identification(data: bytes) -> Identification | CdaUnreadable:
     document = root if plain else clinical_document(root)
     if isinstance(document, CdaUnreadable):
         return document
-    return _identification(root, document)
+    return several_of_one(document) or _identification(root, document)
 
 
 def _identification(root: Element, document: Element) -> Identification:

@@ -32,6 +32,7 @@ from .hardened import (
     unreadable_syntax,
     unreadable_tree,
 )
+from .single import several_of_one
 
 _CHUNK: Final = 8192
 _AFTER_PATIENT: Final = (path("author"), path("component"))
@@ -52,6 +53,9 @@ def read_cda(data: bytes, *, file: str | None = None) -> CdaDocument | CdaUnread
     document = clinical_document(root)
     if isinstance(document, CdaUnreadable):
         return document
+    several = several_of_one(document)
+    if several is not None:
+        return several
     found = _document(data, file, root, document)
     return replace(found, problems=problems(document, found))
 
@@ -59,9 +63,9 @@ def read_cda(data: bytes, *, file: str | None = None) -> CdaDocument | CdaUnread
 def read_subject(data: bytes) -> Subject | CdaUnreadable:
     """Identifier and INS of a document, read as far as the patient.
 
-    They equal those of `read_cda` for every well-formed document. Bytes after the patient are not
-    read, and may be malformed. A file that is not plainly one document with one patient is read
-    whole: otherwise a second document could hide in the part not read.
+    They equal those of `read_cda` for every document that it reads. Bytes after the patient are not
+    read, and may be malformed or have a second signer. A file that is not plainly one document with
+    one patient is read whole: otherwise a second document could hide in the part not read.
     """
     refusal = unreadable_bytes(data)
     if refusal is not None:
@@ -77,8 +81,9 @@ def read_subject(data: bytes) -> Subject | CdaUnreadable:
     refusal = unreadable_tree(document)
     if refusal is not None:
         return refusal
-    found = _subject(document)
-    return found if found.ins and found.unique_id else _subject_of_whole(data)
+    found = several_of_one(document) or _subject(document)
+    plain = isinstance(found, Subject) and found.ins and found.unique_id
+    return found if plain else _subject_of_whole(data)
 
 
 def _is_plainly_single(data: bytes) -> bool:
@@ -108,7 +113,9 @@ def _document_up_to_patient(data: bytes) -> Element | None:
 def _subject_of_whole(data: bytes) -> Subject | CdaUnreadable:
     root = hardened_tree(data)
     document = root if isinstance(root, CdaUnreadable) else clinical_document(root)
-    return document if isinstance(document, CdaUnreadable) else _subject(document)
+    if isinstance(document, CdaUnreadable):
+        return document
+    return several_of_one(document) or _subject(document)
 
 
 def _subject(document: Element) -> Subject:

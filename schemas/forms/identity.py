@@ -20,6 +20,9 @@ RETIRED_INS_OIDS: Final = frozenset(
     {"1.2.250.1.213.1.4.1", "1.2.250.1.213.1.4.2", "1.2.250.1.213.1.4.6"}
 )
 
+_NATIONAL_ARC: Final = "1.2.250.1.213.1.4."
+"""Under which France names patients: INS, its retired kinds, numbers of social security."""
+
 _ACCEPTED: Final[dict[Environment, frozenset[str]]] = {
     "test": frozenset({INS_NIR_TEST}),
     "demo": frozenset({INS_NIR_DEMO}),
@@ -77,6 +80,16 @@ def _key_number(first13: str) -> int:
     elif letter == "B":
         first13 = first13[:5] + "18" + first13[7:]
     return 97 - int(first13) % 97
+
+
+def is_local(identifier: str) -> bool:
+    """Whether `root^extension` can be an identifier that an establishment gave its patient: neither
+    an INS, nor a retired one, nor a number of social security, whose key tells it under any root
+    (SPEC a.2, a.5).
+    """
+    root, _, extension = identifier.partition("^")
+    national = f"{root}.".startswith(_NATIONAL_ARC)
+    return not national and not key_is_valid(re.sub(r"[ .-]", "", extension).upper())
 
 
 def is_well_formed(matricule: str) -> bool:

@@ -18,6 +18,8 @@ from typing import Final, NoReturn
 import pytest
 
 MARK: Final = "TESTS_OF_RUN"
+OWN: Final = "multiprocessing.resource_tracker"
+"""Python's own helper of this process, which ends with it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,6 +46,8 @@ class Leftovers:
         for process in list(marked(self._mark)):
             with suppress(OSError):
                 told = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:120]
+                if OWN in told:
+                    continue
                 os.kill(int(process.name), signal.SIGKILL)
                 sys.stderr.write(f"killed what the run left behind: {told}\n")
 

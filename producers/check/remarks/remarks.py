@@ -74,6 +74,7 @@ _REFUSALS: Final[Mapping[UnreadableCode, str]] = {
     "not_xml": "Le fichier n'est pas du XML bien formé.",
     "no_clinical_document": "Le fichier ne contient pas de ClinicalDocument.",
     "several_clinical_documents": "Le fichier contient plusieurs ClinicalDocument.",
+    "several_of_one": "Un élément qui doit être unique figure deux fois.",
 }
 
 

@@ -49,6 +49,29 @@ def spellings(draw: st.DrawFn) -> tuple[str, str, str]:
     return written(), written(), " ".join(words).translate(PLAIN)
 
 
+UNSEEN = st.sampled_from("\u200b\u200c\u200d\u00ad\u2060\ufeff\u200e\u202a\u061c\U000e0041")
+
+
+@given(WORDS, WORDS, UNSEEN)
+def test_characters_that_nobody_sees_do_not_make_another_name(
+    one: str, other: str, unseen: str
+) -> None:
+    assert comparable_name(f"{unseen}{one}{unseen}{other}") == comparable_name(one + other)
+
+
+@pytest.mark.parametrize("moment", ["06", "0600", "060000", "060000+0100", "235959-0500", " "])
+def test_an_hour_or_a_zone_does_not_make_another_day_of_birth(moment: str) -> None:
+    said = DOMINIQUE._replace(birth_date=f"19790328{moment}")
+    assert differing_trait(DOMINIQUE, said) is None
+    other = DOMINIQUE._replace(birth_date=f"19790329{moment}")
+    assert differing_trait(DOMINIQUE, other) == "birthDate"
+
+
+@pytest.mark.parametrize("literal", ["1979", "197903"])
+def test_a_month_is_no_day(literal: str) -> None:
+    assert differing_trait(DOMINIQUE, DOMINIQUE._replace(birth_date=literal)) == "birthDate"
+
+
 @given(spellings())
 def test_case_accents_hyphens_and_apostrophes_do_not_make_another_name(
     name: tuple[str, str, str],

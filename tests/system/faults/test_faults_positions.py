@@ -25,7 +25,7 @@ from tests.system.running.own_services import OwnBroker
 from tests.system.running.processes import wait_until
 from tests.system.running.system_under_load import Member, System
 
-pytestmark = [pytest.mark.system, pytest.mark.kafka]
+pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.faults]
 
 MakeTrial = Callable[..., Trial]
 NewDatabase = Callable[[str], str]
@@ -36,9 +36,7 @@ _READ: Final = "select source, topic_id, next_offset from source_position order 
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize(
-    "running", [False, pytest.param(True, marks=pytest.mark.faults)], ids=["stopped", "running"]
-)
+@pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
 def test_a_topic_made_anew_halts_until_it_is_accepted(
     over_kafka: System, seed: int, record_property: Record, running: bool
 ) -> None:
@@ -106,7 +104,6 @@ def test_what_retention_took_unread_is_named(
     trial.tell([f for f in other if (f.subject, f.detail.partition(" (")[0]) not in rightly])
 
 
-@pytest.mark.faults
 def test_a_position_past_the_end_of_the_log_halts(
     trial_of: MakeTrial, new_database: NewDatabase, brokers: OwnBroker
 ) -> None:

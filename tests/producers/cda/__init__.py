@@ -1,0 +1,1 @@
+"""What a CDA file becomes before it is sent."""
