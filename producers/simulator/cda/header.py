@@ -216,10 +216,11 @@ def _accession(root: str, number: str | None) -> str:
 
 
 def _related(document: PlannedDocument) -> str:
+    """Identifier and version: the national schematron takes no setId there, which CDA R2 allows."""
     if document.replaces is None:
         return ""
     return (
         f'<relatedDocument typeCode="RPLC"><parentDocument><id root="{document.replaces}"/>'
-        f'<setId root="{document.set_id}"/><versionNumber value="{document.version - 1}"/>'
+        f'<versionNumber value="{document.version - 1}"/>'
         "</parentDocument></relatedDocument>"
     )

@@ -237,7 +237,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "//h:relatedDocument",
-        "@typeCode = 'RPLC' and count(h:parentDocument/h:id) = 1 and h:parentDocument/h:id/@root",
+        "@typeCode = 'RPLC' and count(h:parentDocument/h:id) = 1 and h:parentDocument/h:id/@root"
+        " and not(h:parentDocument/h:setId)",
         "relatedDocument_fr",
     ),
     Rule(_ENCOUNTER, "count(h:location) = 1", "componentOf_fr; SPEC f.1", least=1),
