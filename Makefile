@@ -35,7 +35,7 @@ check: $(STAMP)
 
 # SEED=n repeats a run; ONLY chooses (a folder, a file, or words for -k: ONLY="races or letters").
 SEEDED := $(if $(SEED),--seed $(SEED))
-CHOSEN = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)")
+CHOSEN = $(if $(findstring tests,$(firstword $(subst /, ,$(ONLY)))),$(ONLY),-k "$(ONLY)")
 
 # Tests run side by side, since most of what takes long waits for processes. The slowest are named.
 # WORKERS=0 runs one after the other.

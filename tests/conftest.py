@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from psycopg import conninfo
 
 from deploy.broker import start_broker
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
+from tests.homes import new_home
 from tests.missing import JAVA, missing
 from tests.shared_kafka import broker_home, kafka_libraries
 
@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """DSN of database `postgres` on one embedded server of this test run, stopped at its end."""
-    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))  # short: socket addresses
+    home = new_home()
     try:
         dsn = conninfo.make_conninfo(start_embedded(home), dbname="postgres")
         with psycopg.connect(dsn, autocommit=True) as conn:

@@ -13,7 +13,7 @@ from typing import Final, Literal, NoReturn
 
 import pytest
 
-Part = Literal["java", "kafka", "postgresql", "prometheus", "faketime", "samples"]
+Part = Literal["java", "kafka", "postgresql", "prometheus", "faketime", "samples", "git"]
 
 OFFICIAL: Final = Path(__file__).resolve().parents[2] / "shared"
 """The official samples lie beside the project and are never committed."""

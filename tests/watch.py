@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from rich.console import Console
 from watchfiles import PythonFilter, watch
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -42,8 +43,13 @@ def chosen(saved: Iterable[Path], root: Path = ROOT) -> list[str]:
 def main() -> None:
     """Runs until Ctrl-C."""
     folders = [ROOT / name for name in (*ROOMS, "tests")]
-    for changes in watch(*folders, watch_filter=PythonFilter(extra_extensions=DATA)):
-        if named := chosen(Path(path).relative_to(ROOT) for _, path in changes):
+    told = Console(stderr=True)
+    told.print(f"Watching {', '.join(ROOMS)} and tests. Ctrl-C ends it.")
+    kinds = PythonFilter(extra_extensions=DATA)
+    for changes in watch(*folders, watch_filter=kinds, raise_interrupt=False):
+        saved = sorted(Path(path).relative_to(ROOT) for _, path in changes)
+        if named := chosen(saved):
+            told.print(f"{', '.join(map(str, saved))} → {' '.join(named)}", soft_wrap=True)
             subprocess.run([sys.executable, "-m", "pytest", "-q", *named], cwd=ROOT, check=False)
 
 

@@ -1,6 +1,6 @@
 """A real Kafka without containers: Apache Kafka (KRaft) on the JVM, from Maven artefacts.
 
-It imports runtime and the feed.
+It imports runtime, and the feed in `rights`.
 """
 
 from .cluster import BrokerHandle, start_broker, stop_broker

@@ -24,13 +24,13 @@ from schemas.versions.catalogue import schema_catalogue
 from .errors import as_command_errors
 from .given_reason import given_reason
 
-Code = Annotated[str | None, typer.Option("--code", help="Only letters refused with this code.")]
+Code = Annotated[str | None, typer.Option("--code", help="Only letters rejected with this code.")]
 Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the dead letter.")]
 
 
 def register_dead_letters(app: typer.Typer) -> None:
     """Add `dead-letters list|show|retry|discard` to `app`."""
-    group = typer.Typer(no_args_is_help=True, help="What was refused: list, show, retry, discard.")
+    group = typer.Typer(no_args_is_help=True, help="What was rejected: list, show, retry, discard.")
     app.add_typer(group, name="dead-letters")
     _register_reading(group)
     _register_deciding(group)
@@ -65,7 +65,7 @@ def _register_reading(group: typer.Typer) -> None:
 
     @group.command()
     def show(letter: Number, as_json: Json = False) -> None:
-        """Say why one message was refused and how to repair it."""
+        """Say why one message was rejected and how to repair it."""
         settings = Settings.load()
         with as_command_errors(), EventStore.open(settings) as store:
             found = store.dead_letters.get(letter)
@@ -91,7 +91,7 @@ def _register_deciding(group: typer.Typer) -> None:
         """Decide dead letters again, in the order of receipt: these, or all of one code.
 
         Those given that do not wait are named and left out; the others are decided all the same.
-        Exit codes: 0 none is refused again; 1 some are; 6 not all of those given wait.
+        Exit codes: 0 none is rejected again; 1 some are; 6 not all of those given wait.
         """
         _check_code(code)
         if not letters and code is None:

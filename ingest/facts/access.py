@@ -2,7 +2,7 @@
 
 The facts are those of the *person*: an authorisation given under the former INS stands under the
 new one, and a block all the more. They are folded from the events of all linked records in their
-order, and never kept in the head of one record.
+order, and never kept in the head of one record (decision 0030).
 """
 
 from collections.abc import Callable, Iterable, Mapping

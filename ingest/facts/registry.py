@@ -104,7 +104,6 @@ KIND_OF: Final[Mapping[str, Kind]] = {
     COMPANY_WITHDRAWN: Kind.COMPANY,
 }
 """Of which kind of entry an event is."""
-REGISTRY_EVENTS: Final = frozenset({*KIND_OF, REGISTRY_OPENED})
 
 
 def entry_stream(kind: Kind, name: str) -> bytes:

@@ -24,9 +24,6 @@ from prometheus_client import (
 
 from .console import CommandError, Exit
 
-STAGES = ("published", "fetched", "stored", "projected", "notified")
-"""Where a document can be on its way, in this order."""
-BATCH_STEPS = ("interpret", "read", "decide", "content", "append")
 SERVICES = ("feed", "store", "content")
 
 STEP_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -11,7 +11,7 @@ from schemas.forms.identity import MATRICULE_LIKE
 from schemas.rules.table.rejections import Rejection
 
 Severity = Literal["reject", "error", "warn", "info"]
-"""`reject`: ingestion would refuse the message. `error`: a schematron or schema finds a fault."""
+"""`reject`: ingestion would reject the message. `error`: a schematron or schema finds a fault."""
 Source = Literal["rules", "cda", "schematron", "xsd"]
 FAILING: Final[frozenset[Severity]] = frozenset({"reject", "error"})
 SEVERITIES: Final[tuple[Severity, ...]] = ("reject", "error", "warn", "info")

@@ -1,1 +1,3 @@
-"""Synthetic practice, the same for the same seed; imports publish, registry and schemas."""
+"""Synthetic practice, the same for the same seed; imports publish, registry,
+cda, feed, runtime and schemas.
+"""

@@ -1,1 +1,3 @@
-"""Projections kept up to date while the log grows; imports notifications, and the root."""
+"""Projections kept up to date while the log grows; imports notifications, the
+root, eventstore, feed and runtime.
+"""

@@ -2,7 +2,8 @@
 
 The module is pure. `document_visible` announces once for ever per *content lineage*, a run of
 versions that differ by visibility flags only. Hide, show, hide, show announces once; a replacement
-that only changes flags announces nothing more (TRAP 12, 13, 18). A version with new content is a
+that only changes flags announces nothing more (TRAP 12, 13, 18; decision
+0026). A version with new content is a
 content lineage of its own and is announced.
 
 Never announced are technical documents (TRAP 25), a document that came after its replacement, one

@@ -48,7 +48,6 @@ _UUIDS: Final = frozenset({"stream", "lineage", "content_lineage", "target", "re
 _FIXED: Final = struct.Struct(
     "!h i16s iq iq iq i16s i16s i? ih i? ih iq iq iq i32s".replace(" ", "")
 )
-_UUID_FIELD: Final = struct.Struct("!i16s").pack
 _MOMENT_FIELD: Final = struct.Struct("!iq").pack
 _RECORD_FIXED: Final = struct.Struct("!hiqihiq").pack
 

@@ -8,8 +8,6 @@ for an absent value and for a nullFlavor. Class, format and mime type are derive
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from schemas import valuesets
-
 
 @dataclass(frozen=True, slots=True)
 class PatientIns:
@@ -50,12 +48,6 @@ class Author:
         if self.function_code is None:
             return None
         return f"{self.function_code}:{self.function_display or ''}".rstrip(":")
-
-    @property
-    def role_label(self) -> str | None:
-        """authorRole of XDS: the label of the function in the value set J47 (SPEC b.3)."""
-        listed = valuesets.AUTHOR_ROLES.get(self.function_code or "")
-        return listed.label if listed else None
 
 
 @dataclass(frozen=True, slots=True)

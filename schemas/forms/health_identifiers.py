@@ -64,11 +64,6 @@ def adeli_is_well_formed(text: str) -> bool:
     return _ADELI.fullmatch(text) is not None
 
 
-def finess_is_well_formed(text: str) -> bool:
-    """FINESS: the department (two digits, 2A or 2B), then 7 digits (SPEC b.2)."""
-    return _FINESS.fullmatch(text) is not None
-
-
 def siren_is_well_formed(text: str) -> bool:
     """SIREN: 9 digits (SPEC b.2)."""
     return _SIREN.fullmatch(text) is not None

@@ -59,9 +59,7 @@ TYPE_CODES_DMP: Final = TYPES.of_dmp()
 CLASS_OF_TYPE: Final = MappingProxyType(
     {row["code"]: row["class"] for row in rows_of("type_code") if row["class"]}
 )
-FORMAT_CODES: Final = frozenset(FORMATS)
 FORMAT_CODES_DMP: Final = FORMATS.of_dmp()
-FACILITY_CODES: Final = frozenset(FACILITIES)
 FACILITY_CODES_DMP: Final = FACILITIES.of_dmp()
 PRACTICE_SETTING_CODES: Final = frozenset(PRACTICE_SETTINGS)
 PRACTICE_SETTING_CODES_DMP: Final = PRACTICE_SETTINGS.of_dmp()
@@ -71,9 +69,6 @@ CONFIDENTIALITY_LEVELS: Final = frozenset(
 CONFIDENTIALITY_FLAGS: Final = frozenset(CONFIDENTIALITIES) - CONFIDENTIALITY_LEVELS
 MIME_TYPES: Final = frozenset(
     row["code"] for row in rows_of("mime_type") if row["use"] == "document"
-)
-N1_MEDIA_TYPES: Final = frozenset(
-    row["code"] for row in rows_of("mime_type") if row["use"] == "n1_body"
 )
 CONTENT_TYPE_CODES: Final = frozenset(CONTENT_TYPES) | {
     # J61 from SA05 on: hospitals give the kind of activity (J59).

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from ingest.runtime.console import Exit
 from ingest.runtime.postgres.account import Account, server_account
 from ingest.runtime.postgres.embedded import programs
 from tests.deploy.site_of_roles import MAKER, USERS, RoleSite, make_database, make_user, whole_path
+from tests.homes import new_home
 from tests.missing import missing
 
 pytestmark = pytest.mark.system
@@ -96,7 +96,7 @@ def start(account: Account, binaries: Path, folder: Path) -> TlsServer:
 @pytest.fixture(scope="module")
 def server() -> Iterator[TlsServer]:
     binaries = debian_programs()
-    folder = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    folder = new_home()
     account = server_account(folder / "pg", programs())
     try:
         yield start(account, binaries, folder)

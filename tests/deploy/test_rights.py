@@ -6,11 +6,9 @@ On a server of its own, since roles belong to the whole server.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -25,6 +23,7 @@ from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
 from ingest.runtime.settings import Settings
 from projections.all_projections import PROJECTIONS, remove_erased_from_projections
 from tests.deploy.site_of_roles import MAKER, RoleSite, make_database, make_user, whole_path
+from tests.homes import new_home
 
 pytestmark = pytest.mark.system
 FORBIDDEN = {
@@ -142,7 +141,7 @@ FORBIDDEN = {
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """DSN of a superuser on a server without any role of ours."""
-    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    home = new_home()
     try:
         yield conninfo.make_conninfo(start_embedded(home), dbname="postgres")
     finally:
@@ -268,7 +267,7 @@ def test_the_librarys_recorder_writes_under_its_own_role(site: RoleSite) -> None
 def test_without_the_right_to_create_roles_migrate_says_so_and_the_script_repairs_it(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    home = new_home()
     try:
         superuser = conninfo.make_conninfo(start_embedded(home), dbname="postgres")
         with psycopg.connect(superuser, autocommit=True) as conn:

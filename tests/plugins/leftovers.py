@@ -1,12 +1,13 @@
 """Nothing that a run started outlives it, also when it is ended by SIGTERM or a worker dies.
 
 Every process of a run inherits a mark in its environment. When the run is over, what still has the
-mark is killed, and told: a test that leaves a process behind has a fault.
+mark is killed, and told.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import uuid
@@ -17,7 +18,8 @@ from typing import Final, NoReturn
 
 import pytest
 
-MARK: Final = "TESTS_OF_RUN"
+from tests.homes import MARK, TOP, begin_of
+
 OWN: Final = "multiprocessing.resource_tracker"
 """Python's own helper of this process, which ends with it."""
 
@@ -50,14 +52,21 @@ class Leftovers:
                     continue
                 os.kill(int(process.name), signal.SIGKILL)
                 sys.stderr.write(f"killed what the run left behind: {told}\n")
+        for folder in TOP.glob(f"{begin_of(self._mark)}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def marked(mark: str) -> Iterator[Path]:
-    """Folders in /proc of the processes with the mark; none where there is no /proc."""
-    looked_for = f"{MARK}={mark}".encode()
+    """Folders in /proc of the processes with the mark, or with a file of the run in their arguments
+    (an embedded server has an empty environment); none where there is no /proc.
+    """
+    in_environment, in_arguments = f"{MARK}={mark}".encode(), f"{TOP}/{begin_of(mark)}".encode()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if int(process.name) != os.getpid() and looked_for in (
-                process / "environ"
-            ).read_bytes().split(b"\0"):
+            if int(process.name) == os.getpid():
+                continue
+            if (
+                in_environment in (process / "environ").read_bytes().split(b"\0")
+                or in_arguments in (process / "cmdline").read_bytes()
+            ):
                 yield process

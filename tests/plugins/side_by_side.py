@@ -10,13 +10,13 @@ and stopped when the run is over, also where a worker died.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.broker import stop_broker
+from tests.homes import new_home
 from tests.shared_kafka import HOME
 
 
@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The home is known to all who run tests."""
     told = getattr(config, "workerinput", {}).get("broker_home")
     if told is None:
-        home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))  # short: sockets
+        home = new_home()
         config.pluginmanager.register(Run(home), "side-by-side-run")
     config.stash[HOME] = home if told is None else Path(told)
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.plugins.reruns import RERUNS_MAX
 from tests.plugins.seeds import kept_seeds
+from tests.plugins.side_by_side import pytest_collection_modifyitems
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED_BY_NOBODY = {
     "tests/deploy/test_container.py": "docker compose",
     "tests/deploy/test_systemd.py": "systemd-analyze",
-    "tests/test_citations.py": "git",
     "tests/producers/check/test_check_national.py": "a national schematron",
 }
 """Modules with a plain skip, and for want of what."""
@@ -182,3 +183,44 @@ def test_every_kept_seed_is_of_a_suite_that_is_there() -> None:
     rows = kept_seeds()
     assert len({(row.seed, row.suite) for row in rows}) == len(rows)
     assert all((ROOT / row.suite.partition("::")[0]).exists() and row.found for row in rows)
+
+
+LEAVES_A_PROCESS = """
+import subprocess
+
+def test_it(request):
+    left = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    (request.config.rootpath / "left").write_text(str(left.pid))
+    assert {passes}
+"""
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_what_a_run_started_ends_with_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, *, passes: bool
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    pytester.makepyfile(LEAVES_A_PROCESS.format(passes=passes))
+    done = pytester.runpytest_subprocess("-p", "tests.plugins.leftovers")
+    done.assert_outcomes(passed=int(passes), failed=int(not passes))
+    done.stderr.fnmatch_lines(["killed what the run left behind: sleep 300*"])
+    status = Path(f"/proc/{(pytester.path / 'left').read_text()}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
+
+
+def test_files_that_start_systems_come_first_and_stay_whole() -> None:
+    """`--dist loadfile` keeps a file on one worker; the slow ones must not begin last."""
+
+    class Item:
+        def __init__(self, path: str, *, system: bool) -> None:
+            self.path, self.system = path, system
+
+        def get_closest_marker(self, name: str) -> object:
+            return self if name == "system" and self.system else None
+
+    items: list[Any] = [
+        *(Item("a", system=False), Item("b", system=True), Item("c", system=False)),
+        *(Item("b", system=False), Item("d", system=True)),
+    ]
+    pytest_collection_modifyitems(items)
+    assert [item.path for item in items] == ["b", "b", "d", "a", "c"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.homes import new_home
 from tests.system.bugs import planted_report
 from tests.system.faults import fault_report
 from tests.system.running import own_services
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A home that is not there yet, in a folder of its own with a short name (socket addresses)."""
-    folder = Path(tempfile.mkdtemp(prefix="histoire-system-", dir="/tmp"))
+    folder = new_home("system")
     yield folder / "home"
     shutil.rmtree(folder, ignore_errors=True)
 

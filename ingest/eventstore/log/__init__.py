@@ -1,3 +1,3 @@
-"""The log of events: what one batch appends, how it is written and read; imports keys, tables and
-runtime.
+"""The log of events: what one batch appends, how it is written and read; imports keys,
+runtime and schemas.
 """

@@ -24,7 +24,6 @@ from ingest.eventstore.sessions import Session
 from ingest.runtime.postgres.arrays import Int4Array, Int8Array, UuidArray
 
 WAITING: Final = "waiting"
-DISCARDED: Final = "discarded"
 ERASED: Final = "erased"
 COUNTED_MAX: Final = 100_000
 """Dead letters that wait, counted at most."""

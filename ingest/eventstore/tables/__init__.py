@@ -1,3 +1,3 @@
-"""The tables beside the log: migrations, rights, positions, dead letters, outcomes; imports
-runtime.
+"""The tables beside the log: migrations, rights, positions of the feed, outcomes, counts of the
+audit; imports runtime.
 """

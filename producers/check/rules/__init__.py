@@ -1,1 +1,4 @@
-"""Every rule of ingestion on one message, also after the first that is broken; imports schemas."""
+"""Every rule of ingestion on one message, also after the first that is broken.
+
+Imports the root and schemas.
+"""

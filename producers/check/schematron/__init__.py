@@ -1,1 +1,1 @@
-"""Schematrons and XML schemas on documents; imports nothing of ours but findings."""
+"""Schematrons and XML schemas on documents; imports findings and schemas/cda."""

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,13 @@ from deploy.broker import (
     stop_broker,
 )
 from deploy.broker.layout import make_cluster, node_properties, read_cluster
+from tests.homes import new_home
 from tests.shared_kafka import kafka_libraries
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    folder = new_home()
     yield folder
     stop_broker(folder)
     shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +32,7 @@ from ingest.feed import (
 )
 from ingest.runtime.console import Exit
 from ingest.runtime.settings import Settings, variable
+from tests.homes import new_home
 from tests.shared_kafka import kafka_libraries
 
 pytestmark = [
@@ -128,7 +128,7 @@ class Secured:
 
 @pytest.fixture(scope="module")
 def secured(pytestconfig: pytest.Config) -> Iterator[Secured]:
-    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    home = new_home()
     lib = kafka_libraries(pytestconfig)
     try:
         handle = start_broker(home, port=0, lib=lib, secure=True)

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from ingest.feed import (
 from ingest.feed.kafka.connection import admin_client
 from ingest.feed.kafka.publisher import KafkaPublisher
 from ingest.runtime.settings import Settings
+from tests.homes import new_home
 from tests.ingest.feed.feed_under_test import (
     Answers,
     Feed,
@@ -62,7 +62,7 @@ def own_broker(
 ) -> Iterator[BrokerHandle]:
     """A broker that this test may kill."""
     need_java()
-    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    home = new_home()
     # Captured log records would keep the errors of lost connections, and their sockets, alive.
     monkeypatch.setattr(logging.getLogger("kafka"), "propagate", False)
     try:

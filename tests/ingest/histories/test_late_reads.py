@@ -26,6 +26,7 @@ from tests.ingest.feed_messages import (
     deposit,
     mask,
     operation,
+    patient,
     record_message,
     unique_id,
 )
@@ -44,7 +45,8 @@ from tests.ingest.histories.naive_model import House, Message
 from tests.ingest.histories.test_histories import Stored, by_partition, profile
 from tests.ingest.ingest_site import Message as FeedMessage
 from tests.ingest.ingest_site import Site, answers
-from tests.ingest.registry_messages import reference
+from tests.ingest.registry_messages import reference, withdraw
+from tests.samples.deposit import kos
 
 ALL: frozenset[str] = frozenset(KINDS)
 
@@ -117,15 +119,46 @@ ASKING: dict[str, FeedMessage] = {
     "DeclareIdentity": record_message("DeclareIdentity", insiRequestedAt=2),
     "CloseRecord": record_message("CloseRecord"),
     "LinkIns": record_message("LinkIns"),
+    "UnlinkIns": record_message("UnlinkIns"),
     "AuthoriseAccess": access_message("AuthoriseAccess"),
     "ReferenceSoftware": reference(last="20251231"),
+    "WithdrawReference": withdraw(),
 }
+"""One message for each declaration of needs."""
+SCRIPT: list[FeedMessage] = [
+    *GIVEN,
+    deposit(4, typeCode="18748-4", classCode="31", referenceIdList=kos()["referenceIdList"]),
+    deposit(5, **kos()),
+    deposit(2, replaces=unique_id(1)),
+    mask(1, on=False, by=patient()),
+    *ASKING.values(),
+]
+"""Messages that ask for every kind of fact between them."""
 
 
 def written(site: Site, *messages: FeedMessage, prefetched: Collection[str] = KINDS) -> Written:
     reader = BasisReader(site.store, CONTEXT, prefetched=prefetched)
     writer = BatchWriter(site.store, CONTEXT, SystemClock(), without_waiting, reader)
     return writer.write(site.parts(*messages))
+
+
+def test_every_declaration_of_needs_is_asked() -> None:
+    assert {DECIDERS[name].needs for name in ASKING} == {one.needs for one in DECIDERS.values()}
+
+
+def test_every_kind_is_read_late_when_nothing_is_read_beforehand(
+    new_site: Callable[[], Site],
+) -> None:
+    """The messages ask for each kind of fact; none changes an outcome by being read late."""
+    whole, late_ones = new_site(), new_site()
+    late = Counter[str]()
+    for message in SCRIPT:
+        right = written(whole, message)
+        other = written(late_ones, message, prefetched=frozenset())
+        late.update(other.late_reads)
+        assert answers(other) == answers(right)
+    assert set(late) == ALL
+    assert late_ones.names() == whole.names()
 
 
 @pytest.mark.parametrize("name", ASKING)

@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 
 from ingest.runtime.postgres.embedded import embedded_status, start_embedded, stop_embedded
+from tests.homes import new_home
 
 START = "from ingest.runtime.postgres.embedded import *; from pathlib import Path; import sys; "
 START += "home = Path(sys.argv[1]); start_embedded(home); print(embedded_status(home).pid)"
@@ -24,7 +24,7 @@ START += "home = Path(sys.argv[1]); start_embedded(home); print(embedded_status(
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    folder = new_home()
     yield folder
     stop_embedded(folder)
     shutil.rmtree(folder, ignore_errors=True)
@@ -141,7 +141,7 @@ def test_status_and_stop_of_a_home_that_is_not_there_make_nothing(tmp_path: Path
 
 
 def test_a_home_deleted_under_its_server_starts_anew() -> None:
-    home = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    home = new_home()
     try:
         start_embedded(home)
         orphan = pid_of(home)
@@ -155,7 +155,7 @@ def test_a_home_deleted_under_its_server_starts_anew() -> None:
 
 
 def test_a_long_path_gets_a_short_socket_and_a_killed_initdb_leaves_no_trap() -> None:
-    top = Path(tempfile.mkdtemp(prefix="histoire-test-", dir="/tmp"))
+    top = new_home()
     home = top / ("é" * 40) / ("with space' " * 5)
     try:
         (home / "postgres" / "data.new").mkdir(parents=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.homes import new_home
 from tests.system.bugs.circumstances import CIRCUMSTANCES
 from tests.system.bugs.planted_bugs import BUGS, LINKS, REPLAYED, REST, Bug
 from tests.system.judge.checker import Finding
@@ -38,7 +38,7 @@ ERASURE: Final = "an_erasure_midway"
 @pytest.fixture(scope="module")
 def backlog(new_database: NewDatabase) -> Iterator[World]:
     """A world of which nothing was read, to be copied."""
-    folder = Path(tempfile.mkdtemp(prefix="histoire-system-", dir="/tmp"))
+    folder = new_home("system")
     try:
         with embedded_world(folder / "home", new_database("template1")) as world:
             world.fill()

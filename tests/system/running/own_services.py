@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from psycopg import conninfo
 
 from deploy.broker import BrokerHandle, start_broker, stop_broker
 from ingest.runtime.postgres.embedded import start_embedded, stop_embedded
+from tests.homes import new_home
 from tests.missing import need_java
 from tests.shared_kafka import kafka_libraries
 from tests.system.faults.fault_trial import Trial
@@ -85,7 +85,7 @@ class OwnBroker:
 @contextmanager
 def own_broker(lib: Path, nodes: int) -> Iterator[OwnBroker]:
     """It answers; nothing of it is left afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="histoire-system-", dir="/tmp"))
+    home = new_home("system")
     try:
         handle = start_broker(home, port=0, nodes=nodes, lib=lib)
         broker = OwnBroker(home, lib, nodes, handle)
@@ -105,7 +105,7 @@ def _thaw(pid: int) -> None:
 @pytest.fixture
 def postgres_to_kill() -> Iterator[OwnPostgres]:
     """A PostgreSQL that this test may kill."""
-    home = Path(tempfile.mkdtemp(prefix="histoire-system-", dir="/tmp"))
+    home = new_home("system")
     try:
         dsn = conninfo.make_conninfo(start_embedded(home), dbname="fault")
         with psycopg.connect(dsn, dbname="postgres", autocommit=True) as conn:
