@@ -135,7 +135,9 @@ def send(demo: Demo) -> None:
         demo.run("send", "--wait", *_files(made))
         official = _files(OFFICIAL) if OFFICIAL.is_dir() else []
         if official:
-            console.print("\nThe official samples. Those with a flaw of their own are refused or rejected, each with its reason.")
+            console.print(
+                "\nThe official samples. Those with a flaw are refused or rejected, each says why."
+            )
             demo.run("send", "--wait", *official, allowed=(0, 1))
         else:
             console.print("The official samples do not lie beside the project: not sent.")

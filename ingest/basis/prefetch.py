@@ -6,13 +6,14 @@ read, and the batch decided again (decision 0042).
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from types import GeneratorType
+from typing import Final, cast
 
 from ingest.decide.decide import needs_of
 from ingest.eventstore import EventStore
 from ingest.facts.heads import Installation
 from ingest.facts.message import Interpreted
-from ingest.facts.needs import IDENTITY, KINDS, Need, NotRead
+from ingest.facts.needs import IDENTITY, KINDS, THEN, Need, NotRead
 from ingest.facts.view import View
 from ingest.read.arrivals import Arrival
 from ingest.read.site import Context
@@ -22,6 +23,9 @@ from .basis import Basis
 from .entries import EntryReader
 from .identities import DeclaredReader
 from .loader import Loader
+
+_Telling = tuple[Interpreted, "GeneratorType[Need, None, None]"]
+"""A message, and what it needs, as far as it has told."""
 
 
 class BasisReader:
@@ -53,25 +57,29 @@ class BasisReader:
         messages = _interpreted(loader.load(also)) + _interpreted(arrivals)
         if IDENTITY in self._prefetched:
             loader.load(Need(IDENTITY, ins) for message in messages for ins in message.inses)
-        while messages:
-            needs, messages = self._needs(basis.view, messages)
-            messages += _interpreted(loader.load(needs))
+        telling = [_telling(basis.view, message) for message in messages]
+        while telling:
+            needs, telling = self._needs(basis.view, telling)
+            more = _interpreted(loader.load(needs))
+            telling += [_telling(basis.view, message) for message in more]
         self._latest = basis
         return basis
 
-    def _needs(
-        self, view: View, messages: Iterable[Interpreted]
-    ) -> tuple[set[Need], list[Interpreted]]:
+    def _needs(self, view: View, telling: Iterable[_Telling]) -> tuple[set[Need], list[_Telling]]:
         """What these messages need, and those of them that will tell more once that is read."""
         prefetched = self._prefetched
-        needs, unfinished = set[Need](), list[Interpreted]()
-        for message in messages:
+        needs, unfinished = set[Need](), list[_Telling]()
+        for one in telling:
+            message, told = one
             try:
-                needs.update(needs_of(view, message))
+                needs.update(iter(told.__next__, THEN))
             except NotRead as missing:
                 if missing.need.kind in prefetched:
                     needs.add(missing.need)
-                    unfinished.append(message)
+                    unfinished.append(_telling(view, message))
+            else:
+                if told.gi_frame is not None:  # it stands at THEN
+                    unfinished.append(one)
         if len(prefetched) < len(KINDS):
             needs = {need for need in needs if need.kind in prefetched}
         return needs, unfinished
@@ -85,6 +93,11 @@ class BasisReader:
             before = {record: versions[record_stream(record)] for record in view.records}
             self._declared.appended(before, view.records, view.declared)
             self._latest = None
+
+
+def _telling(view: View, message: Interpreted) -> _Telling:
+    """From the beginning."""
+    return message, cast("GeneratorType[Need, None, None]", needs_of(view, message))
 
 
 def _interpreted(arrivals: Iterable[Arrival]) -> list[Interpreted]:

@@ -3,11 +3,12 @@
 A decision never changes the view: `apply_decision` does, and the next message of the batch sees it.
 """
 
+from collections.abc import Generator
 from typing import Final
 
 from ingest.facts.decision import Decision
 from ingest.facts.message import Interpreted, Operation, RegistryMessage
-from ingest.facts.needs import APPLIED, IDENTITY, Need, Needs
+from ingest.facts.needs import APPLIED, IDENTITY, Need
 from ingest.facts.view import View
 from schemas.feed.outcomes import ACCEPTED, DUPLICATE
 from schemas.rules.table.rejections import Rejection
@@ -38,7 +39,7 @@ def decide(view: View, message: Interpreted) -> Decision | Rejection:
     return DECIDERS[message.name].rule(view, message)
 
 
-def needs_of(view: View, message: Interpreted) -> Needs:
+def needs_of(view: View, message: Interpreted) -> Generator[Need, None, None]:
     """What deciding this message needs, as far as the view tells so far."""
     for ins in message.inses:
         yield Need(IDENTITY, ins)

@@ -23,6 +23,7 @@ from ingest.facts.needs import (
     PERSON,
     RECORD,
     SUCCESSORS,
+    THEN,
     WAITING,
     Need,
     Needs,
@@ -38,7 +39,7 @@ from .deciders import Result, decides
 from .entitlement import entitled_to_replace
 from .kos import kos_follow_reports, needs_of_study
 from .masks import InheritedMask
-from .registry import may_feed, needs_of_feeding
+from .registry import KINDS_OF_FEEDING, may_feed, needs_of_feeding
 
 _DUPLICATE: Final = Decision(DUPLICATE)
 _FORBIDS: Final = (
@@ -61,9 +62,11 @@ def needs_of_deposit(view: View, message: Deposit) -> Needs:
     yield Need(DOCUMENT, message.stream)
     if message.target is not None:
         yield Need(DOCUMENT, message.target)
-    yield from needs_of_feeding(view, message)
+    yield from KINDS_OF_FEEDING
     record = view.ref(message.ins).record
     yield Need(RECORD, record)
+    yield THEN
+    yield from needs_of_feeding(view, message)
     if view.document(message.stream) is not None:
         yield Need(FIRST_EVENT, message.stream)
         return
@@ -74,6 +77,7 @@ def needs_of_deposit(view: View, message: Deposit) -> Needs:
     if message.target is not None:
         yield from _needs_to_replace(view, message.target, record)
     yield from needs_of_study(view, record, document)
+    yield THEN
     yield from _needs_of_waiting(view, message.stream, record)
 
 

@@ -18,7 +18,7 @@ from typing import Final
 from ingest.facts.events.documents import document_archived, document_deleted, document_unarchived
 from ingest.facts.events.event import Event
 from ingest.facts.imaging import references_of
-from ingest.facts.needs import FIRST_EVENT, REFERRING, Need, Needs
+from ingest.facts.needs import FIRST_EVENT, REFERRING, THEN, Need, Needs
 from ingest.facts.view import View
 from schemas.events import DocumentStatus
 from schemas.feed.messages import Document, Provenance
@@ -43,8 +43,11 @@ _IN_THIS_ORDER: Final = (
 def needs_of_study(view: View, record: int, document: Document) -> Needs:
     """The documents of the study of this one, and, of each KOS among them, those of its studies."""
     references = references_of(record, document)
+    if not references:
+        return
     for reference in references:
         yield Need(REFERRING, reference)
+    yield THEN
     for reference in references:
         for stream in view.referring_to(reference):
             yield Need(FIRST_EVENT, stream)

@@ -155,10 +155,12 @@ def _accepted(
 # Who may feed
 
 
+KINDS_OF_FEEDING: Final = (Need(ENTRY, _SOFTWARES), Need(ENTRY, _COMPANIES))
+"""Whether the kinds that are asked for are in use."""
+
+
 def needs_of_feeding(view: View, message: Deposit) -> Needs:
-    """Whether the kinds that are asked for are in use, and then the entries."""
-    yield Need(ENTRY, _SOFTWARES)
-    yield Need(ENTRY, _COMPANIES)
+    """The entries of the kinds that are in use; once `KINDS_OF_FEEDING` are read."""
     if _is_asked_for(view, _SOFTWARES):
         yield Need(ENTRY, software_stream(message.software_id))
     if _is_asked_for(view, _COMPANIES):

@@ -56,6 +56,10 @@ class Need(NamedTuple):
     key: Key
 
 
+THEN: Final = Need("then", 0)
+"""Among the needs of a message: what follows rests on what was named so far. Who reads goes on from
+here once that is read; without it the declaration begins anew, which is right and slower.
+"""
 Needs = Iterable[Need]
 
 

@@ -47,7 +47,7 @@ def _wait_until_fenced(trial: Trial, writer: Member, port: int, before: float) -
         assert writer.running.alive, f"it ended: {writer.running.tail()}"
         return _fenced(trial, port) > before
 
-    wait_until(fenced, 30, "the batch of the zombie is refused")
+    wait_until(fenced, 60, "the batch of the zombie is refused")
 
 
 def _sleep_beyond_session(trial: Trial, frozen: float) -> None:
