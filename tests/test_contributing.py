@@ -35,7 +35,7 @@ def test_ci_hides_nothing() -> None:
     assert "--last-failed" not in text
     assert "set -euo pipefail" in text
     targets = re.findall(r"^make (\w+)", text, re.MULTILINE)
-    assert targets == ["install", "check", "test", "faults", "coverage", "demo"]
+    assert targets == ["install", "check", "test", "coverage", "demo"]
 
 
 def test_ci_tests_what_make_test_does() -> None:

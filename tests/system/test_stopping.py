@@ -14,9 +14,9 @@ import pytest
 from tests.system.judge.checker import check
 from tests.system.running.system_under_load import System, examine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-BACKLOGS_MAX: Final = 5
+BACKLOGS_MAX: Final = 10
 """On a fast machine a stage may be through before it is met at work: then it is given more."""
 BACKLOG: Final = "--documents 4000 --patients 400 --metadata-only --faults 0.02"
 

@@ -37,7 +37,7 @@ MIB = 1024 * 1024
 
 
 def poll_for_ever(poller: Poller) -> None:
-    for _ in range(200):
+    for _ in range(600):
         poller.poll(0.2, 10, MIB)
 
 
