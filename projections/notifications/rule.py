@@ -2,9 +2,8 @@
 
 The module is pure. `document_visible` announces once for ever per *content lineage*, a run of
 versions that differ by visibility flags only. Hide, show, hide, show announces once; a replacement
-that only changes flags announces nothing more (TRAP 12, 13, 18; decision
-0026). A version with new content is a
-content lineage of its own and is announced.
+that only changes flags announces nothing more (TRAP 12, 13, 18; decision 0026). A version with new
+content is a content lineage of its own and is announced.
 
 Never announced are technical documents (TRAP 25), a document that came after its replacement, one
 replaced or deleted while it was hidden, and one shown while its record is closed: nobody reads

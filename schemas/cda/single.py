@@ -4,37 +4,42 @@ Where one is meant, the first of several is never taken, nor are several joined:
 second name of him, a second signer or a second document to replace would be lost without a word.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from .elements import Element, line_of, local_name, path
 from .hardened import CdaUnreadable
 
-_OF_DOCUMENT: Final = tuple(
-    path(name)
-    for name in (
-        *("id", "code", "title", "effectiveTime", "confidentialityCode", "languageCode"),
-        *("setId", "versionNumber", "recordTarget", "custodian", "legalAuthenticator"),
-        *("componentOf", "component"),
-    )
-)
-_INSIDE: Final = tuple(
-    (path(steps), tuple(path(name) for name in names))
-    for steps, names in (
-        ("recordTarget", ("patientRole",)),
-        ("recordTarget/patientRole", ("patient",)),
-        (
-            "recordTarget/patientRole/patient",
-            ("name", "administrativeGenderCode", "birthTime", "birthplace"),
+Tree = Mapping[str, "Tree"]
+
+
+def _tree(names: Mapping[str, Any]) -> Tree:
+    return {path(name): _tree(inside) for name, inside in names.items()}
+
+
+_NONE: Final[Mapping[str, Any]] = {}
+_SINGLE: Final = _tree(
+    {
+        **dict.fromkeys(
+            ("id", "code", "title", "effectiveTime", "confidentialityCode", "languageCode"), _NONE
         ),
-        ("recordTarget/patientRole/patient/birthplace/place/addr", ("county",)),
-        ("custodian", ("assignedCustodian",)),
-        ("custodian/assignedCustodian", ("representedCustodianOrganization",)),
-        ("legalAuthenticator", ("time", "assignedEntity")),
-        ("component", ("nonXMLBody", "structuredBody")),
-        ("component/nonXMLBody", ("text",)),
-    )
+        **dict.fromkeys(("setId", "versionNumber", "componentOf"), _NONE),
+        "recordTarget": {
+            "patientRole": {
+                "patient": dict.fromkeys(
+                    ("name", "administrativeGenderCode", "birthTime", "birthplace"), _NONE
+                )
+            }
+        },
+        "custodian": {"assignedCustodian": {"representedCustodianOrganization": _NONE}},
+        "legalAuthenticator": {"time": _NONE, "assignedEntity": _NONE},
+        "component": {"nonXMLBody": {"text": _NONE}, "structuredBody": _NONE},
+    }
 )
+"""Elements that stand at most once in their parent, and those inside them."""
+_PARENT_OF_ID: Final = _tree({"id": _NONE})
+_ADDRESS: Final = path("recordTarget/patientRole/patient/birthplace/place/addr")
+_IN_ADDRESS: Final = _tree({"county": _NONE})
 _NAME: Final = path("recordTarget/patientRole/patient/name")
 _FAMILY, _GIVEN, _RELATED = path("family"), path("given"), path("relatedDocument")
 _QUALIFIED: Final = frozenset({"BR", "CL"})
@@ -53,22 +58,26 @@ def several_of_one(document: Element) -> CdaUnreadable | None:
 
 
 def _seconds(document: Element) -> Iterator[Element]:
-    yield from _seconds_among(document, _OF_DOCUMENT)
-    for steps, names in _INSIDE:
-        parent = document.find(steps)
-        if parent is not None:
-            yield from _seconds_among(parent, names)
+    yield from _seconds_among(document, _SINGLE)
+    address = document.find(_ADDRESS)
+    if address is not None:
+        yield from _seconds_among(address, _IN_ADDRESS)
     yield from _second_names(document)
     yield from _second_replacement(document)
 
 
-def _seconds_among(parent: Element, names: tuple[str, ...]) -> Iterator[Element]:
+def _seconds_among(parent: Element, single: Tree) -> Iterator[Element]:
+    """In one walk: those of a parent, and those inside the first of each."""
     met = set[str]()
     for child in parent:
-        if child.tag in names:
-            if child.tag in met:
-                yield child
-            met.add(child.tag)
+        inside = single.get(child.tag)
+        if inside is None:
+            continue
+        if child.tag in met:
+            yield child
+        elif inside:
+            yield from _seconds_among(child, inside)
+        met.add(child.tag)
 
 
 def _second_names(document: Element) -> Iterator[Element]:
@@ -89,7 +98,7 @@ def _second_replacement(document: Element) -> Iterator[Element]:
     yield from replaced[1:]
     for related in replaced:
         for parent in related:
-            yield from _seconds_among(parent, (path("id"),))
+            yield from _seconds_among(parent, _PARENT_OF_ID)
 
 
 def _told(element: Element) -> str:

@@ -32,10 +32,6 @@ class StrictTraits(NamedTuple):
     birth_place: str | None
 
 
-_FIELDS: Final = ("birthName", "birthGivenName", "givenNames", "sex", "birthDate", "birthPlace")
-"""Of `Traits`, in the order of `StrictTraits`."""
-
-
 def strict_traits(traits: Traits) -> StrictTraits:
     """The strict traits among these. Names in use are complementary (SPEC a.3)."""
     return StrictTraits(
@@ -71,10 +67,10 @@ def differing_trait(one: StrictTraits, other: StrictTraits) -> str | None:
     """
     if one == other:
         return None
-    for field, mine, theirs in zip(_FIELDS, one, other, strict=True):
+    for (field, form), mine, theirs in zip(_COMPARABLE.items(), one, other, strict=True):
         if mine == theirs or mine is None or theirs is None:
             continue
-        if _COMPARABLE[field](mine) != _COMPARABLE[field](theirs):
+        if form(mine) != form(theirs):
             return field
     return None
 
@@ -105,4 +101,4 @@ _COMPARABLE: Final[Mapping[str, Callable[[str], str]]] = {
     "birthDate": comparable_day,
     "birthPlace": str.strip,
 }
-"""The form in which each strict trait is compared."""
+"""The form in which each strict trait is compared, in the order of `StrictTraits`."""
